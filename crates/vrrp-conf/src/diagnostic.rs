@@ -1,0 +1,102 @@
+//! What is wrong, or doubtful, and where.
+
+use core::fmt;
+
+use crate::{Code, Span};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Legal, and probably not what was meant.
+    Warning,
+    /// Nothing starts with it.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// A second place that has to do with a diagnostic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// What it has to do with it: `first defined here`.
+    pub text: String,
+}
+
+/// One finding about a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is. In lenient mode an error that keepalived tolerates is a warning.
+    pub severity: Severity,
+    /// What kind of finding it is; stable.
+    pub code: Code,
+    /// The finding in one line.
+    pub message: String,
+    /// The place; `None` for a finding about no place, such as a file that cannot be read.
+    pub span: Option<Span>,
+    /// What to write under the place.
+    pub label: Option<String>,
+    /// Other places that have to do with it.
+    pub labels: Vec<Label>,
+    /// More to know.
+    pub notes: Vec<String>,
+    /// How to mend it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A finding of the code's own severity.
+    pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: code.severity(),
+            code,
+            message: message.into(),
+            span: Some(span),
+            label: None,
+            labels: Vec::new(),
+            notes: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// The same, with a text under the place.
+    #[must_use]
+    pub fn label(mut self, text: impl Into<String>) -> Self {
+        self.label = Some(text.into());
+        self
+    }
+
+    /// The same, with one more place.
+    #[must_use]
+    pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// The same, with one more note.
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        self.notes.push(text.into());
+        self
+    }
+
+    /// The same, with a way to mend it.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// Whether nothing starts with it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}

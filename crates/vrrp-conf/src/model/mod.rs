@@ -1,0 +1,71 @@
+//! What a configuration means: typed, checked, with every default filled in.
+//!
+//! Past this model nobody asks again: a VRID is one, an interval is one that the instance's
+//! version can carry, a tracker that an instance names exists, and what `global_defs` sets
+//! for all instances has arrived in each. Equality ignores where a thing was said, so two
+//! readings of a file can be compared to see what a reload changes.
+
+mod address;
+mod global;
+mod group;
+mod instance;
+mod script;
+mod track;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use address::{
+    Broadcast, InterfaceName, InvalidInterfaceName, Lifetime, Route, Rule, Scope, VirtualAddress,
+};
+pub use global::Global;
+pub use group::{BfdSession, GarpGroup, InterfaceDelays, Linkbeat, LinkbeatMethod, SyncGroup};
+pub use instance::{
+    Announce, AntiReplay, AuthPass, Authentication, Checksum, Destination, FirstState, HmacAuth,
+    HmacKey, HmacMode, Instance, Ipvlan, IpvlanMode, MacAddress, OldChecksum, Preempt, Unicast,
+    UnicastPeer, Vmac,
+};
+pub use script::{Command, Notify, ScriptUser};
+pub use track::{FileInit, ParamMatch, Script, Track, TrackedFile, TrackedProcess, Tracks, Weight};
+
+use crate::Spanned;
+
+/// A whole configuration.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    /// What holds for the daemon as a whole.
+    pub global: Global,
+    /// The virtual routers, in the order of the file. Names are unique.
+    pub instances: Vec<Instance>,
+    /// The check scripts, by name.
+    pub scripts: BTreeMap<Arc<str>, Script>,
+    /// The processes that may be tracked, by name of the definition.
+    pub processes: BTreeMap<Arc<str>, TrackedProcess>,
+    /// The files that may be tracked, by name of the definition.
+    pub files: BTreeMap<Arc<str>, TrackedFile>,
+    /// The BFD sessions, by name.
+    pub bfd_sessions: BTreeMap<Arc<str>, BfdSession>,
+    /// Instances that change state together, in the order of the file.
+    pub sync_groups: Vec<SyncGroup>,
+    /// Instances that track static addresses, routes and rules: group name and members.
+    pub track_groups: BTreeMap<Arc<str>, Vec<Spanned<Arc<str>>>>,
+    /// Addresses that stay whoever is master.
+    pub static_addresses: Vec<Spanned<VirtualAddress>>,
+    /// Routes that stay whoever is master.
+    pub static_routes: Vec<Spanned<Route>>,
+    /// Rules that stay whoever is master.
+    pub static_rules: Vec<Spanned<Rule>>,
+    /// Pacing of gratuitous ARP and neighbour advertisements.
+    pub garp_groups: Vec<GarpGroup>,
+    /// Interfaces whose link is polled.
+    pub linkbeat_interfaces: Vec<Spanned<Linkbeat>>,
+    /// How long an interface must be down, or up, to count as that.
+    pub interface_delays: Vec<Spanned<InterfaceDelays>>,
+}
+
+impl Config {
+    /// The instance with this name.
+    pub fn instance(&self, name: &str) -> Option<&Instance> {
+        self.instances.iter().find(|instance| &**instance.name == name)
+    }
+}
