@@ -1,6 +1,87 @@
-//! The Virtual Router Redundancy Protocol's words as types.
+//! The Virtual Router Redundancy Protocol on the wire: its words as types, and its messages as
+//! bytes.
+//!
+//! Routers that share an address elect one of them, the Active Router, by listening to the
+//! advertisements that it multicasts. This crate turns such an advertisement into an [`Advert`]
+//! and back, for VRRPv2 (without authentication or with a password) and VRRPv3, over IPv4 and
+//! IPv6:
+//!
+//! * [`Advert::parse`] obeys [`Rules`] and drops nothing silently: each [`DecodeError`] says what
+//!   was required and what was there, and is counted under one [`DropReason`]. What is odd but
+//!   no reason to drop comes back as [`Remarks`].
+//! * [`Advert::write`] writes into the caller's buffer; a [`PreparedAdvert`] is written once and
+//!   then only changes its priority.
+//! * Both [checksum forms](ChecksumForm) of VRRPv3 over IPv4 are read and written, since both are
+//!   in use.
+//!
+//! It is `no_std`, without `unsafe`, and allocates nothing.
+//!
+//! What it does *not* do: it opens no socket, knows no time and keeps no state. The state
+//! machine, and what to do with an advert once it is understood, is `vrrp-fsm`; sockets are
+//! `vrrp-net`. IPv6 headers are not parsed, since IPv6 sockets do not deliver them.
+//!
+//! # Example
+//!
+//! ```
+//! use std::net::IpAddr;
+//! use vrrp_proto::{
+//!     AddressList, Advert, DropReason, Family, Interval, IpMeta, Priority, Rules, Version, Vrid,
+//! };
+//!
+//! // Both routers are configured with the same virtual router.
+//! let vrid = Vrid::try_from(51)?;
+//! let virtual_addresses = AddressList::from_addresses(Family::V4, ["192.0.2.100".parse()?])?;
+//! let addresses = virtual_addresses.as_addresses();
+//!
+//! // One advertises.
+//! let ip = IpMeta::multicast("192.0.2.1".parse::<IpAddr>()?);
+//! let advert =
+//!     Advert::new(Version::V3, vrid, Priority::DEFAULT, Interval::DEFAULT, addresses);
+//! let mut buffer = [0; 1500];
+//! let len = advert.write(&ip, &mut buffer)?;
+//! assert_eq!(buffer[..len], *b"\x31\x33\x64\x01\x00\x64\x05\x72\xc0\x00\x02\x64");
+//!
+//! // The other listens.
+//! let rules = Rules::new(Version::V3, vrid, Interval::DEFAULT, addresses);
+//! let heard = Advert::parse(&buffer[..len], &ip, &rules)?;
+//! assert_eq!(heard, advert);
+//! assert_eq!(heard.to_string(), "VRRPv3 vrid 51 priority 100 interval 1 s for 192.0.2.100");
+//!
+//! // What has crossed a router is from somewhere else.
+//! let routed = IpMeta { hop_limit: 254, ..ip };
+//! let error = Advert::parse(&buffer[..len], &routed, &rules).unwrap_err();
+//! assert_eq!(error.reason(), DropReason::HopLimit);
+//! assert_eq!(error.to_string(), "hop limit 254 is not 255");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Standards
+//!
+//! * [RFC 9568](https://www.rfc-editor.org/rfc/rfc9568): VRRPv3, with errata 8299–8301, and
+//!   [RFC 5798](https://www.rfc-editor.org/rfc/rfc5798), which it obsoletes and whose checksum is
+//!   in use;
+//! * [RFC 3768](https://www.rfc-editor.org/rfc/rfc3768): VRRPv2, and
+//!   [RFC 2338](https://www.rfc-editor.org/rfc/rfc2338) for its authentication;
+//! * [RFC 1071](https://www.rfc-editor.org/rfc/rfc1071) and
+//!   [RFC 1624](https://www.rfc-editor.org/rfc/rfc1624): the Internet checksum.
 #![no_std]
 
+mod addresses;
+mod advert;
+mod auth;
+mod checksum;
+mod error;
+mod ip;
+mod message;
+mod rules;
 mod words;
 
+pub use addresses::{AddressList, AddressListError, Addresses, MAX_ADDRESSES};
+pub use advert::{Advert, PreparedAdvert};
+pub use auth::{Authentication, Password};
+pub use checksum::ChecksumForm;
+pub use error::{DecodeError, DropReason, EncodeError, IpHeaderFault, Remark, Remarks};
+pub use ip::{GROUP_V4, GROUP_V6, HOP_LIMIT, IpMeta, PROTOCOL, group, split_ipv4};
+pub use message::{MAX_MESSAGE_LEN, peek_vrid};
+pub use rules::{Cast, HopLimits, Rules};
 pub use words::{Family, Interval, Priority, Version, Vrid, WordError};

@@ -1,0 +1,474 @@
+//! Why a packet is no advert for us, why an advert cannot be written, and what is odd about one
+//! that was accepted.
+
+use core::fmt;
+use core::net::IpAddr;
+
+use crate::checksum::ChecksumForm;
+use crate::ip::PROTOCOL;
+use crate::rules::HopLimits;
+use crate::words::{Family, Interval, Version, Vrid};
+
+/// Why a received packet is dropped: each variant is one named [`DropReason`], and says what was
+/// required and what was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// No whole IP header, or one that claims more than there is.
+    #[error("bad IP header: {0}")]
+    IpHeader(#[from] IpHeaderFault),
+    /// The packet is only a fragment.
+    #[error("an IP fragment is no whole packet")]
+    Fragment,
+    /// The packet carries another protocol.
+    #[error("IP protocol {0} is not VRRP's {PROTOCOL}")]
+    NotVrrp(u8),
+    /// The payload ends before the VRID.
+    #[error("{0} octets are too few to hold a virtual router identifier")]
+    TooShort(usize),
+    /// No virtual router here has this number; 0 is never one.
+    #[error("no virtual router {0} here")]
+    UnknownVrid(u8),
+    /// Source and destination are not of the virtual router's family.
+    #[error("a packet from {from} to {to} carries no {required} adverts")]
+    Family {
+        /// The virtual router's family.
+        required: Family,
+        /// The packet's source.
+        from: IpAddr,
+        /// The packet's destination.
+        to: IpAddr,
+    },
+    /// The hop limit (TTL) is not the required one: the packet may come from another link.
+    #[error("hop limit {found} is not {required}")]
+    HopLimit {
+        /// What the rules allow.
+        required: HopLimits,
+        /// What the packet had.
+        found: u8,
+    },
+    /// Sent to a unicast address where adverts go to the group, or the other way round.
+    #[error("adverts for this virtual router are not sent to {0}")]
+    Destination(IpAddr),
+    /// The source is an address of this router itself.
+    #[error("the source {0} is an address of this router")]
+    OwnSource(IpAddr),
+    /// The source is not one of the unicast peers.
+    #[error("the source {0} is none of the unicast peers")]
+    UnknownSource(IpAddr),
+    /// The message ends before its header or its own address count says.
+    #[error("the message has {len} octets and should have {required_len}")]
+    Truncated {
+        /// The octets that its fields ask for.
+        required_len: usize,
+        /// The octets that there are.
+        len: usize,
+    },
+    /// Another version of VRRP, or none.
+    #[error("VRRPv{found} where VRRPv{required} is spoken")]
+    Version {
+        /// The virtual router's version.
+        required: Version,
+        /// The number in the message.
+        found: u8,
+    },
+    /// A message that is no advertisement.
+    #[error("message type {0} is not ADVERTISEMENT (1)")]
+    Type(u8),
+    /// An advert for another virtual router.
+    #[error("VRID {found} is not {required}")]
+    Vrid {
+        /// The virtual router's number.
+        required: Vrid,
+        /// The number in the message.
+        found: u8,
+    },
+    /// Octets follow the message inside the IP packet, and are no padding.
+    #[error("the message has {len} octets and should end after {required_len}")]
+    TrailingBytes {
+        /// The octets that its fields ask for.
+        required_len: usize,
+        /// The octets that there are.
+        len: usize,
+    },
+    /// The checksum is right in none of the accepted forms.
+    #[error("checksum {found:#06x} should be {required:#06x} ({form})")]
+    Checksum {
+        /// The checksum of this message in the version's usual form.
+        required: u16,
+        /// That form.
+        form: ChecksumForm,
+        /// The checksum that the message has.
+        found: u16,
+    },
+    /// An authentication type that no standard has.
+    #[error("authentication type {0} does not exist")]
+    InvalidAuthType(u8),
+    /// Another authentication type than the virtual router's.
+    #[error("authentication type {found} is not {required}")]
+    AuthTypeMismatch {
+        /// The virtual router's type.
+        required: u8,
+        /// The type in the message.
+        found: u8,
+    },
+    /// The password is not the virtual router's.
+    #[error("wrong password")]
+    AuthFailure,
+    /// A VRRPv3 interval of zero (RFC 9568 erratum 8301).
+    #[error("an advertisement interval of 0 is none")]
+    ZeroInterval,
+    /// Another VRRPv2 interval than the virtual router's (RFC 3768 §7.1).
+    #[error("advertisement interval {found_secs} s is not {required}")]
+    IntervalMismatch {
+        /// The virtual router's interval.
+        required: Interval,
+        /// The whole seconds in the message.
+        found_secs: u8,
+    },
+    /// A VRRPv3 advert without addresses (RFC 9568 §5.2.5).
+    #[error("the advert carries no addresses")]
+    NoAddresses,
+}
+
+impl DecodeError {
+    /// The counter that this belongs to.
+    pub const fn reason(&self) -> DropReason {
+        match self {
+            Self::IpHeader(_) => DropReason::IpHeader,
+            Self::Fragment => DropReason::Fragment,
+            Self::NotVrrp(_) => DropReason::NotVrrp,
+            Self::TooShort(_) => DropReason::TooShort,
+            Self::UnknownVrid(_) => DropReason::UnknownVrid,
+            Self::Family { .. } => DropReason::Family,
+            Self::HopLimit { .. } => DropReason::HopLimit,
+            Self::Destination(_) => DropReason::Destination,
+            Self::OwnSource(_) => DropReason::OwnSource,
+            Self::UnknownSource(_) => DropReason::UnknownSource,
+            Self::Truncated { .. } => DropReason::Truncated,
+            Self::Version { .. } => DropReason::Version,
+            Self::Type(_) => DropReason::Type,
+            Self::Vrid { .. } => DropReason::Vrid,
+            Self::TrailingBytes { .. } => DropReason::TrailingBytes,
+            Self::Checksum { .. } => DropReason::Checksum,
+            Self::InvalidAuthType(_) => DropReason::InvalidAuthType,
+            Self::AuthTypeMismatch { .. } => DropReason::AuthTypeMismatch,
+            Self::AuthFailure => DropReason::AuthFailure,
+            Self::ZeroInterval => DropReason::ZeroInterval,
+            Self::IntervalMismatch { .. } => DropReason::IntervalMismatch,
+            Self::NoAddresses => DropReason::NoAddresses,
+        }
+    }
+}
+
+/// What is wrong with an IPv4 header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IpHeaderFault {
+    /// The packet ends inside the header.
+    #[error("{len} of {required_len} octets")]
+    Truncated {
+        /// The octets of the header.
+        required_len: usize,
+        /// The octets that there are.
+        len: usize,
+    },
+    /// The version is not 4.
+    #[error("version {0}")]
+    Version(u8),
+    /// The header length is below the minimum of 5 words.
+    #[error("a header length of {0} words")]
+    HeaderLength(u8),
+    /// The total length ends inside the header or behind the packet.
+    #[error(
+        "a total length of {claimed}, with a header of {header_len} and {available} octets in all"
+    )]
+    TotalLength {
+        /// The total length that the header claims.
+        claimed: usize,
+        /// The octets of the header.
+        header_len: usize,
+        /// The octets that there are.
+        available: usize,
+    },
+}
+
+/// The name under which a dropped packet is counted, in the order of the checks.
+///
+/// A table of counters is `[u64; DropReason::ALL.len()]`, indexed by [`index`](Self::index).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// [`DecodeError::IpHeader`].
+    IpHeader,
+    /// [`DecodeError::Fragment`].
+    Fragment,
+    /// [`DecodeError::NotVrrp`].
+    NotVrrp,
+    /// [`DecodeError::TooShort`].
+    TooShort,
+    /// [`DecodeError::UnknownVrid`].
+    UnknownVrid,
+    /// [`DecodeError::Family`].
+    Family,
+    /// [`DecodeError::HopLimit`].
+    HopLimit,
+    /// [`DecodeError::Destination`].
+    Destination,
+    /// [`DecodeError::OwnSource`].
+    OwnSource,
+    /// [`DecodeError::UnknownSource`].
+    UnknownSource,
+    /// [`DecodeError::Truncated`].
+    Truncated,
+    /// [`DecodeError::Version`].
+    Version,
+    /// [`DecodeError::Type`].
+    Type,
+    /// [`DecodeError::Vrid`].
+    Vrid,
+    /// [`DecodeError::TrailingBytes`].
+    TrailingBytes,
+    /// [`DecodeError::Checksum`].
+    Checksum,
+    /// [`DecodeError::InvalidAuthType`].
+    InvalidAuthType,
+    /// [`DecodeError::AuthTypeMismatch`].
+    AuthTypeMismatch,
+    /// [`DecodeError::AuthFailure`].
+    AuthFailure,
+    /// [`DecodeError::ZeroInterval`].
+    ZeroInterval,
+    /// [`DecodeError::IntervalMismatch`].
+    IntervalMismatch,
+    /// [`DecodeError::NoAddresses`].
+    NoAddresses,
+}
+
+impl DropReason {
+    /// Every reason, in the order of the checks.
+    pub const ALL: [Self; 22] = [
+        Self::IpHeader,
+        Self::Fragment,
+        Self::NotVrrp,
+        Self::TooShort,
+        Self::UnknownVrid,
+        Self::Family,
+        Self::HopLimit,
+        Self::Destination,
+        Self::OwnSource,
+        Self::UnknownSource,
+        Self::Truncated,
+        Self::Version,
+        Self::Type,
+        Self::Vrid,
+        Self::TrailingBytes,
+        Self::Checksum,
+        Self::InvalidAuthType,
+        Self::AuthTypeMismatch,
+        Self::AuthFailure,
+        Self::ZeroInterval,
+        Self::IntervalMismatch,
+        Self::NoAddresses,
+    ];
+
+    /// A stable name in snake case, for status and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::IpHeader => "ip_header",
+            Self::Fragment => "fragment",
+            Self::NotVrrp => "not_vrrp",
+            Self::TooShort => "too_short",
+            Self::UnknownVrid => "unknown_vrid",
+            Self::Family => "family",
+            Self::HopLimit => "hop_limit",
+            Self::Destination => "destination",
+            Self::OwnSource => "own_source",
+            Self::UnknownSource => "unknown_source",
+            Self::Truncated => "truncated",
+            Self::Version => "version",
+            Self::Type => "type",
+            Self::Vrid => "vrid",
+            Self::TrailingBytes => "trailing_bytes",
+            Self::Checksum => "checksum",
+            Self::InvalidAuthType => "invalid_auth_type",
+            Self::AuthTypeMismatch => "auth_type_mismatch",
+            Self::AuthFailure => "auth_failure",
+            Self::ZeroInterval => "zero_interval",
+            Self::IntervalMismatch => "interval_mismatch",
+            Self::NoAddresses => "no_addresses",
+        }
+    }
+
+    /// The place in [`ALL`](Self::ALL).
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Whether such a packet belongs to no virtual router, so that it is counted for the
+    /// interface that it came in on.
+    pub const fn is_unroutable(self) -> bool {
+        matches!(
+            self,
+            Self::IpHeader | Self::Fragment | Self::NotVrrp | Self::TooShort | Self::UnknownVrid
+        )
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Something odd about an advert that was accepted all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Remark {
+    /// The addresses are not the virtual router's own, whatever their order.
+    AddressesDiffer,
+    /// The first IPv6 address is not a link-local one (RFC 9568 §5.2.9).
+    FirstNotLinkLocal,
+    /// The VRRPv3 interval is not the virtual router's own. It is adopted (RFC 9568 §6.4.2).
+    IntervalDiffers,
+}
+
+impl Remark {
+    /// Every remark.
+    pub const ALL: [Self; 3] =
+        [Self::AddressesDiffer, Self::FirstNotLinkLocal, Self::IntervalDiffers];
+
+    /// A stable name in snake case, for status and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AddressesDiffer => "addresses_differ",
+            Self::FirstNotLinkLocal => "first_not_link_local",
+            Self::IntervalDiffers => "interval_differs",
+        }
+    }
+
+    /// The place in [`ALL`](Self::ALL).
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AddressesDiffer => "the addresses are not the configured ones",
+            Self::FirstNotLinkLocal => "the first address is not link-local",
+            Self::IntervalDiffers => "the advertisement interval is not the configured one",
+        })
+    }
+}
+
+/// The set of [`Remark`]s about one advert.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Remarks(u8);
+
+impl Remarks {
+    /// No remark.
+    pub const NONE: Self = Self(0);
+
+    /// These, and `remark` too if `holds`.
+    #[must_use]
+    pub(crate) const fn with(self, remark: Remark, holds: bool) -> Self {
+        Self(self.0 | (holds as u8) << remark.index())
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether `remark` is among them.
+    pub const fn contains(self, remark: Remark) -> bool {
+        self.0 & 1 << remark.index() != 0
+    }
+
+    /// Those that were made, in the order of [`Remark::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Remark> {
+        Remark::ALL.into_iter().filter(move |&remark| self.contains(remark))
+    }
+}
+
+impl fmt::Debug for Remarks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// Why an advert cannot be written as bytes: its fields contradict each other, or the buffer is
+/// too small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The buffer ends before the message.
+    #[error("the message has {required_len} octets, the buffer {len}")]
+    BufferTooSmall {
+        /// The octets of the message.
+        required_len: usize,
+        /// The octets of the buffer.
+        len: usize,
+    },
+    /// The version does not carry this family, or the packet's addresses are of another one.
+    #[error("VRRPv{version} carries no {family} addresses from {from} to {to}")]
+    Family {
+        /// The advert's version.
+        version: Version,
+        /// The family of its addresses.
+        family: Family,
+        /// The packet's source.
+        from: IpAddr,
+        /// The packet's destination.
+        to: IpAddr,
+    },
+    /// The version's interval field cannot hold the interval.
+    #[error("VRRPv{version} does not carry an interval of {interval}")]
+    Interval {
+        /// The advert's version.
+        version: Version,
+        /// Its interval.
+        interval: Interval,
+    },
+    /// VRRPv3 carries no authentication.
+    #[error("VRRPv3 carries no password")]
+    Authentication,
+    /// Messages of this version and family are never summed in this form.
+    #[error("VRRPv{version} over {family} has no checksum {form}")]
+    ChecksumForm {
+        /// The advert's version.
+        version: Version,
+        /// The family of its addresses.
+        family: Family,
+        /// The form that was asked for.
+        form: ChecksumForm,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_and_remarks_index_their_tables() {
+        for (place, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason.index(), place, "{reason}");
+            let namesakes = DropReason::ALL.iter().filter(|other| other.name() == reason.name());
+            assert_eq!(namesakes.count(), 1, "{reason}");
+        }
+        for (place, remark) in Remark::ALL.into_iter().enumerate() {
+            assert_eq!(remark.index(), place, "{remark}");
+        }
+    }
+
+    #[test]
+    fn remarks_are_a_set() {
+        let remarks = Remarks::NONE
+            .with(Remark::IntervalDiffers, true)
+            .with(Remark::AddressesDiffer, true)
+            .with(Remark::FirstNotLinkLocal, false);
+        assert!(remarks.iter().eq([Remark::AddressesDiffer, Remark::IntervalDiffers]));
+        assert!(!remarks.is_empty() && Remarks::default().is_empty());
+    }
+}

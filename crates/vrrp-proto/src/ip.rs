@@ -1,0 +1,186 @@
+//! What an advert needs of the IP packet around it, and the view that finds it there.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use etherparse::Ipv4HeaderSlice;
+use etherparse::err::ipv4::{HeaderError, HeaderSliceError};
+
+use crate::error::{DecodeError, IpHeaderFault};
+use crate::words::Family;
+
+/// The IP protocol number of VRRP (RFC 9568 §5.1.1.4).
+pub const PROTOCOL: u8 = 112;
+
+/// The group to which IPv4 adverts are sent (RFC 9568 §5.1.1.2).
+pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+
+/// The group to which IPv6 adverts are sent (RFC 9568 §5.1.2.2).
+pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+
+/// The hop limit (TTL) with which adverts leave, and the only one with which they arrive from
+/// the same link (RFC 9568 §5.1.1.3).
+pub const HOP_LIMIT: u8 = 255;
+
+/// The group to which a family's adverts are sent.
+pub const fn group(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => IpAddr::V4(GROUP_V4),
+        Family::V6 => IpAddr::V6(GROUP_V6),
+    }
+}
+
+/// What the IP header around a message says, as far as VRRP asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IpMeta {
+    /// The sender: the primary address of its interface, or the link-local one.
+    pub source: IpAddr,
+    /// The group, or the unicast address of the receiver. Its family is the source's.
+    pub destination: IpAddr,
+    /// The hop limit, which IPv4 calls TTL.
+    pub hop_limit: u8,
+    /// The octets in front of the message: the IP header with its options. Only the padding
+    /// rule asks for it.
+    pub header_len: u8,
+}
+
+impl IpMeta {
+    /// A packet whose header has no options or extensions.
+    pub const fn new(source: IpAddr, destination: IpAddr, hop_limit: u8) -> Self {
+        let header_len = match Family::of(source) {
+            Family::V4 => 20,
+            Family::V6 => 40,
+        };
+        Self { source, destination, hop_limit, header_len }
+    }
+
+    /// A packet to the family's group with hop limit 255, as RFC 9568 §5.1 wants it.
+    pub const fn multicast(source: IpAddr) -> Self {
+        Self::new(source, group(Family::of(source)), HOP_LIMIT)
+    }
+
+    /// The family, if source and destination agree on one.
+    pub const fn family(&self) -> Option<Family> {
+        match (self.source, self.destination) {
+            (IpAddr::V4(_), IpAddr::V4(_)) => Some(Family::V4),
+            (IpAddr::V6(_), IpAddr::V6(_)) => Some(Family::V6),
+            _ => None,
+        }
+    }
+}
+
+/// Splits an IPv4 packet, as a raw socket delivers it, into what its header says, the protocol
+/// number and the payload.
+///
+/// The header's own length field decides where the payload begins and its total length where it
+/// ends, so options are skipped and the link's padding is cut off. The header checksum is not
+/// verified: the kernel did that.
+///
+/// # Errors
+/// [`DecodeError::IpHeader`] if the header is no whole IPv4 header or claims more than there is,
+/// [`DecodeError::Fragment`] if the payload is only a part.
+pub fn split_ipv4(packet: &[u8]) -> Result<(IpMeta, u8, &[u8]), DecodeError> {
+    let header = Ipv4HeaderSlice::from_slice(packet).map_err(fault_of)?;
+    let header_len = header.slice().len();
+    let total_len = usize::from(header.total_len());
+    let payload = packet.get(header_len..total_len).ok_or(IpHeaderFault::TotalLength {
+        claimed: total_len,
+        header_len,
+        available: packet.len(),
+    })?;
+    if header.is_fragmenting_payload() {
+        return Err(DecodeError::Fragment);
+    }
+    let meta = IpMeta {
+        source: header.source_addr().into(),
+        destination: header.destination_addr().into(),
+        hop_limit: header.ttl(),
+        // IHL counts 4-octet words in 4 bits, so this is at most 60.
+        header_len: header.ihl() * 4,
+    };
+    Ok((meta, header.protocol().0, payload))
+}
+
+fn fault_of(error: HeaderSliceError) -> IpHeaderFault {
+    match error {
+        HeaderSliceError::Len(len) => {
+            IpHeaderFault::Truncated { required_len: len.required_len, len: len.len }
+        }
+        HeaderSliceError::Content(HeaderError::UnexpectedVersion { version_number }) => {
+            IpHeaderFault::Version(version_number)
+        }
+        HeaderSliceError::Content(HeaderError::HeaderLengthSmallerThanHeader { ihl }) => {
+            IpHeaderFault::HeaderLength(ihl)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The header of an advert of 20 octets, 192.168.100.2 to 224.0.0.18.
+    const HEADER: [u8; 20] = [
+        0x45, 0xc0, 0x00, 0x28, 0x00, 0x00, 0x00, 0x00, 0xff, 0x70, 0xb5, 0xe8, 0xc0, 0xa8, 0x64,
+        0x02, 0xe0, 0x00, 0x00, 0x12,
+    ];
+
+    fn packet<const LEN: usize>(edit: impl FnOnce(&mut [u8; LEN])) -> [u8; LEN] {
+        let mut packet = [0xaa; LEN];
+        packet[..20].copy_from_slice(&HEADER);
+        edit(&mut packet);
+        packet
+    }
+
+    #[test]
+    fn payload_is_what_the_total_length_says() {
+        let packet = packet::<46>(|_| {});
+        let (meta, protocol, payload) = split_ipv4(&packet).unwrap();
+        let source = IpAddr::from([192, 168, 100, 2]);
+        assert_eq!(meta, IpMeta::multicast(source));
+        assert_eq!((protocol, payload), (PROTOCOL, &packet[20..40]));
+    }
+
+    #[test]
+    fn options_belong_to_the_header() {
+        let packet = packet::<44>(|p| {
+            p[0] = 0x46;
+            p[3] = 44;
+        });
+        let (meta, _, payload) = split_ipv4(&packet).unwrap();
+        assert_eq!((meta.header_len, payload.len()), (24, 20));
+    }
+
+    #[test]
+    fn malformed_headers_are_named() {
+        let fault = |packet: &[u8]| match split_ipv4(packet) {
+            Err(DecodeError::IpHeader(fault)) => fault,
+            other => panic!("not an IP header fault: {other:?}"),
+        };
+        assert_eq!(fault(&[]), IpHeaderFault::Truncated { required_len: 20, len: 0 });
+        assert_eq!(fault(&HEADER[..19]), IpHeaderFault::Truncated { required_len: 20, len: 19 });
+        assert_eq!(fault(&packet::<40>(|p| p[0] = 0x65)), IpHeaderFault::Version(6));
+        assert_eq!(fault(&packet::<40>(|p| p[0] = 0x44)), IpHeaderFault::HeaderLength(4));
+        assert_eq!(
+            fault(&packet::<40>(|p| p[0] = 0x4f)),
+            IpHeaderFault::Truncated { required_len: 60, len: 40 }
+        );
+        assert_eq!(
+            fault(&packet::<39>(|_| {})),
+            IpHeaderFault::TotalLength { claimed: 40, header_len: 20, available: 39 }
+        );
+        assert_eq!(
+            fault(&packet::<40>(|p| p[3] = 19)),
+            IpHeaderFault::TotalLength { claimed: 19, header_len: 20, available: 40 }
+        );
+    }
+
+    #[test]
+    fn a_fragment_is_no_message() {
+        for flags_and_offset in [[0x20, 0x00], [0x00, 0x01]] {
+            let packet = packet::<40>(|p| p[6..8].copy_from_slice(&flags_and_offset));
+            assert_eq!(split_ipv4(&packet), Err(DecodeError::Fragment));
+        }
+        let dont_fragment = packet::<40>(|p| p[6] = 0x40);
+        assert!(split_ipv4(&dont_fragment).is_ok());
+    }
+}

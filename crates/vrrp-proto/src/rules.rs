@@ -1,0 +1,153 @@
+//! What a virtual router demands of the adverts that it listens to.
+
+use core::fmt;
+use core::net::IpAddr;
+
+use crate::addresses::Addresses;
+use crate::auth::Authentication;
+use crate::ip::{HOP_LIMIT, group};
+use crate::words::{Family, Interval, Version, Vrid};
+
+/// What [`Advert::parse`](crate::Advert::parse) demands: the virtual router's own settings, and
+/// what this router knows about itself.
+///
+/// The rules borrow what can change while a router runs, so they are put together for each
+/// packet, at the price of copying a few words. Start from [`Rules::new`] and change the fields
+/// that differ:
+///
+/// ```
+/// use vrrp_proto::{AddressList, Authentication, Family, Interval, Password, Rules, Version, Vrid};
+///
+/// let addresses = AddressList::from_addresses(Family::V4, ["192.0.2.100".parse()?])?;
+/// let own_sources = ["192.0.2.1".parse()?];
+/// let rules = Rules {
+///     authentication: Authentication::Password(Password::from_text("s3cr3t")),
+///     own_sources: &own_sources,
+///     ..Rules::new(Version::V2, Vrid::try_from(51)?, Interval::DEFAULT, addresses.as_addresses())
+/// };
+/// assert_eq!(rules.family(), Family::V4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// The version that the virtual router speaks. VRRPv2 is IPv4's alone.
+    pub version: Version,
+    /// The virtual router's number.
+    pub vrid: Vrid,
+    /// The own interval. VRRPv2 drops adverts with another one, VRRPv3 remarks on it.
+    pub interval: Interval,
+    /// How VRRPv2 adverts must be authenticated. VRRPv3 has nothing to check.
+    pub authentication: Authentication,
+    /// The own virtual addresses. Adverts with others are remarked on; their family is the
+    /// virtual router's.
+    pub addresses: Addresses<'a>,
+    /// The addresses of the interface: adverts that claim to come from one are dropped.
+    pub own_sources: &'a [IpAddr],
+    /// Where adverts are sent to, and by whom.
+    pub cast: Cast<'a>,
+    /// The hop limits with which adverts may arrive.
+    pub hop_limits: HopLimits,
+    /// Whether a VRRPv3 advert without addresses is accepted (keepalived's
+    /// `no_virtual_ipaddress`). RFC 9568 §5.2.5 wants it dropped.
+    pub accept_no_addresses: bool,
+}
+
+impl<'a> Rules<'a> {
+    /// The RFC's rules for this virtual router: multicast with hop limit 255, no authentication.
+    pub const fn new(
+        version: Version,
+        vrid: Vrid,
+        interval: Interval,
+        addresses: Addresses<'a>,
+    ) -> Self {
+        Self {
+            version,
+            vrid,
+            interval,
+            authentication: Authentication::None,
+            addresses,
+            own_sources: &[],
+            cast: Cast::Multicast { group: group(addresses.family()) },
+            hop_limits: HopLimits::SAME_LINK,
+            accept_no_addresses: false,
+        }
+    }
+
+    /// The virtual router's family: that of its addresses.
+    pub const fn family(&self) -> Family {
+        self.addresses.family()
+    }
+}
+
+/// Where adverts are sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cast<'a> {
+    /// To a group, by anyone on the link.
+    Multicast {
+        /// The group, by default [`group`]'s.
+        group: IpAddr,
+    },
+    /// To each peer by itself.
+    Unicast {
+        /// The peers from which adverts are accepted; `None` accepts all.
+        sources: Option<&'a [IpAddr]>,
+        /// Whether IPv4 VRRPv3 peers may send the checksum that keepalived did up to 1.3.6
+        /// ([`ChecksumForm::OldUnicast`](crate::ChecksumForm::OldUnicast)).
+        accept_old_checksum: bool,
+    },
+}
+
+impl Cast<'_> {
+    /// Whether adverts may be sent to this address.
+    pub(crate) fn admits_destination(&self, destination: IpAddr) -> bool {
+        match *self {
+            Self::Multicast { group } => destination == group,
+            Self::Unicast { .. } => !destination.is_multicast(),
+        }
+    }
+
+    /// Whether adverts may come from this address.
+    pub(crate) fn admits_source(&self, source: IpAddr) -> bool {
+        match *self {
+            Self::Multicast { .. } | Self::Unicast { sources: None, .. } => true,
+            Self::Unicast { sources: Some(sources), .. } => sources.contains(&source),
+        }
+    }
+
+    /// Whether the old unicast checksum is accepted.
+    pub(crate) const fn admits_old_checksum(&self) -> bool {
+        matches!(self, Self::Unicast { accept_old_checksum: true, .. })
+    }
+}
+
+/// A range of hop limits, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HopLimits {
+    /// The lowest allowed.
+    pub min: u8,
+    /// The highest allowed.
+    pub max: u8,
+}
+
+impl HopLimits {
+    /// 255 only: no router on the way has decremented it (RFC 9568 §7.1).
+    pub const SAME_LINK: Self = Self { min: HOP_LIMIT, max: HOP_LIMIT };
+
+    /// Any, as for unicast peers behind a router.
+    pub const ANY: Self = Self { min: 0, max: 255 };
+
+    /// Whether this hop limit is in the range.
+    pub const fn contains(self, hop_limit: u8) -> bool {
+        self.min <= hop_limit && hop_limit <= self.max
+    }
+}
+
+impl fmt::Display for HopLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.min == self.max {
+            self.min.fmt(f)
+        } else {
+            write!(f, "{} to {}", self.min, self.max)
+        }
+    }
+}
