@@ -1,1 +1,16 @@
-//! vrrp-track
+//! Health sources: processes, files and scripts whose state others decide by.
+#![expect(dead_code, reason = "the trackers' loops follow")]
+
+mod damper;
+pub mod file;
+mod handle;
+pub mod process;
+mod program;
+pub mod runner;
+pub mod script;
+pub mod shim;
+mod verdict;
+
+pub use damper::Damper;
+pub use program::{Credentials, LookupError, Output, Program};
+pub use verdict::{Outcome, Reading, Sink, TrackError, Update, Verdict};

@@ -1,0 +1,112 @@
+//! Processes: how many of a kind are running.
+
+mod source;
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+pub use source::{COMM_MAX_BYTES, Matcher, ParamMatch, Parameters, ProcessSource};
+
+use crate::handle::{Handle, check_names, lock};
+use crate::{Sink, TrackError, Verdict};
+
+/// Watches processes on one thread, until dropped or [stopped](Self::stop).
+pub struct ProcessTracker {
+    handle: Handle<ProcessSource>,
+    status: Arc<Mutex<ProcessStatus>>,
+}
+
+impl ProcessTracker {
+    /// Starts watching; the first reading of each source follows at once, without delays.
+    ///
+    /// # Errors
+    /// Two sources of one name, or no thread or descriptor to be had.
+    pub fn start(sources: Vec<ProcessSource>, sink: Sink) -> Result<Self, TrackError> {
+        check_names(sources.iter().map(|source| &source.name))?;
+        let status = Arc::new(Mutex::new(ProcessStatus::default()));
+        let handle = Handle::spawn("track-process", move |mailbox| {
+            drop((mailbox.take(), mailbox.bell(), sink))
+        })?;
+        handle.reconfigure(sources);
+        Ok(Self { handle, status })
+    }
+
+    /// Replaces the set of sources and returns at once.
+    ///
+    /// A source that is equal to one of the old set keeps its verdict, its count and a delay under way. A
+    /// new or changed one reports its reading afresh; a removed one falls silent.
+    ///
+    /// # Errors
+    /// Two sources of one name: nothing changes then.
+    pub fn reconfigure(&self, sources: Vec<ProcessSource>) -> Result<(), TrackError> {
+        check_names(sources.iter().map(|source| &source.name))?;
+        self.handle.reconfigure(sources);
+        Ok(())
+    }
+
+    /// How things stand, for the operator.
+    pub fn status(&self) -> ProcessStatus {
+        lock(&self.status).clone()
+    }
+
+    /// Stops watching; no update is reported after this returns. Dropping does the same.
+    pub fn stop(self) {}
+}
+
+/// How a [`ProcessTracker`] stands.
+#[derive(Debug, Clone, Default)]
+pub struct ProcessStatus {
+    /// How starts and renames are noticed.
+    pub detection: Detection,
+    /// Why processes may be invisible (the `hidepid` option of /proc), if so.
+    pub hidden: Option<String>,
+    /// How many matching processes have no pidfd, so that their end is noticed by scanning only, and why.
+    pub without_pidfd: Option<(usize, String)>,
+    /// How many processes the last full scan of /proc met, and how long it took.
+    pub last_scan: Option<(usize, Duration)>,
+    /// One entry per source, in the order of the configuration.
+    pub sources: Vec<ProcessSourceStatus>,
+}
+
+/// How one process source stands.
+#[derive(Debug, Clone)]
+pub struct ProcessSourceStatus {
+    /// The source's name.
+    pub name: Arc<str>,
+    /// Its verdict, after the delays; `None` before the first scan.
+    pub verdict: Option<Verdict>,
+    /// How many processes match at this moment.
+    pub count: u32,
+    /// When the opposite verdict will take effect, if a delay is under way.
+    pub pending: Option<Instant>,
+    /// What is wrong with the source, if it can never be up or never match.
+    pub warning: Option<String>,
+}
+
+/// How starts and renames of processes are noticed. Exits of matching processes are seen at once either way.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Detection {
+    /// Not decided yet: the thread is just starting.
+    #[default]
+    Starting,
+    /// The kernel's process connector reports them.
+    Connector,
+    /// /proc is scanned at this interval.
+    Scan {
+        /// The interval.
+        interval: Duration,
+        /// Why the connector is not in use.
+        why: String,
+    },
+}
+
+impl fmt::Display for Detection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Starting => f.write_str("starting"),
+            Self::Connector => f.write_str("process connector"),
+            Self::Scan { interval, why } => write!(f, "scan of /proc every {interval:?} ({why})"),
+        }
+    }
+}
