@@ -1,1 +1,93 @@
-//! vrrp-net
+//! The kernel side of VRRP on Linux: addresses and links through netlink, adverts through raw
+//! sockets, gratuitous ARP and neighbour advertisements through packet sockets.
+//!
+//! It does what it is told and says what became of it; it decides nothing. It reads no clock but
+//! to wait, starts no thread, and writes no log. It knows of a VRRP message that it is bytes:
+//! those are vrrp-proto's, and when to send which is vrrp-fsm's to say.
+//!
+//! | for | there is |
+//! |---|---|
+//! | what one virtual router does to the kernel | [`Kernel`], an object-safe seam: [`SystemKernel`], and [`Recorder`] for tests |
+//! | links and addresses | [`Netlink`] asks and changes, [`Monitor`] hears of changes |
+//! | adverts | [`AdvertSender`] (one per virtual router), [`AdvertReceiver`] (one per interface) |
+//! | announcements | [`Announcement`], [`Frame`], [`FrameSender`] |
+//! | waiting | [`Waker`] ends the wait of a receiver or a monitor from another thread |
+//!
+//! ```
+//! use vrrp_net::{Frame, MacAddress};
+//!
+//! // "192.0.2.100 is at 02:00:00:00:00:0a", to everybody.
+//! let mac: MacAddress = "02:00:00:00:00:0a".parse()?;
+//! let frame = Frame::gratuitous_arp(mac, "192.0.2.100".parse()?);
+//!
+//! assert_eq!(frame.as_bytes().len(), 42);
+//! assert_eq!(frame.as_bytes()[..6], [0xff; 6]); // to the broadcast address
+//! assert_eq!(frame.as_bytes()[12..14], [0x08, 0x06]); // ARP
+//! assert_eq!(frame.as_bytes()[28..32], [192, 0, 2, 100]); // of this address
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Interfaces come and go
+//!
+//! A socket is bound to an interface's *index*. An interface that is deleted and made again has
+//! another one, and the sockets of the old one stay silent without an error. So whoever keeps
+//! them listens to a [`Monitor`] and opens new ones when an interface of that name appears.
+//!
+//! # Namespaces
+//!
+//! A socket belongs for ever to the network namespace of the thread that opened it, whatever
+//! thread uses it later.
+//!
+//! # Privileges
+//!
+//! | to | it takes |
+//! |---|---|
+//! | list links and addresses, hear of changes | nothing |
+//! | add and remove addresses, make and change links | `CAP_NET_ADMIN` |
+//! | send and receive adverts, send announcements | `CAP_NET_RAW` |
+//! | receive buffers beyond `net.core.rmem_max` | `CAP_NET_ADMIN` in the initial user namespace; smaller buffers otherwise |
+//!
+//! The capabilities count in the user namespace that owns the network namespace; being root there
+//! is one way to have them. [`Privileges::of_this_thread`] tells beforehand, and the [`NetError`]
+//! of an operation that was refused names the one that is missing.
+//!
+//! # Descriptors
+//!
+//! A [`SystemKernel`] with an interface takes 3, an [`AdvertReceiver`] 2, a [`Monitor`] 3.
+//!
+//! # Sources
+//!
+//! RFC 9568 §5.1 (the IP header), RFC 5227 and RFC 4861 §7.2.6 (announcements); rtnetlink(7),
+//! raw(7), packet(7), ip(7).
+
+mod advert;
+#[cfg(test)]
+mod capture;
+mod error;
+mod frame;
+mod kernel;
+mod monitor;
+mod netlink;
+mod privileges;
+mod recorder;
+mod sys;
+mod wake;
+mod words;
+
+pub use advert::{
+    AdvertReceiver, AdvertSender, DATAGRAM_BYTES_MAX, Datagram, Drained, VRRP_GROUP_V4,
+    VRRP_PROTOCOL,
+};
+pub use error::{NetError, Operation};
+pub use frame::{Announcement, Frame, FrameSender};
+pub use kernel::{Kernel, SystemKernel};
+pub use monitor::{Monitor, NetEvent, Snapshot};
+pub use netlink::{
+    Addition, AddressFlags, AddressSpec, Broadcast, InterfaceAddress, Link, LinkChange, LinkFlags,
+    MacvlanMode, NetNs, Netlink, NewLink, NewLinkKind, OperationalState, Preferred, Removal, Scope,
+    VethPeer,
+};
+pub use privileges::Privileges;
+pub use recorder::{Call, Recorder};
+pub use wake::{Wake, Waker};
+pub use words::{Errno, IfIndex, Interface, InterfaceName, Label, MacAddress, WordError};

@@ -1,0 +1,111 @@
+//! The kernel as one virtual router needs it: a seam, and what is behind it on Linux.
+
+use std::net::IpAddr;
+
+use crate::advert::AdvertSender;
+use crate::error::{NetError, Operation};
+use crate::frame::{Announcement, FrameSender};
+use crate::netlink::{Addition, AddressSpec, Netlink, Removal};
+use crate::words::Interface;
+
+/// What one virtual router asks of the kernel.
+///
+/// A thread that drives one takes a `Box<dyn Kernel>`: [`SystemKernel`] in the daemon, a
+/// [`Recorder`](crate::Recorder)'s in tests. Nothing here waits for the network.
+pub trait Kernel: Send {
+    /// Sends adverts from this interface from now on.
+    ///
+    /// Once when the interface is there, and again when it was made anew: an index does not
+    /// come back.
+    ///
+    /// # Errors
+    /// [`NetError`] if the socket cannot be had. Nothing is attached then.
+    fn attach(&mut self, interface: Interface) -> Result<(), NetError>;
+
+    /// Sends no adverts any more until the next [`attach`](Self::attach).
+    fn detach(&mut self);
+
+    /// Adds addresses. One outcome for each, in their order; see [`Netlink::add_addresses`].
+    fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Addition, NetError>>;
+
+    /// Removes addresses. One outcome for each, in their order; see
+    /// [`Netlink::remove_addresses`].
+    fn remove_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Removal, NetError>>;
+
+    /// Sends a VRRP message, whose checksum was computed for these addresses.
+    ///
+    /// # Errors
+    /// [`NetError::Detached`] without an interface, else as [`AdvertSender::send`].
+    fn send_advert(
+        &mut self,
+        source: IpAddr,
+        destination: IpAddr,
+        message: &[u8],
+    ) -> Result<(), NetError>;
+
+    /// Tells the links where addresses are now: gratuitous ARP, neighbour advertisements.
+    ///
+    /// Says how many of the announcements went out; the rest can follow later.
+    ///
+    /// # Errors
+    /// As [`FrameSender::send`].
+    fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError>;
+}
+
+/// The kernel that this process runs on, in the network namespace of the thread that opened it.
+///
+/// It takes two descriptors and a third while an interface is attached: all of what a take-over
+/// needs is open before the take-over. A process with a thousand of them needs a limit
+/// (`RLIMIT_NOFILE`) above the customary 1024.
+#[derive(Debug)]
+pub struct SystemKernel {
+    netlink: Netlink,
+    frames: FrameSender,
+    adverts: Option<AdvertSender>,
+}
+
+impl SystemKernel {
+    /// Opens what a virtual router over IPv4 needs, except the socket of its interface.
+    ///
+    /// # Errors
+    /// [`NetError::Refused`] if a socket cannot be had, mostly for want of `CAP_NET_RAW`.
+    pub fn open_v4() -> Result<Self, NetError> {
+        Ok(Self { netlink: Netlink::open()?, frames: FrameSender::open()?, adverts: None })
+    }
+}
+
+impl Kernel for SystemKernel {
+    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+        self.adverts = None;
+        self.adverts = Some(AdvertSender::open_v4(interface)?);
+        Ok(())
+    }
+
+    fn detach(&mut self) {
+        self.adverts = None;
+    }
+
+    fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Addition, NetError>> {
+        self.netlink.add_addresses(addresses)
+    }
+
+    fn remove_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Removal, NetError>> {
+        self.netlink.remove_addresses(addresses)
+    }
+
+    fn send_advert(
+        &mut self,
+        source: IpAddr,
+        destination: IpAddr,
+        message: &[u8],
+    ) -> Result<(), NetError> {
+        match &mut self.adverts {
+            Some(adverts) => adverts.send(source, destination, message),
+            None => Err(NetError::Detached { operation: Operation::SendAdvert }),
+        }
+    }
+
+    fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError> {
+        self.frames.send(announcements)
+    }
+}

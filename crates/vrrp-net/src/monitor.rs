@@ -1,0 +1,176 @@
+//! Link and address events.
+
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use crate::error::{NetError, Operation};
+use crate::netlink::{
+    DUMP_DATAGRAM_BYTES_MAX, InterfaceAddress, Link, Netlink, Notice, Received, Socket, messages,
+};
+use crate::wake::{Wake, Waker, wait};
+use crate::words::{IfIndex, Interface};
+
+/// rtnetlink(7): the multicast groups that a monitor is in.
+const GROUPS: [u32; 3] = [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV4_IFADDR, libc::RTNLGRP_IPV6_IFADDR];
+/// The receive buffer that is asked for: some thousand events.
+const RECEIVE_BUFFER_BYTES: usize = 1024 * 1024;
+/// Events that one call of [`Monitor::read`] takes out of the socket before it returns.
+const READ_DATAGRAMS_MAX: usize = 1024;
+
+/// All links and addresses of a namespace at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Snapshot {
+    /// The links.
+    pub links: Vec<Link>,
+    /// Their addresses, of both families. The order is the kernel's: on each interface, the
+    /// primary IPv4 address of a subnet comes before the others.
+    pub addresses: Vec<InterfaceAddress>,
+}
+
+impl Snapshot {
+    /// The links and addresses now.
+    ///
+    /// # Errors
+    /// As [`Netlink::links`].
+    pub fn take(netlink: &mut Netlink) -> Result<Self, NetError> {
+        Ok(Self { links: netlink.links()?, addresses: netlink.addresses()? })
+    }
+
+    /// The link with this index.
+    pub fn link(&self, index: IfIndex) -> Option<&Link> {
+        self.links.iter().find(|link| link.interface.index == index)
+    }
+}
+
+/// Something happened to a link or an address.
+///
+/// What was the case before is not said, and an event may repeat what is known already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NetEvent {
+    /// A link is new, or something about it is: state, carrier, name, hardware address.
+    LinkChanged(Link),
+    /// A link was deleted, or moved to another namespace. Its addresses are gone too.
+    LinkGone(Interface),
+    /// An address is new, or something about it is.
+    AddressAdded(InterfaceAddress),
+    /// An address was removed.
+    AddressRemoved(InterfaceAddress),
+    /// Events were lost, because they came faster than they were read. This is how things are
+    /// now; whatever is not in it is gone.
+    Resync(Snapshot),
+}
+
+/// A subscription to what happens to links and addresses, in the network namespace of the
+/// thread that opened it.
+///
+/// No privilege is needed.
+#[derive(Debug)]
+pub struct Monitor {
+    socket: Socket,
+    netlink: Netlink,
+    waker: Waker,
+    buffer: Vec<u8>,
+}
+
+impl Monitor {
+    /// Subscribes, then lists: what happens in between comes as an event, so nothing is missed.
+    /// It takes three descriptors.
+    ///
+    /// # Errors
+    /// [`NetError`] if a socket cannot be had, or the kernel's list cannot be understood.
+    pub fn open() -> Result<(Self, Snapshot), NetError> {
+        Self::with_receive_buffer(RECEIVE_BUFFER_BYTES)
+    }
+
+    /// Like [`Monitor::open`], with a receive buffer of another size, which the kernel doubles.
+    /// Beyond its limit (`net.core.rmem_max`) it needs `CAP_NET_ADMIN` in the initial user
+    /// namespace; without it the limit is what comes out.
+    ///
+    /// # Errors
+    /// As [`Monitor::open`].
+    pub fn with_receive_buffer(bytes: usize) -> Result<(Self, Snapshot), NetError> {
+        let operation = Operation::Subscribe;
+        let socket = Socket::open(operation, &GROUPS)?;
+        crate::advert::grow_receive_buffer(socket.as_fd(), bytes)
+            .map_err(|errno| NetError::refused(operation, errno))?;
+        let mut netlink = Netlink::open()?;
+        let snapshot = Snapshot::take(&mut netlink)?;
+        let (waker, buffer) = (Waker::new()?, vec![0; DUMP_DATAGRAM_BYTES_MAX]);
+        Ok((Self { socket, netlink, waker, buffer }, snapshot))
+    }
+
+    /// What ends a wait of this monitor's from another thread.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// Waits for events and appends them to `events`, or until the waker is used or `timeout` is
+    /// over (`None`: for ever).
+    ///
+    /// With [`Wake::Readable`] there may be no event nevertheless: not every message of the
+    /// kernel's is one.
+    ///
+    /// # Errors
+    /// [`NetError`] if the socket cannot be read, or the kernel's message cannot be understood.
+    pub fn wait(
+        &mut self,
+        events: &mut Vec<NetEvent>,
+        timeout: Option<Duration>,
+    ) -> Result<Wake, NetError> {
+        let wake = wait(self.socket.as_fd(), &self.waker, timeout)?;
+        if wake == Wake::Readable {
+            self.read(events)?;
+        }
+        Ok(wake)
+    }
+
+    /// Appends to `events` what has happened, without waiting.
+    ///
+    /// # Errors
+    /// As [`Monitor::wait`].
+    pub fn read(&mut self, events: &mut Vec<NetEvent>) -> Result<(), NetError> {
+        for _ in 0..READ_DATAGRAMS_MAX {
+            match self.receive()? {
+                Received::Datagram(datagram) => append(datagram, events)?,
+                Received::Nothing => return Ok(()),
+                Received::Overrun => {
+                    self.forget_queued()?;
+                    events.push(NetEvent::Resync(Snapshot::take(&mut self.netlink)?));
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties the socket: what is in it is older than the list that is made next.
+    fn forget_queued(&mut self) -> Result<(), NetError> {
+        for _ in 0..READ_DATAGRAMS_MAX {
+            if let Received::Nothing = self.receive()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Result<Received<'_>, NetError> {
+        self.socket
+            .receive(&mut self.buffer)
+            .map_err(|errno| NetError::refused(Operation::ReadEvents, errno))
+    }
+}
+
+fn append(datagram: &[u8], events: &mut Vec<NetEvent>) -> Result<(), NetError> {
+    for message in messages(datagram) {
+        let notice = message.and_then(|message| Notice::decode(&message));
+        let notice = notice.map_err(|detail| NetError::malformed(Operation::ReadEvents, detail))?;
+        events.extend(notice.map(|notice| match notice {
+            Notice::LinkChanged(link) => NetEvent::LinkChanged(link),
+            Notice::LinkGone(link) => NetEvent::LinkGone(link.interface),
+            Notice::AddressAdded(address) => NetEvent::AddressAdded(address),
+            Notice::AddressRemoved(address) => NetEvent::AddressRemoved(address),
+        }));
+    }
+    Ok(())
+}

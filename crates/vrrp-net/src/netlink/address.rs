@@ -1,0 +1,336 @@
+//! Addresses: as they are wanted, and as the kernel has them.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use neli::consts::rtnl::{Ifa, RtAddrFamily, RtScope};
+use neli::rtnl::{Ifaddrmsg, IfaddrmsgBuilder};
+use neli::types::{Buffer, RtBuffer};
+
+use super::message::{attribute, decode, number, payload, string};
+use crate::words::{IfIndex, Interface, Label};
+
+/// How far an address is valid, the kernel's `RT_SCOPE_*`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope(pub u8);
+
+impl Scope {
+    /// Everywhere: `global`.
+    pub const GLOBAL: Self = Self(0);
+    /// In this site: `site` (IPv6 only, and deprecated).
+    pub const SITE: Self = Self(200);
+    /// On this link: `link`.
+    pub const LINK: Self = Self(253);
+    /// On this host: `host`.
+    pub const HOST: Self = Self(254);
+    /// Nowhere: `nowhere`.
+    pub const NOWHERE: Self = Self(255);
+}
+
+/// Which broadcast address goes with an IPv4 address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Broadcast {
+    /// None, the default.
+    #[default]
+    None,
+    /// The network's, with all host bits set: `brd +`. There is none with /31 and /32.
+    AllOnes,
+    /// The network's, with all host bits clear: `brd -`. There is none with /31 and /32.
+    AllZeros,
+    /// This one.
+    Is(Ipv4Addr),
+}
+
+impl Broadcast {
+    /// The address, for an interface address with this prefix length.
+    ///
+    /// ```
+    /// use std::net::Ipv4Addr;
+    /// use vrrp_net::Broadcast;
+    ///
+    /// let address = Ipv4Addr::new(192, 0, 2, 100);
+    /// assert_eq!(Broadcast::AllOnes.with(address, 24), Some(Ipv4Addr::new(192, 0, 2, 255)));
+    /// assert_eq!(Broadcast::AllZeros.with(address, 24), Some(Ipv4Addr::new(192, 0, 2, 0)));
+    /// assert_eq!(Broadcast::AllOnes.with(address, 32), None);
+    /// ```
+    pub fn with(self, address: Ipv4Addr, prefix_len: u8) -> Option<Ipv4Addr> {
+        let host_bits = || match prefix_len {
+            0..=30 => Some(u32::MAX >> prefix_len),
+            _ => None,
+        };
+        match self {
+            Self::None => None,
+            Self::Is(broadcast) => Some(broadcast),
+            Self::AllOnes => Some((address.to_bits() | host_bits()?).into()),
+            Self::AllZeros => Some((address.to_bits() & !host_bits()?).into()),
+        }
+    }
+}
+
+/// How long a new connection may use an address as its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Preferred {
+    /// For ever.
+    Forever,
+    /// For so many seconds; with 0 it is never chosen by itself.
+    Secs(u32),
+}
+
+impl Preferred {
+    const INFINITE: u32 = u32::MAX;
+
+    const fn secs(self) -> u32 {
+        match self {
+            Self::Forever => Self::INFINITE,
+            Self::Secs(secs) => secs,
+        }
+    }
+}
+
+/// The kernel's `IFA_F_*`: how an address behaves, or what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct AddressFlags(u32);
+
+impl AddressFlags {
+    /// None of them.
+    pub const NONE: Self = Self(0);
+    /// IPv4: not the first address of its subnet on the interface (IPv6: a temporary one).
+    pub const SECONDARY: Self = Self(0x01);
+    /// IPv6: in use at once, without asking the link whether somebody has it already.
+    pub const NO_DAD: Self = Self(0x02);
+    /// IPv6: somebody else has it already, so it is not in use.
+    pub const DAD_FAILED: Self = Self(0x08);
+    /// IPv6: a mobile node's home address (`home`).
+    pub const HOME: Self = Self(0x10);
+    /// Not chosen as a source by itself any more.
+    pub const DEPRECATED: Self = Self(0x20);
+    /// IPv6: the link is still being asked whether somebody has it already.
+    pub const TENTATIVE: Self = Self(0x40);
+    /// It does not expire.
+    pub const PERMANENT: Self = Self(0x80);
+    /// IPv6: the kernel makes temporary addresses from it (`mngtmpaddr`).
+    pub const MANAGE_TEMPORARY: Self = Self(0x100);
+    /// No route for its prefix is made (`noprefixroute`).
+    pub const NO_PREFIX_ROUTE: Self = Self(0x200);
+    /// The multicast group of that address is joined (`autojoin`).
+    pub const AUTO_JOIN: Self = Self(0x400);
+
+    /// These flags and those.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// These flags without those.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether all those are among these.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The kernel's number.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+/// An address that is to be added to an interface, or removed from it.
+///
+/// The fields are those of a line in keepalived.conf's `virtual_ipaddress`; [`AddressSpec::new`]
+/// fills in that file's defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AddressSpec {
+    /// Where it goes.
+    pub interface: Interface,
+    /// The address.
+    pub address: IpAddr,
+    /// The length of its prefix: at most 32 for IPv4 and 128 for IPv6.
+    pub prefix_len: u8,
+    /// The other end of a point-to-point link.
+    pub peer: Option<IpAddr>,
+    /// IPv4: the broadcast address.
+    pub broadcast: Broadcast,
+    /// IPv4: how far it is valid. The kernel finds out by itself for IPv6.
+    pub scope: Scope,
+    /// IPv4: a label, which must begin with the interface's name to please old tools.
+    pub label: Option<Label>,
+    /// How long it is chosen as a source; then it is deprecated, but stays.
+    pub preferred: Preferred,
+    /// [`NO_DAD`](AddressFlags::NO_DAD), [`HOME`](AddressFlags::HOME),
+    /// [`MANAGE_TEMPORARY`](AddressFlags::MANAGE_TEMPORARY),
+    /// [`NO_PREFIX_ROUTE`](AddressFlags::NO_PREFIX_ROUTE),
+    /// [`AUTO_JOIN`](AddressFlags::AUTO_JOIN).
+    pub flags: AddressFlags,
+}
+
+impl AddressSpec {
+    /// An address with the defaults of a virtual one.
+    ///
+    /// No broadcast, no label, global scope (`host` for 127/8). IPv6: in use at once instead of
+    /// after duplicate address detection, since the router before may still answer; and a /128
+    /// is never chosen as a source by itself, since this router may lose it at any moment.
+    pub fn new(interface: Interface, address: IpAddr, prefix_len: u8) -> Self {
+        let is_v6_host = address.is_ipv6() && prefix_len == 128;
+        Self {
+            interface,
+            address,
+            prefix_len,
+            peer: None,
+            broadcast: Broadcast::None,
+            scope: match address {
+                IpAddr::V4(address) if address.is_loopback() => Scope::HOST,
+                _ => Scope::GLOBAL,
+            },
+            label: None,
+            preferred: if is_v6_host { Preferred::Secs(0) } else { Preferred::Forever },
+            flags: if address.is_ipv6() { AddressFlags::NO_DAD } else { AddressFlags::NONE },
+        }
+    }
+
+    /// Like [`AddressSpec::new`], as a single address: /32 or /128.
+    pub fn host(interface: Interface, address: IpAddr) -> Self {
+        Self::new(interface, address, if address.is_ipv6() { 128 } else { 32 })
+    }
+
+    /// Whether this is one and the same address to the kernel: interface, address and prefix
+    /// length agree.
+    pub fn is(&self, there: &InterfaceAddress) -> bool {
+        (self.interface.index, self.address, self.prefix_len)
+            == (there.interface, there.address, there.prefix_len)
+    }
+
+    /// The request's body for adding it.
+    pub(super) fn to_add(&self) -> Ifaddrmsg {
+        let mut attributes = self.identity();
+        if let IpAddr::V4(address) = self.address {
+            if let Some(broadcast) = self.broadcast.with(address, self.prefix_len) {
+                attributes.push(ip_attribute(Ifa::Broadcast, broadcast.into()));
+            }
+            if let Some(label) = self.label {
+                let text = [label.as_bytes(), &[0]].concat();
+                attributes.push(attribute(Ifa::Label, Buffer::from(text)));
+            }
+        }
+        if self.flags != AddressFlags::NONE {
+            attributes.push(attribute(Ifa::Flags, self.flags.bits()));
+        }
+        if self.preferred != Preferred::Forever {
+            attributes.push(attribute(Ifa::Cacheinfo, self.lifetimes()));
+        }
+        self.message(attributes)
+    }
+
+    /// The request's body for removing it: only what tells it from other addresses.
+    pub(super) fn to_remove(&self) -> Ifaddrmsg {
+        self.message(self.identity())
+    }
+
+    fn identity(&self) -> RtBuffer<Ifa, Buffer> {
+        let mut attributes = RtBuffer::new();
+        attributes.push(ip_attribute(Ifa::Local, self.address));
+        attributes.push(ip_attribute(Ifa::Address, self.peer.unwrap_or(self.address)));
+        attributes
+    }
+
+    /// struct ifa_cacheinfo: preferred and valid time in seconds, then two times of the kernel's.
+    fn lifetimes(&self) -> Buffer {
+        let fields = [self.preferred.secs(), Preferred::INFINITE, 0, 0];
+        Buffer::from(fields.map(u32::to_ne_bytes).concat())
+    }
+
+    fn message(&self, attributes: RtBuffer<Ifa, Buffer>) -> Ifaddrmsg {
+        IfaddrmsgBuilder::default()
+            .ifa_family(match self.address {
+                IpAddr::V4(_) => RtAddrFamily::Inet,
+                IpAddr::V6(_) => RtAddrFamily::Inet6,
+            })
+            .ifa_prefixlen(self.prefix_len)
+            .ifa_scope(RtScope::from(self.scope.0))
+            .ifa_index(self.interface.index.get())
+            .rtattrs(attributes)
+            .build()
+            .expect("every field without a default is set")
+    }
+}
+
+impl fmt::Display for AddressSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} dev {}", self.address, self.prefix_len, self.interface)
+    }
+}
+
+/// An address as the kernel has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct InterfaceAddress {
+    /// Where it is.
+    pub interface: IfIndex,
+    /// The address.
+    pub address: IpAddr,
+    /// The length of its prefix.
+    pub prefix_len: u8,
+    /// The other end of a point-to-point link.
+    pub peer: Option<IpAddr>,
+    /// IPv4: the broadcast address.
+    pub broadcast: Option<Ipv4Addr>,
+    /// How far it is valid.
+    pub scope: Scope,
+    /// What it is, and what became of it.
+    pub flags: AddressFlags,
+    /// IPv4: its label, the interface's name unless somebody said otherwise.
+    pub label: Option<Label>,
+}
+
+impl InterfaceAddress {
+    /// Whether packets can be sent from it now: it is neither tentative nor a duplicate.
+    pub const fn is_usable(&self) -> bool {
+        !self.flags.contains(AddressFlags::TENTATIVE)
+            && !self.flags.contains(AddressFlags::DAD_FAILED)
+    }
+
+    /// Decodes the body of an address message. `None` if it is none of an IP family's.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Option<Self>, String> {
+        let message: Ifaddrmsg = decode(bytes)?;
+        let attributes = message.rtattrs();
+        let ip = |kind| payload(attributes, kind).and_then(ip_of);
+        let (local, remote) = (ip(Ifa::Local), ip(Ifa::Address));
+        let (Some(interface), Some(address)) =
+            (IfIndex::new(*message.ifa_index()), local.or(remote))
+        else {
+            return Ok(None);
+        };
+        let flags = number(attributes, Ifa::Flags);
+        Ok(Some(Self {
+            interface,
+            address,
+            prefix_len: *message.ifa_prefixlen(),
+            peer: remote.filter(|remote| *remote != address),
+            broadcast: match ip(Ifa::Broadcast) {
+                Some(IpAddr::V4(broadcast)) => Some(broadcast),
+                _ => None,
+            },
+            scope: Scope(u8::from(*message.ifa_scope())),
+            flags: AddressFlags(flags.unwrap_or(message.ifa_flags().bits().into())),
+            label: string(attributes, Ifa::Label).and_then(Label::from_bytes),
+        }))
+    }
+}
+
+fn ip_attribute(kind: Ifa, address: IpAddr) -> neli::rtnl::Rtattr<Ifa, Buffer> {
+    let octets = match address {
+        IpAddr::V4(address) => Buffer::from(&address.octets()[..]),
+        IpAddr::V6(address) => Buffer::from(&address.octets()[..]),
+    };
+    attribute(kind, octets)
+}
+
+fn ip_of(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok().map(|octets| Ipv4Addr::from(octets).into()),
+        16 => <[u8; 16]>::try_from(bytes).ok().map(|octets| Ipv6Addr::from(octets).into()),
+        _ => None,
+    }
+}

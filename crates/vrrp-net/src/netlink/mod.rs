@@ -1,0 +1,422 @@
+//! Requests to rtnetlink: links and addresses listed, made, changed and removed.
+
+mod address;
+mod link;
+mod message;
+mod socket;
+
+use neli::consts::nl::{NlmF, Nlmsg};
+use neli::consts::rtnl::{RtAddrFamily, RtScope, Rtm};
+use neli::nl::NlPayload;
+use neli::rtnl::{Ifaddrmsg, IfaddrmsgBuilder};
+use neli::types::{Buffer, RtBuffer};
+use neli::{Size, ToBytes};
+
+pub use address::{AddressFlags, AddressSpec, Broadcast, InterfaceAddress, Preferred, Scope};
+pub use link::{
+    Link, LinkChange, LinkFlags, MacvlanMode, NetNs, NewLink, NewLinkKind, OperationalState,
+    VethPeer,
+};
+pub(crate) use message::{RawMessage, messages};
+pub(crate) use socket::{Received, Socket};
+
+use crate::error::{NetError, Operation};
+use crate::words::{Errno, IfIndex, InterfaceName};
+use message::{Answer, Requests};
+
+/// Requests in one datagram. A thousand acknowledgements overflow a receive buffer of the
+/// default size; a hundred of the largest fill a fifth of it.
+const BATCH_REQUESTS_MAX: usize = 100;
+/// The kernel fills at most this much with one datagram of a dump.
+pub(crate) const DUMP_DATAGRAM_BYTES_MAX: usize = 32 * 1024;
+/// An acknowledgement is a header, a number, a copy of the request, and a sentence.
+const ANSWER_BYTES_MAX: usize = 4 * 1024;
+/// How often a dump is begun again because the kernel changed what it was listing.
+const DUMP_ATTEMPTS: usize = 8;
+
+/// What became of an address that was to be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Addition {
+    /// It was not there, and now it is.
+    Added,
+    /// It was there already, and was left as it was.
+    AlreadyThere,
+}
+
+/// What became of an address that was to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Removal {
+    /// It was there, and now it is not.
+    Removed,
+    /// It was not there, or its interface was not.
+    NotThere,
+}
+
+/// A conversation with rtnetlink, in the network namespace of the thread that opened it.
+///
+/// It never waits for anything: the kernel does what it is asked while it is asked. Listing
+/// needs no privilege, changing anything needs `CAP_NET_ADMIN`.
+#[derive(Debug)]
+pub struct Netlink {
+    socket: Socket,
+    sequence: u32,
+}
+
+impl Netlink {
+    /// Opens the conversation. It takes one descriptor.
+    ///
+    /// # Errors
+    /// [`NetError::Refused`] if no socket can be had.
+    pub fn open() -> Result<Self, NetError> {
+        Ok(Self { socket: Socket::open(Operation::OpenNetlink, &[])?, sequence: 0 })
+    }
+
+    /// Every link.
+    ///
+    /// # Errors
+    /// [`NetError`] if the kernel refuses, or what it says cannot be understood.
+    pub fn links(&mut self) -> Result<Vec<Link>, NetError> {
+        self.dump(Operation::ListLinks, Rtm::Getlink, link::every_link, Link::decode)
+    }
+
+    /// The link with this name, if there is one.
+    ///
+    /// # Errors
+    /// As [`Netlink::links`].
+    pub fn link(&mut self, name: InterfaceName) -> Result<Option<Link>, NetError> {
+        match self.get_link(link::by_name(name)) {
+            Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(None),
+            found => found.map_err(|error| error.about(name)),
+        }
+    }
+
+    /// The link with this index, if there is one.
+    ///
+    /// # Errors
+    /// As [`Netlink::links`].
+    pub fn link_by_index(&mut self, index: IfIndex) -> Result<Option<Link>, NetError> {
+        match self.get_link(link::by_index(index)) {
+            Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(None),
+            found => found,
+        }
+    }
+
+    /// Every address of every link, of both families.
+    ///
+    /// # Errors
+    /// As [`Netlink::links`].
+    pub fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetError> {
+        let operation = Operation::ListAddresses;
+        self.dump(operation, Rtm::Getaddr, every_address, InterfaceAddress::decode)
+    }
+
+    /// Adds addresses, as many per system call as answers can be kept of.
+    ///
+    /// What comes back has one entry for each address, in their order: one that is refused keeps
+    /// none of the others back.
+    pub fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Addition, NetError>> {
+        let operation = Operation::AddAddress;
+        let flags = NlmF::CREATE | NlmF::EXCL;
+        let answers = self.batch(operation, Rtm::Newaddr, flags, addresses, AddressSpec::to_add);
+        let outcome = |(answer, address)| match answer {
+            Ok(Answer::Done) => Ok(Addition::Added),
+            Ok(Answer::Refused(Errno::EEXIST, _)) => Ok(Addition::AlreadyThere),
+            Ok(Answer::Refused(errno, text)) => Err(refused(operation, address, errno, text)),
+            Err(error) => Err(error),
+        };
+        answers.into_iter().zip(addresses).map(outcome).collect()
+    }
+
+    /// Removes addresses, as many per system call as answers can be kept of.
+    ///
+    /// What comes back has one entry for each address, in their order. Of each entry only
+    /// interface, address, prefix length and peer matter. With the first IPv4 address of a subnet
+    /// the kernel removes the others (unless `promote_secondaries` is set); these come back as
+    /// [`Removal::NotThere`].
+    pub fn remove_addresses(
+        &mut self,
+        addresses: &[AddressSpec],
+    ) -> Vec<Result<Removal, NetError>> {
+        let operation = Operation::RemoveAddress;
+        let flags = NlmF::empty();
+        let answers = self.batch(operation, Rtm::Deladdr, flags, addresses, AddressSpec::to_remove);
+        let outcome = |(answer, address)| match answer {
+            Ok(Answer::Done) => Ok(Removal::Removed),
+            Ok(Answer::Refused(Errno::ENOENT | Errno::EADDRNOTAVAIL | Errno::ENODEV, _)) => {
+                Ok(Removal::NotThere)
+            }
+            Ok(Answer::Refused(errno, text)) => Err(refused(operation, address, errno, text)),
+            Err(error) => Err(error),
+        };
+        answers.into_iter().zip(addresses).map(outcome).collect()
+    }
+
+    /// Makes a link.
+    ///
+    /// # Errors
+    /// [`NetError::Refused`] with the kernel's reason: `EEXIST` for a name that is taken,
+    /// `EOPNOTSUPP` for a kind that this kernel has not.
+    pub fn create_link(&mut self, new: &NewLink<'_>) -> Result<(), NetError> {
+        let flags = NlmF::CREATE | NlmF::EXCL;
+        self.request(Operation::CreateLink, Rtm::Newlink, flags, new.message())
+            .map_err(|error| error.about(new.name))
+    }
+
+    /// Changes a link.
+    ///
+    /// # Errors
+    /// [`NetError::Refused`] with the kernel's reason; a part of the change may have been made.
+    pub fn change_link(&mut self, index: IfIndex, change: &LinkChange<'_>) -> Result<(), NetError> {
+        let message = change.message(index);
+        self.request(Operation::ChangeLink, Rtm::Setlink, NlmF::empty(), message)
+    }
+
+    /// Deletes a link, and with one end of a veth pair the other.
+    ///
+    /// # Errors
+    /// [`NetError::Refused`] with the kernel's reason: `ENODEV` if it is gone already.
+    pub fn delete_link(&mut self, index: IfIndex) -> Result<(), NetError> {
+        let message = link::by_index(index);
+        self.request(Operation::DeleteLink, Rtm::Dellink, NlmF::empty(), message)
+    }
+
+    fn get_link(&mut self, about: impl Size + ToBytes) -> Result<Option<Link>, NetError> {
+        let operation = Operation::ListLinks;
+        let mut links = Vec::with_capacity(1);
+        let mut requests = Requests::default();
+        let sequence = self.next_sequence();
+        // Without a request to acknowledge: the link is the answer, or there is a refusal.
+        requests.push(Rtm::Getlink, NlmF::empty(), sequence, about);
+        self.socket.send(requests.as_bytes()).map_err(|e| NetError::refused(operation, e))?;
+        let mut buffer = vec![0; DUMP_DATAGRAM_BYTES_MAX];
+        while links.is_empty() {
+            for message in self.answers(operation, sequence, &mut buffer)? {
+                collect(operation, &message, Link::decode, &mut links)?;
+            }
+        }
+        Ok(links.pop())
+    }
+
+    /// Asks for everything of a kind, again if it changed while it was listed.
+    fn dump<P, T>(
+        &mut self,
+        operation: Operation,
+        kind: Rtm,
+        request: impl Fn() -> P,
+        decode: impl Fn(&[u8]) -> Result<Option<T>, String>,
+    ) -> Result<Vec<T>, NetError>
+    where
+        P: Size + ToBytes,
+    {
+        let mut buffer = vec![0; DUMP_DATAGRAM_BYTES_MAX];
+        for _ in 0..DUMP_ATTEMPTS {
+            let sequence = self.next_sequence();
+            let mut requests = Requests::default();
+            requests.push(kind, NlmF::DUMP, sequence, request());
+            self.socket.send(requests.as_bytes()).map_err(|e| NetError::refused(operation, e))?;
+            if let Some(found) = self.read_dump(operation, sequence, &decode, &mut buffer)? {
+                return Ok(found);
+            }
+        }
+        Err(NetError::NoAnswer { operation, interface: None })
+    }
+
+    /// The parts of a dump up to its end; `None` if the kernel says that it changed meanwhile.
+    fn read_dump<T>(
+        &self,
+        operation: Operation,
+        sequence: u32,
+        decode: impl Fn(&[u8]) -> Result<Option<T>, String>,
+        buffer: &mut [u8],
+    ) -> Result<Option<Vec<T>>, NetError> {
+        let (mut found, mut consistent) = (Vec::new(), true);
+        loop {
+            for message in self.answers(operation, sequence, buffer)? {
+                consistent &= !message.nl_flags().contains(NlmF::DUMP_INTR);
+                if collect(operation, &message, &decode, &mut found)? {
+                    return Ok(consistent.then_some(found));
+                }
+            }
+        }
+    }
+
+    /// The messages of the next datagram that answer this request.
+    fn answers(
+        &self,
+        operation: Operation,
+        sequence: u32,
+        buffer: &mut [u8],
+    ) -> Result<Vec<RawMessage>, NetError> {
+        match self.socket.receive(buffer) {
+            Ok(Received::Datagram(datagram)) => messages(datagram)
+                .filter(|message| !message.as_ref().is_ok_and(|m| *m.nl_seq() != sequence))
+                .collect::<Result<_, _>>()
+                .map_err(|detail| NetError::malformed(operation, detail)),
+            Ok(Received::Nothing | Received::Overrun) => {
+                Err(NetError::NoAnswer { operation, interface: None })
+            }
+            Err(errno) => Err(NetError::refused(operation, errno)),
+        }
+    }
+
+    /// One request that is only to be acknowledged.
+    fn request<P>(
+        &mut self,
+        operation: Operation,
+        kind: Rtm,
+        flags: NlmF,
+        message: P,
+    ) -> Result<(), NetError>
+    where
+        P: Size + ToBytes + Clone,
+    {
+        let answers = self.batch(operation, kind, flags, &[message], P::clone);
+        match answers.into_iter().next().expect("a batch answers every request")? {
+            Answer::Done => Ok(()),
+            Answer::Refused(errno, explanation) => {
+                Err(NetError::Refused { operation, interface: None, errno, explanation })
+            }
+        }
+    }
+
+    /// Sends requests by the hundred and puts the answers in the requests' order.
+    fn batch<T, P>(
+        &mut self,
+        operation: Operation,
+        kind: Rtm,
+        flags: NlmF,
+        items: &[T],
+        message: impl Fn(&T) -> P,
+    ) -> Vec<Result<Answer, NetError>>
+    where
+        P: Size + ToBytes,
+    {
+        let mut answers = Vec::with_capacity(items.len());
+        for chunk in items.chunks(BATCH_REQUESTS_MAX) {
+            let first = self.sequence.wrapping_add(1);
+            let mut requests = Requests::default();
+            for item in chunk {
+                requests.push(kind, flags | NlmF::ACK, self.next_sequence(), message(item));
+            }
+            match self.socket.send(requests.as_bytes()) {
+                Ok(()) => answers.extend(self.acknowledgements(operation, first, chunk.len())),
+                Err(errno) => {
+                    let error = NetError::refused(operation, errno);
+                    answers.extend(chunk.iter().map(|_| Err(error.clone())));
+                }
+            }
+        }
+        answers
+    }
+
+    /// The acknowledgements of the requests `first..first + count`, in their order. One that is
+    /// not there is an error of its own.
+    fn acknowledgements(
+        &self,
+        operation: Operation,
+        first: u32,
+        count: usize,
+    ) -> Vec<Result<Answer, NetError>> {
+        let mut slots = vec![None; count];
+        let mut buffer = [0; ANSWER_BYTES_MAX];
+        let mut missing = count;
+        let mut error = NetError::NoAnswer { operation, interface: None };
+        while missing > 0 {
+            let datagram = match self.socket.receive(&mut buffer) {
+                Ok(Received::Datagram(datagram)) => datagram,
+                // What is behind an overrun can still be read.
+                Ok(Received::Overrun) => continue,
+                Ok(Received::Nothing) => break,
+                Err(errno) => {
+                    error = NetError::refused(Operation::ReadAnswer, errno);
+                    break;
+                }
+            };
+            for message in messages(datagram).map_while(Result::ok) {
+                let slot = message.nl_seq().wrapping_sub(first) as usize;
+                if let (Some(slot @ None), Some(answer)) =
+                    (slots.get_mut(slot), Answer::of(&message))
+                {
+                    *slot = Some(answer);
+                    missing -= 1;
+                }
+            }
+        }
+        slots.into_iter().map(|slot| slot.ok_or_else(|| error.clone())).collect()
+    }
+
+    fn next_sequence(&mut self) -> u32 {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence
+    }
+}
+
+/// Takes from a message of a dump what it lists. `true` if it was the last one.
+fn collect<T>(
+    operation: Operation,
+    message: &RawMessage,
+    decode: impl Fn(&[u8]) -> Result<Option<T>, String>,
+    found: &mut Vec<T>,
+) -> Result<bool, NetError> {
+    if let NlPayload::Payload(body) = message.nl_payload() {
+        let item = decode(body.as_ref()).map_err(|e| NetError::malformed(operation, e))?;
+        found.extend(item);
+        return Ok(false);
+    }
+    match Answer::of(message) {
+        Some(Answer::Refused(errno, explanation)) => {
+            Err(NetError::Refused { operation, interface: None, errno, explanation })
+        }
+        _ => Ok(*message.nl_type() == u16::from(Nlmsg::Done)),
+    }
+}
+
+/// What a link or address message says, if it is one.
+pub(crate) enum Notice {
+    LinkChanged(Link),
+    LinkGone(Link),
+    AddressAdded(InterfaceAddress),
+    AddressRemoved(InterfaceAddress),
+}
+
+impl Notice {
+    pub(crate) fn decode(message: &RawMessage) -> Result<Option<Self>, String> {
+        let NlPayload::Payload(body) = message.nl_payload() else { return Ok(None) };
+        let body = body.as_ref();
+        Ok(match Rtm::from(*message.nl_type()) {
+            Rtm::Newlink => Link::decode(body)?.map(Self::LinkChanged),
+            Rtm::Dellink => Link::decode(body)?.map(Self::LinkGone),
+            Rtm::Newaddr => InterfaceAddress::decode(body)?.map(Self::AddressAdded),
+            Rtm::Deladdr => InterfaceAddress::decode(body)?.map(Self::AddressRemoved),
+            _ => None,
+        })
+    }
+}
+
+/// The body of a request about every address.
+fn every_address() -> Ifaddrmsg {
+    IfaddrmsgBuilder::default()
+        .ifa_family(RtAddrFamily::Unspecified)
+        .ifa_prefixlen(0)
+        .ifa_scope(RtScope::Universe)
+        .ifa_index(0)
+        .rtattrs(RtBuffer::<_, Buffer>::new())
+        .build()
+        .expect("every field without a default is set")
+}
+
+fn refused(
+    operation: Operation,
+    address: &AddressSpec,
+    errno: Errno,
+    explanation: Option<Box<str>>,
+) -> NetError {
+    NetError::Address {
+        operation,
+        address: address.address,
+        prefix_len: address.prefix_len,
+        interface: address.interface,
+        errno,
+        explanation,
+    }
+}

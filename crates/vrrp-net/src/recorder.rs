@@ -1,0 +1,224 @@
+//! A kernel that does nothing but remember, for tests of what drives one.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::{NetError, Operation};
+use crate::frame::Announcement;
+use crate::kernel::Kernel;
+use crate::netlink::{Addition, AddressSpec, Removal};
+use crate::words::Interface;
+
+/// One call of a [`Recorder`]'s kernel, failed ones included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// [`Kernel::attach`].
+    Attach(Interface),
+    /// [`Kernel::detach`].
+    Detach,
+    /// [`Kernel::add_addresses`].
+    AddAddresses(Vec<AddressSpec>),
+    /// [`Kernel::remove_addresses`].
+    RemoveAddresses(Vec<AddressSpec>),
+    /// [`Kernel::send_advert`].
+    SendAdvert {
+        /// The source address.
+        source: IpAddr,
+        /// The destination address.
+        destination: IpAddr,
+        /// The VRRP message.
+        message: Vec<u8>,
+    },
+    /// [`Kernel::announce`].
+    Announce(Vec<Announcement>),
+}
+
+/// Records what is asked of a kernel, and plays one that does it.
+///
+/// Clones share one record, so that a test keeps one and gives the thread that it tests
+/// [`Recorder::kernel`]. It answers as Linux would: an address that is there is
+/// [`Addition::AlreadyThere`], an advert without an interface is [`NetError::Detached`]. For the
+/// rest there is [`Recorder::refuse_next`].
+///
+/// ```
+/// use vrrp_net::{AddressSpec, Addition, Call, IfIndex, Interface, Recorder};
+///
+/// let eth0 = Interface { index: IfIndex::new(2).unwrap(), name: "eth0".parse()? };
+/// let address = AddressSpec::host(eth0, "192.0.2.100".parse()?);
+///
+/// let recorder = Recorder::new();
+/// let mut kernel = recorder.kernel();
+/// assert_eq!(kernel.add_addresses(&[address.clone()]), [Ok(Addition::Added)]);
+///
+/// assert_eq!(recorder.take(), [Call::AddAddresses(vec![address.clone()])]);
+/// assert_eq!(recorder.addresses(), [address]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Recorder(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: Vec<Call>,
+    addresses: Vec<AddressSpec>,
+    attached: Option<Interface>,
+    refusals: VecDeque<NetError>,
+}
+
+impl Recorder {
+    /// An empty record, and a kernel with no virtual address.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A kernel that writes into this record.
+    pub fn kernel(&self) -> Box<dyn Kernel> {
+        Box::new(self.clone())
+    }
+
+    /// The calls since the last time, in their order.
+    pub fn take(&self) -> Vec<Call> {
+        std::mem::take(&mut self.lock().calls)
+    }
+
+    /// Waits until `is_there` holds for the calls that have not been taken, then takes them.
+    /// `None` if it does not within `timeout`.
+    pub fn take_when(
+        &self,
+        timeout: Duration,
+        is_there: impl Fn(&[Call]) -> bool,
+    ) -> Option<Vec<Call>> {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.lock();
+        while !is_there(&state.calls) {
+            let left = deadline.checked_duration_since(Instant::now())?;
+            let woken = self.0.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Some(std::mem::take(&mut state.calls))
+    }
+
+    /// The addresses that are there now, in the order in which they were added.
+    pub fn addresses(&self) -> Vec<AddressSpec> {
+        self.lock().addresses.clone()
+    }
+
+    /// The interface that is attached now.
+    pub fn attached(&self) -> Option<Interface> {
+        self.lock().attached
+    }
+
+    /// Refuses the next thing that is asked for with this error: one call, or of a call about
+    /// several addresses one address. Several refusals are used up in their order.
+    pub fn refuse_next(&self, error: NetError) {
+        self.lock().refusals.push_back(error);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A test that panicked elsewhere has its own message; the record is still a record.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a call down and carries it out, unless it is to be refused.
+    fn call<T>(
+        &self,
+        call: Call,
+        carry_out: impl FnOnce(&mut State) -> Result<T, NetError>,
+    ) -> Result<T, NetError> {
+        let mut state = self.lock();
+        state.calls.push(call);
+        self.0.changed.notify_all();
+        match state.refusals.pop_front() {
+            Some(error) => Err(error),
+            None => carry_out(&mut state),
+        }
+    }
+
+    /// Writes a call about addresses down and carries it out for each that is not refused.
+    fn call_for_each<T>(
+        &self,
+        call: Call,
+        addresses: &[AddressSpec],
+        mut carry_out: impl FnMut(&mut State, &AddressSpec) -> T,
+    ) -> Vec<Result<T, NetError>> {
+        let mut state = self.lock();
+        state.calls.push(call);
+        self.0.changed.notify_all();
+        let mut outcome = |address| match state.refusals.pop_front() {
+            Some(error) => Err(error),
+            None => Ok(carry_out(&mut state, address)),
+        };
+        addresses.iter().map(&mut outcome).collect()
+    }
+}
+
+impl State {
+    fn position(&self, wanted: &AddressSpec) -> Option<usize> {
+        let identity = |spec: &AddressSpec| (spec.interface.index, spec.address, spec.prefix_len);
+        self.addresses.iter().position(|there| identity(there) == identity(wanted))
+    }
+}
+
+impl Kernel for Recorder {
+    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+        self.lock().attached = None;
+        self.call(Call::Attach(interface), |state| {
+            state.attached = Some(interface);
+            Ok(())
+        })
+    }
+
+    fn detach(&mut self) {
+        let mut state = self.lock();
+        state.attached = None;
+        state.calls.push(Call::Detach);
+        self.0.changed.notify_all();
+    }
+
+    fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Addition, NetError>> {
+        let call = Call::AddAddresses(addresses.to_vec());
+        self.call_for_each(call, addresses, |state, address| match state.position(address) {
+            Some(_) => Addition::AlreadyThere,
+            None => {
+                state.addresses.push(address.clone());
+                Addition::Added
+            }
+        })
+    }
+
+    fn remove_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Removal, NetError>> {
+        let call = Call::RemoveAddresses(addresses.to_vec());
+        self.call_for_each(call, addresses, |state, address| match state.position(address) {
+            Some(position) => {
+                state.addresses.remove(position);
+                Removal::Removed
+            }
+            None => Removal::NotThere,
+        })
+    }
+
+    fn send_advert(
+        &mut self,
+        source: IpAddr,
+        destination: IpAddr,
+        message: &[u8],
+    ) -> Result<(), NetError> {
+        let call = Call::SendAdvert { source, destination, message: message.to_vec() };
+        self.call(call, |state| match state.attached {
+            Some(_) => Ok(()),
+            None => Err(NetError::Detached { operation: Operation::SendAdvert }),
+        })
+    }
+
+    fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError> {
+        self.call(Call::Announce(announcements.to_vec()), |_| Ok(announcements.len()))
+    }
+}
