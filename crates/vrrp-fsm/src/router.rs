@@ -1,0 +1,724 @@
+//! One virtual router.
+//!
+//! Every event goes the same way. The protocol's own (timer, advert) are answered by the state
+//! they meet, [`Backup`] or [`Active`], whose deadlines live inside it: leaving a state is what
+//! cancels its timers. The circumstances (faults, trackers, the address, the settings) are
+//! taken in first and then settled in one place, [`Router::settle`], which asks what they
+//! mean to the state at hand.
+//!
+//! There is one door into each state: [`Router::start`], [`Router::become_active`],
+//! [`Router::step_down`], [`Router::enter_fault`]. A gate on becoming active, as a sync group
+//! needs it, stands in `become_active` and nowhere else.
+
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use core::mem;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use vrrp_proto::{Interval, Priority, Version};
+
+use crate::trackers::Trackers;
+use crate::{
+    Action, Actions, Cause, Config, Contribution, Event, FaultReason, Heard, Influence, Instant,
+    Peer, Report, State, Transition, active_down_interval, skew_time,
+};
+
+/// The state machine of one virtual router (RFC 9568 §6.4; RFC 3768 §6.4 for version 2).
+///
+/// It is told what happened through [`handle`](Self::handle) and answers with what to do. It
+/// reads no clock and does no I/O: the caller asks for the [`deadline`](Self::deadline), waits
+/// for it or for something else, and tells.
+#[derive(Debug, Clone)]
+pub struct Router {
+    config: Config,
+    phase: Phase,
+    since: Option<Instant>,
+    last_transition: Option<Transition>,
+    primary: Option<IpAddr>,
+    /// Those told as such; [`Router::faults`] has the rest.
+    faults: BTreeSet<FaultReason>,
+    trackers: Trackers,
+    /// The priority that `config` and `trackers` make, as last told to the caller.
+    effective: Priority,
+}
+
+/// The state, with everything that ends when it ends.
+#[derive(Debug, Clone)]
+enum Phase {
+    Initialize,
+    /// Started, and held back by a tracker without a verdict.
+    Waiting,
+    Backup(Backup),
+    Active(Active),
+    Fault,
+}
+
+#[derive(Debug, Clone)]
+struct Backup {
+    /// Active_Down_Timer.
+    active_down: Instant,
+    /// What it will mean when that timer fires.
+    expected: Takeover,
+    /// The router heard last, accepted or not, unless it resigned.
+    heard: Option<Peer>,
+    /// Active_Adver_Interval once it was learnt; the own interval before.
+    learnt: Option<Interval>,
+    /// When a lower-priority Active Router was first heard: `preempt_delay` runs from here.
+    lower_since: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Takeover {
+    Silence,
+    Resignation(Peer),
+    Preemption(Peer),
+}
+
+#[derive(Debug, Clone)]
+struct Active {
+    /// Adver_Timer.
+    next_advert: Instant,
+    /// The second announcement after a takeover or a losing advert.
+    second_announce: Option<(Instant, u8)>,
+    /// The next of the periodic announcements.
+    refresh: Option<Instant>,
+}
+
+impl Router {
+    /// A router in Initialize that knows nothing but its settings.
+    ///
+    /// Before it can take part it must be told its primary address and then to start.
+    pub fn new(config: Config) -> Self {
+        let trackers = Trackers::default();
+        Self {
+            effective: trackers.effective(config.priority),
+            config,
+            phase: Phase::Initialize,
+            since: None,
+            last_transition: None,
+            primary: None,
+            faults: BTreeSet::new(),
+            trackers,
+        }
+    }
+
+    /// Takes one event in and returns what to do about it, complete and in order.
+    ///
+    /// `now` is the time of the event: for an advert its arrival, even if it was left lying
+    /// for a while.
+    pub fn handle(&mut self, now: Instant, event: Event) -> Actions {
+        let mut out = Actions::default();
+        match event {
+            Event::Startup => self.startup(now, &mut out),
+            Event::Shutdown => self.shutdown(now, &mut out),
+            Event::Timer => self.timer(now, &mut out),
+            Event::Advert(heard) => self.advert(now, heard, &mut out),
+            Event::AddressesLost => self.addresses_lost(&mut out),
+            Event::Reconfigure(config) => self.reconfigure(now, config, &mut out),
+            circumstance => {
+                let cause = self.take_in(circumstance);
+                self.settle(now, cause, &mut out);
+            }
+        }
+        out
+    }
+
+    /// When to send [`Event::Timer`] at the latest; `None` while no timer runs, which is in
+    /// every state but Backup and Active.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Initialize | Phase::Waiting | Phase::Fault => None,
+            Phase::Backup(backup) => Some(backup.active_down),
+            Phase::Active(active) => Some(active.deadline()),
+        }
+    }
+
+    /// Whether this advert would do nothing but restart the Active_Down_Timer.
+    ///
+    /// If so, its receiver may put it aside instead of waking the router's thread, and keep
+    /// only the newest such advert with its time of arrival. The thread must then handle that
+    /// one, with that time, before it handles anything else. The answer holds until
+    /// [`handle`](Self::handle) is called with anything but such an advert.
+    pub fn would_only_restart_timer(&self, heard: &Heard) -> bool {
+        self.expected_advert() == Some(*heard)
+    }
+
+    /// The one advert of which [`would_only_restart_timer`](Self::would_only_restart_timer) is
+    /// true: the repetition of the last one, if that was accepted. A receiver in another thread
+    /// can be given it to compare with.
+    pub fn expected_advert(&self) -> Option<Heard> {
+        let Phase::Backup(backup) = &self.phase else { return None };
+        let Peer { source, priority, interval, .. } = backup.heard?;
+        let heard = Heard { source, priority, interval };
+        let accepted = matches!(backup.expected, Takeover::Silence)
+            && backup.lower_since.is_none()
+            && !self.outranks(priority)
+            && !self.learns(self.active_adver_interval(), interval);
+        (accepted && !self.ignores(&heard)).then_some(heard)
+    }
+}
+
+/// What the router knows and thinks, for status displays.
+impl Router {
+    /// The settings in force.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The state.
+    pub const fn state(&self) -> State {
+        match self.phase {
+            Phase::Initialize | Phase::Waiting => State::Initialize,
+            Phase::Backup(_) => State::Backup,
+            Phase::Active(_) => State::Active,
+            Phase::Fault => State::Fault,
+        }
+    }
+
+    /// Since when it has been in that state; `None` before the first transition.
+    pub const fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    /// The transition that led to that state, and with it the cause.
+    pub const fn last_transition(&self) -> Option<&Transition> {
+        self.last_transition.as_ref()
+    }
+
+    /// The effective priority: what this router advertises and competes with.
+    pub const fn priority(&self) -> Priority {
+        self.effective
+    }
+
+    /// Every tracker's influence by name. What an address owner's say in points is not
+    /// counted.
+    pub fn contributions(&self) -> &[Contribution] {
+        self.trackers.as_slice()
+    }
+
+    /// Every reason not to take part.
+    pub fn faults(&self) -> impl Iterator<Item = FaultReason> {
+        let no_address = self.primary.is_none().then_some(FaultReason::NoPrimaryAddress);
+        let failed = self.trackers.names(|influence| self.is_fault(influence));
+        let told = self.faults.iter().cloned();
+        no_address.into_iter().chain(told).chain(failed.cloned().map(FaultReason::Tracker))
+    }
+
+    /// The trackers without a verdict that a router in Initialize or Fault has to wait for.
+    pub fn waiting_for(&self) -> impl Iterator<Item = &str> {
+        self.trackers.names(|influence| influence == Influence::Waiting).map(|name| &**name)
+    }
+
+    /// The address that adverts are sent from.
+    pub const fn primary_address(&self) -> Option<IpAddr> {
+        self.primary
+    }
+
+    /// The Active Router as a Backup Router sees it: the sender of the last advert, unless it
+    /// resigned. `None` in every other state.
+    pub const fn active_router(&self) -> Option<&Peer> {
+        match &self.phase {
+            Phase::Backup(backup) => backup.heard.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Active_Adver_Interval: what the Active Router advertises, as far as it was learnt;
+    /// otherwise, and always in version 2, the own interval.
+    pub fn active_adver_interval(&self) -> Interval {
+        match &self.phase {
+            Phase::Backup(backup) => backup.interval(&self.config),
+            _ => self.config.interval,
+        }
+    }
+
+    /// Skew_Time for the effective priority.
+    pub fn skew_time(&self) -> Duration {
+        self.skew_of(self.effective)
+    }
+
+    /// Active_Down_Interval for the effective priority.
+    pub fn active_down_interval(&self) -> Duration {
+        let Config { version, down_timer_adverts, .. } = self.config;
+        let interval = self.active_adver_interval();
+        active_down_interval(version, self.effective, interval, down_timer_adverts)
+    }
+
+    fn skew_of(&self, priority: Priority) -> Duration {
+        skew_time(self.config.version, priority, self.active_adver_interval())
+    }
+}
+
+/// Starting and stopping.
+impl Router {
+    fn startup(&mut self, now: Instant, out: &mut Actions) {
+        if !matches!(self.phase, Phase::Initialize) {
+            return;
+        }
+        self.phase = Phase::Waiting;
+        if let Some(reason) = self.first_fault() {
+            self.enter_fault(now, reason, out);
+        } else if self.is_eligible() {
+            self.start(now, Cause::Startup, out);
+        }
+    }
+
+    /// RFC 9568 §6.4.1, on Startup and whenever a router may take part again: the address
+    /// owner is Active at once, everyone else watches for a full interval.
+    fn start(&mut self, now: Instant, cause: Cause, out: &mut Actions) {
+        if self.effective.is_owner() {
+            return self.become_active(now, cause, out);
+        }
+        self.enter_backup(now, None, cause, out);
+    }
+
+    fn shutdown(&mut self, now: Instant, out: &mut Actions) {
+        match self.phase {
+            Phase::Initialize => {}
+            // Nobody was told that it had started.
+            Phase::Waiting => self.phase = Phase::Initialize,
+            Phase::Active(_) => {
+                out.push(Action::SendAdvert { priority: Priority::RESIGN });
+                out.push(Action::RemoveAddresses);
+                self.transition(now, Phase::Initialize, Cause::Shutdown, out);
+            }
+            Phase::Backup(_) | Phase::Fault => {
+                self.transition(now, Phase::Initialize, Cause::Shutdown, out);
+            }
+        }
+    }
+}
+
+/// Changes of state. Everyone of them passes here.
+impl Router {
+    fn transition(&mut self, now: Instant, phase: Phase, cause: Cause, out: &mut Actions) {
+        let from = self.state();
+        self.phase = phase;
+        self.since = Some(now);
+        let transition = Transition { from, to: self.state(), cause, priority: self.effective };
+        self.last_transition = Some(transition.clone());
+        out.push(Action::Transition(transition));
+    }
+
+    fn become_active(&mut self, now: Instant, cause: Cause, out: &mut Actions) {
+        let announce = self.config.announce;
+        out.push(Action::SendAdvert { priority: self.effective });
+        out.push(Action::InstallAddresses);
+        out.announce(announce.repeat);
+        let again = !announce.delay.is_zero() && announce.repeat > 0;
+        let active = Active {
+            next_advert: now + self.config.interval.as_duration(),
+            second_announce: again.then(|| (now + announce.delay, announce.repeat)),
+            refresh: first_refresh(now, announce.refresh),
+        };
+        self.transition(now, Phase::Active(active), cause, out);
+    }
+
+    /// The Active Router loses to `peer`: RFC 9568 §6.4.3.
+    fn step_down(&mut self, now: Instant, peer: Peer, cause: Cause, out: &mut Actions) {
+        if self.config.higher_prio_send_advert {
+            out.push(Action::SendAdvert { priority: self.effective });
+        }
+        out.push(Action::RemoveAddresses);
+        self.enter_backup(now, Some(peer), cause, out);
+        if self.learns(self.config.interval, peer.interval) {
+            out.report(Report::IntervalLearnt {
+                source: peer.source,
+                from: self.config.interval,
+                to: peer.interval,
+            });
+        }
+    }
+
+    /// Waits for a full Active_Down_Interval, counted in the interval of `peer` if there is
+    /// one to follow.
+    fn enter_backup(&mut self, now: Instant, peer: Option<Peer>, cause: Cause, out: &mut Actions) {
+        let backup = Backup {
+            active_down: now,
+            expected: Takeover::Silence,
+            heard: peer,
+            learnt: peer.map(|peer| peer.interval),
+            lower_since: None,
+        };
+        self.transition(now, Phase::Backup(backup), cause, out);
+        self.restart_active_down(now);
+    }
+
+    fn enter_fault(&mut self, now: Instant, reason: FaultReason, out: &mut Actions) {
+        if matches!(self.phase, Phase::Active(_)) {
+            if !self.faults().any(|reason| reason.prevents_sending()) {
+                out.push(Action::SendAdvert { priority: Priority::RESIGN });
+            }
+            out.push(Action::RemoveAddresses);
+        }
+        self.transition(now, Phase::Fault, Cause::Fault(reason), out);
+    }
+}
+
+/// The timers.
+impl Router {
+    fn timer(&mut self, now: Instant, out: &mut Actions) {
+        match &mut self.phase {
+            Phase::Backup(backup) if now >= backup.active_down => {
+                let cause = backup.cause(now);
+                self.become_active(now, cause, out);
+            }
+            Phase::Active(active) => active.timer(now, &self.config, self.effective, out),
+            _ => {}
+        }
+    }
+
+    fn restart_active_down(&mut self, now: Instant) {
+        let active_down = now + self.active_down_interval();
+        if let Phase::Backup(backup) = &mut self.phase {
+            backup.active_down = active_down;
+        }
+    }
+}
+
+impl Backup {
+    fn interval(&self, config: &Config) -> Interval {
+        match config.version {
+            Version::V2 => config.interval,
+            Version::V3 => self.learnt.unwrap_or(config.interval),
+        }
+    }
+
+    fn cause(&self, now: Instant) -> Cause {
+        let late = now.saturating_since(self.active_down);
+        match self.expected {
+            Takeover::Silence => Cause::ActiveDown { last: self.heard, late },
+            Takeover::Resignation(peer) => Cause::Resignation { peer, late },
+            Takeover::Preemption(peer) => Cause::Preemption { peer, late },
+        }
+    }
+}
+
+impl Active {
+    fn deadline(&self) -> Instant {
+        let second = self.second_announce.map(|(at, _)| at);
+        [second, self.refresh].into_iter().flatten().fold(self.next_advert, Instant::min)
+    }
+
+    /// Does what is due, adverts first. What was missed meanwhile is not made up for.
+    fn timer(&mut self, now: Instant, config: &Config, priority: Priority, out: &mut Actions) {
+        if now >= self.next_advert {
+            self.advertise(now, config, priority, out);
+        }
+        if let Some((at, rounds)) = self.second_announce
+            && now >= at
+        {
+            out.announce(rounds);
+            self.second_announce = None;
+        }
+        if self.refresh.is_some_and(|at| now >= at) {
+            out.announce(config.announce.refresh_repeat);
+            self.refresh = first_refresh(now, config.announce.refresh);
+        }
+    }
+
+    /// Sends an advert and restarts the Adver_Timer.
+    fn advertise(&mut self, now: Instant, config: &Config, priority: Priority, out: &mut Actions) {
+        out.push(Action::SendAdvert { priority });
+        self.next_advert = now + config.interval.as_duration();
+    }
+
+    /// RFC 9568 §6.4.3, an advert that loses: the sender is shown at once that it does, and
+    /// the hosts where the addresses are.
+    fn refute(&mut self, now: Instant, config: &Config, priority: Priority, out: &mut Actions) {
+        if config.lower_prio_no_advert {
+            return;
+        }
+        self.advertise(now, config, priority, out);
+        let rounds = config.announce.lower_prio_repeat;
+        out.announce(rounds);
+        if rounds > 0 && !config.announce.lower_prio_delay.is_zero() {
+            let pending = self.second_announce.map_or(0, |(_, rounds)| rounds);
+            let at = now + config.announce.lower_prio_delay;
+            self.second_announce = Some((at, rounds.max(pending)));
+        }
+    }
+}
+
+fn first_refresh(now: Instant, every: Duration) -> Option<Instant> {
+    (!every.is_zero()).then(|| now + every)
+}
+
+/// Adverts.
+impl Router {
+    fn advert(&mut self, now: Instant, heard: Heard, out: &mut Actions) {
+        let taking_part = matches!(self.phase, Phase::Backup(_) | Phase::Active(_));
+        if taking_part && self.primary == Some(heard.source) {
+            return out.report(Report::OwnAddress(heard.at(now)));
+        }
+        if !taking_part || self.ignores(&heard) {
+            return;
+        }
+        match &self.phase {
+            Phase::Active(_) => self.advert_as_active(now, heard.at(now), out),
+            _ => self.advert_as_backup(now, heard.at(now), out),
+        }
+    }
+
+    /// RFC 9568 §6.4.2.
+    fn advert_as_backup(&mut self, now: Instant, peer: Peer, out: &mut Actions) {
+        let skew_time = self.skew_time();
+        let lower = self.outranks(peer.priority);
+        let preempt_delay = self.config.preempt_delay;
+        let Phase::Backup(backup) = &mut self.phase else { return };
+
+        if peer.priority.is_resignation() {
+            backup.active_down = now + skew_time;
+            backup.expected = Takeover::Resignation(peer);
+            backup.heard = backup.heard.filter(|heard| heard.source != peer.source);
+            return;
+        }
+        backup.heard = Some(peer);
+        if lower {
+            let since = *backup.lower_since.get_or_insert(now);
+            if now >= since + preempt_delay {
+                // Discarded: the timer goes on.
+                if !matches!(backup.expected, Takeover::Resignation(_)) {
+                    backup.expected = Takeover::Preemption(peer);
+                }
+                return;
+            }
+        } else {
+            backup.lower_since = None;
+        }
+        self.accept(now, peer, out);
+    }
+
+    /// Follows `peer`: its interval, and for another Active_Down_Interval its word.
+    fn accept(&mut self, now: Instant, peer: Peer, out: &mut Actions) {
+        let followed = self.active_adver_interval();
+        if self.learns(followed, peer.interval) {
+            out.report(Report::IntervalLearnt {
+                source: peer.source,
+                from: followed,
+                to: peer.interval,
+            });
+        }
+        let Phase::Backup(backup) = &mut self.phase else { return };
+        backup.learnt = Some(peer.interval);
+        backup.expected = Takeover::Silence;
+        self.restart_active_down(now);
+    }
+
+    /// RFC 9568 §6.4.3.
+    fn advert_as_active(&mut self, now: Instant, peer: Peer, out: &mut Actions) {
+        if peer.priority.is_resignation() {
+            self.while_active(|active, config, own| active.advertise(now, config, own, out));
+        } else if (peer.priority, Some(peer.source)) > (self.effective, self.primary) {
+            let cause = if peer.priority > self.effective {
+                Cause::HigherPriority(peer)
+            } else if self.effective.is_owner() {
+                Cause::TwoOwners(peer)
+            } else {
+                Cause::HigherAddress(peer)
+            };
+            return self.step_down(now, peer, cause, out);
+        } else {
+            self.while_active(|active, config, own| active.refute(now, config, own, out));
+        }
+        self.report_loser(peer, out);
+    }
+
+    fn report_loser(&self, peer: Peer, out: &mut Actions) {
+        match (self.effective.is_owner(), peer.priority) {
+            (true, Priority::OWNER) => out.report(Report::TwoOwners(peer)),
+            (true, _) => out.report(Report::OwnerHeard(peer)),
+            (false, Priority::RESIGN) => {}
+            (false, _) => out.report(Report::LosingAdvert(peer)),
+        }
+    }
+
+    fn while_active(&mut self, act: impl FnOnce(&mut Active, &Config, Priority)) {
+        if let Phase::Active(active) = &mut self.phase {
+            act(active, &self.config, self.effective);
+        }
+    }
+
+    /// Whether an advert is none to this router: as address owner, if told so, every one is.
+    fn ignores(&self, heard: &Heard) -> bool {
+        self.primary == Some(heard.source)
+            || (self.config.owner_ignore_adverts && self.effective.is_owner())
+    }
+
+    /// Whether this router wants to replace the sender: Preempt_Mode, which an owner always
+    /// has, and a lower priority. A Backup Router never compares addresses.
+    fn outranks(&self, priority: Priority) -> bool {
+        (self.config.preempt || self.effective.is_owner()) && priority < self.effective
+    }
+
+    /// Whether `advertised` is news to a router that follows `followed`.
+    fn learns(&self, followed: Interval, advertised: Interval) -> bool {
+        self.config.version == Version::V3 && advertised != followed
+    }
+}
+
+/// The circumstances: faults, trackers, the address, the settings.
+impl Router {
+    /// Notes a fact. If it bears on taking part: why the state may change.
+    fn take_in(&mut self, event: Event) -> Option<Cause> {
+        match event {
+            Event::Fault(FaultReason::NoPrimaryAddress) => self.set_primary(None),
+            Event::FaultCleared(FaultReason::NoPrimaryAddress) => None,
+            Event::PrimaryAddress(primary) => self.set_primary(primary),
+            Event::Fault(FaultReason::Tracker(name)) => self.set_tracker(name, Influence::Fault),
+            Event::FaultCleared(FaultReason::Tracker(name)) => self.clear_tracker(name),
+            Event::Tracker { name, influence } => self.set_tracker(name, influence),
+            Event::TrackerRemoved { name } => {
+                let before = self.trackers.remove(&name);
+                self.tracker_changed(name, before, Influence::None)
+            }
+            Event::Fault(reason) => {
+                self.faults.insert(reason.clone()).then_some(Cause::Fault(reason))
+            }
+            Event::FaultCleared(reason) => {
+                self.faults.remove(&reason).then_some(Cause::FaultCleared(reason))
+            }
+            _ => None,
+        }
+    }
+
+    fn set_primary(&mut self, primary: Option<IpAddr>) -> Option<Cause> {
+        match (mem::replace(&mut self.primary, primary), primary) {
+            (None, Some(_)) => Some(Cause::FaultCleared(FaultReason::NoPrimaryAddress)),
+            (Some(_), None) => Some(Cause::Fault(FaultReason::NoPrimaryAddress)),
+            _ => None,
+        }
+    }
+
+    fn set_tracker(&mut self, name: Arc<str>, influence: Influence) -> Option<Cause> {
+        let before = self.trackers.set(&name, influence);
+        self.tracker_changed(name, before, influence)
+    }
+
+    fn clear_tracker(&mut self, name: Arc<str>) -> Option<Cause> {
+        match self.trackers.get(&name) {
+            Influence::Fault => self.set_tracker(name, Influence::None),
+            _ => None,
+        }
+    }
+
+    fn tracker_changed(&self, name: Arc<str>, from: Influence, to: Influence) -> Option<Cause> {
+        match (self.is_fault(from), self.is_fault(to)) {
+            (false, true) => Some(Cause::Fault(FaultReason::Tracker(name))),
+            (true, false) => Some(Cause::FaultCleared(FaultReason::Tracker(name))),
+            _ => (from == Influence::Waiting).then_some(Cause::Ready(name)),
+        }
+    }
+
+    /// Draws the consequences of changed circumstances.
+    fn settle(&mut self, now: Instant, cause: Option<Cause>, out: &mut Actions) {
+        let effective = self.trackers.effective(self.config.priority);
+        let before = mem::replace(&mut self.effective, effective);
+        match self.phase {
+            // Nobody is told before the start.
+            Phase::Initialize => return,
+            Phase::Backup(_) | Phase::Active(_) => match self.first_fault() {
+                Some(reason) => self.enter_fault(now, reason, out),
+                None => self.apply_priority(now, before, out),
+            },
+            Phase::Waiting | Phase::Fault => self.settle_outside(now, cause, out),
+        }
+        if before != effective {
+            out.push(Action::PriorityChanged { from: before, to: effective });
+        }
+    }
+
+    /// As [`settle`](Self::settle), for a router that does not take part.
+    fn settle_outside(&mut self, now: Instant, cause: Option<Cause>, out: &mut Actions) {
+        match (self.first_fault(), cause) {
+            (Some(reason), _) if matches!(self.phase, Phase::Waiting) => {
+                self.enter_fault(now, reason, out);
+            }
+            (None, Some(cause)) if self.is_eligible() => self.start(now, cause, out),
+            (_, Some(Cause::Fault(reason))) => out.report(Report::FaultAdded(reason)),
+            (_, Some(Cause::FaultCleared(reason))) => out.report(Report::FaultLifted(reason)),
+            _ => {}
+        }
+    }
+
+    /// Makes a changed effective priority felt.
+    ///
+    /// A fall is advertised at once, so that a better router learns of it without waiting for
+    /// the next advert; a rise has time until then. Handing over even faster would be a
+    /// resignation instead of an advert here, which a router may only send when another is
+    /// known to be better.
+    fn apply_priority(&mut self, now: Instant, before: Priority, out: &mut Actions) {
+        let after = self.effective;
+        if after == before {
+            return;
+        }
+        let (skew_before, skew_after) = (self.skew_of(before), self.skew_of(after));
+        match &mut self.phase {
+            Phase::Backup(_) if after.is_owner() => {
+                self.become_active(now, Cause::Reconfigured, out);
+            }
+            Phase::Backup(backup) => {
+                backup.active_down = backup.active_down.shifted(skew_before, skew_after);
+            }
+            Phase::Active(active) if after < before => {
+                active.advertise(now, &self.config, after, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn addresses_lost(&mut self, out: &mut Actions) {
+        if matches!(self.phase, Phase::Active(_)) {
+            out.push(Action::InstallAddresses);
+            out.announce(self.config.announce.repeat);
+            out.report(Report::AddressesLost);
+        }
+    }
+
+    fn reconfigure(&mut self, now: Instant, config: Config, out: &mut Actions) {
+        let skew_before = self.skew_time();
+        let quiet_before = self.active_down_interval();
+        let before = mem::replace(&mut self.config, config);
+        let (skew_after, quiet_after) = (self.skew_time(), self.active_down_interval());
+        match &mut self.phase {
+            Phase::Backup(backup) if quiet_before != quiet_after => {
+                backup.active_down = match backup.expected {
+                    Takeover::Resignation(_) => backup.active_down.shifted(skew_before, skew_after),
+                    // Not shifted: the old timer was set for adverts at the old interval.
+                    _ => now + quiet_after,
+                };
+            }
+            Phase::Active(active) => active.reconfigure(now, &before, &self.config),
+            _ => {}
+        }
+        self.settle(now, Some(Cause::Reconfigured), out);
+    }
+
+    fn first_fault(&self) -> Option<FaultReason> {
+        self.faults().next()
+    }
+
+    /// Whether nothing stands in the way of taking part.
+    fn is_eligible(&self) -> bool {
+        self.first_fault().is_none() && self.waiting_for().next().is_none()
+    }
+
+    fn is_fault(&self, influence: Influence) -> bool {
+        match influence {
+            Influence::Fault => true,
+            Influence::WeightedFault => !self.config.priority.is_owner(),
+            Influence::None | Influence::Weight(_) | Influence::Waiting => false,
+        }
+    }
+}
+
+impl Active {
+    /// A shorter interval counts from now on; a longer one after the advert that announces it.
+    fn reconfigure(&mut self, now: Instant, before: &Config, after: &Config) {
+        self.next_advert = self.next_advert.min(now + after.interval.as_duration());
+        if before.announce.refresh != after.announce.refresh {
+            self.refresh = first_refresh(now, after.announce.refresh);
+        }
+    }
+}
