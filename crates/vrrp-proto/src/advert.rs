@@ -90,9 +90,14 @@ impl<'a> Advert<'a> {
         })
     }
 
+    /// The family of the virtual router.
+    pub const fn family(&self) -> Family {
+        self.addresses.family()
+    }
+
     /// The octets that [`write`](Self::write) fills.
     pub const fn buffer_len(&self) -> usize {
-        message_len(self.version, self.addresses.family(), self.addresses.count())
+        message_len(self.version, self.family(), self.addresses.count())
     }
 
     /// Writes the message for a packet with these addresses (the checksum may cover them) to the
@@ -137,7 +142,7 @@ impl<'a> Advert<'a> {
 
     fn check_writable(&self, ip: &IpMeta) -> Result<(), EncodeError> {
         let Self { version, interval, checksum: form, .. } = *self;
-        let family = self.addresses.family();
+        let family = self.family();
         if !speaks(version, family) || ip.family() != Some(family) {
             let (from, to) = (ip.source, ip.destination);
             return Err(EncodeError::Family { version, family, from, to });
