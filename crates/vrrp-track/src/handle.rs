@@ -9,9 +9,13 @@ use std::thread::{self, JoinHandle};
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::TrackError;
+use crate::poll::Poller;
 
 /// Enough for the deepest call chain of any tracker, with room to spare.
 const STACK_BYTES: usize = 256 * 1024;
+
+/// The poller's token for the mailbox's bell.
+pub(crate) const BELL: u64 = u64::MAX;
 
 /// What the owner of a tracker has asked of its thread since the thread last looked.
 pub(crate) struct Mail<S> {
@@ -32,10 +36,6 @@ impl<S> Mailbox<S> {
         self.bell.silence();
         let mut mail = lock(&self.mail);
         Mail { stop: mail.stop, sources: mail.sources.take() }
-    }
-
-    pub(crate) fn bell(&self) -> BorrowedFd<'_> {
-        self.bell.0.as_fd()
     }
 }
 
@@ -71,15 +71,21 @@ pub(crate) struct Handle<S> {
 }
 
 impl<S: Send + 'static> Handle<S> {
-    /// Starts `run` on a thread of its own.
+    /// Starts `run` on a thread of its own, with a poller that knows the mailbox's bell as [`BELL`].
     pub(crate) fn spawn(
         name: &str,
-        run: impl FnOnce(Arc<Mailbox<S>>) + Send + 'static,
+        sources: Vec<S>,
+        run: impl FnOnce(Arc<Mailbox<S>>, Poller) + Send + 'static,
     ) -> Result<Self, TrackError> {
-        let mail = Mutex::new(Mail { stop: false, sources: None });
+        let mail = Mutex::new(Mail { stop: false, sources: Some(sources) });
         let mailbox = Arc::new(Mailbox { mail, bell: Bell::new()? });
+        let poller = Poller::new()?;
+        poller
+            .add(mailbox.bell.as_fd(), BELL)
+            .map_err(|source| TrackError::System { what: "epoll", source })?;
+        mailbox.bell.ring();
         let for_thread = Arc::clone(&mailbox);
-        let thread = spawn_thread(name, move || run(for_thread))?;
+        let thread = spawn_thread(name, move || run(for_thread, poller))?;
         Ok(Self { mailbox, thread: Some(thread) })
     }
 

@@ -4,6 +4,7 @@
 mod damper;
 pub mod file;
 mod handle;
+mod poll;
 pub mod process;
 mod program;
 pub mod runner;

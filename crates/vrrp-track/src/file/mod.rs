@@ -1,8 +1,39 @@
 //! Files: the number written in each.
+//!
+//! A value is the file's first number, as [`parse_value`] reads it. A missing or empty file is 0; text that is
+//! no number, and a file that cannot be read, leave the last value in force (0 at first), and status and log say so.
+//!
+//! A file is read when a writer closes it, when it is moved or deleted, and when its directory comes or goes: all
+//! noticed at once, through inotify on the directory. Where inotify cannot tell (status says where, and why),
+//! it is looked at every [`POLL_INTERVAL`], and read when it has looked the same twice.
+//!
+//! ```
+//! use std::sync::mpsc;
+//! use vrrp_track::file::{FileSource, FileTracker};
+//!
+//! let (updates, inbox) = mpsc::channel();
+//! let path = std::env::temp_dir().join(format!("load-{}", std::process::id()));
+//! let source = FileSource::new("load", &path).init_overwrite(5);
+//! let tracker = FileTracker::start(vec![source], Box::new(move |update| drop(updates.send(update))))?;
+//! assert_eq!(inbox.recv()?.to_string(), "load: 5");
+//! std::fs::write(&path, "6\n")?;
+//! assert_eq!(inbox.recv()?.to_string(), "load: 6");
+//! tracker.stop();
+//! # std::fs::remove_file(&path)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod content;
+mod value;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+pub use value::{VALUE_MAX_BYTES, ValueError, parse_value};
+pub use watch::POLL_INTERVAL;
+
+use self::watch::Watcher;
 use crate::handle::{Handle, check_names, lock};
 use crate::{Sink, TrackError};
 
@@ -61,10 +92,9 @@ impl FileTracker {
     pub fn start(sources: Vec<FileSource>, sink: Sink) -> Result<Self, TrackError> {
         check_names(sources.iter().map(|source| &source.name))?;
         let status = Arc::new(Mutex::new(FileStatus::default()));
-        let handle = Handle::spawn("track-file", move |mailbox| {
-            drop((mailbox.take(), mailbox.bell(), sink))
-        })?;
-        handle.reconfigure(sources);
+        let watcher = Watcher::new(sink, Arc::clone(&status));
+        let run = move |mailbox: Arc<_>, poller| watcher.run(&mailbox, poller);
+        let handle = Handle::spawn("track-file", sources, run)?;
         Ok(Self { handle, status })
     }
 

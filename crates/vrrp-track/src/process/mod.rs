@@ -25,10 +25,9 @@ impl ProcessTracker {
     pub fn start(sources: Vec<ProcessSource>, sink: Sink) -> Result<Self, TrackError> {
         check_names(sources.iter().map(|source| &source.name))?;
         let status = Arc::new(Mutex::new(ProcessStatus::default()));
-        let handle = Handle::spawn("track-process", move |mailbox| {
-            drop((mailbox.take(), mailbox.bell(), sink))
+        let handle = Handle::spawn("track-process", sources, move |mailbox, poller| {
+            drop((mailbox.take(), poller, sink))
         })?;
-        handle.reconfigure(sources);
         Ok(Self { handle, status })
     }
 

@@ -95,10 +95,9 @@ impl ScriptTracker {
     pub fn start(sources: Vec<ScriptSource>, sink: Sink) -> Result<Self, TrackError> {
         check_names(sources.iter().map(|source| &source.name))?;
         let status = Arc::new(Mutex::new(ScriptStatus::default()));
-        let handle = Handle::spawn("track-script", move |mailbox| {
-            drop((mailbox.take(), mailbox.bell(), sink))
+        let handle = Handle::spawn("track-script", sources, move |mailbox, poller| {
+            drop((mailbox.take(), poller, sink))
         })?;
-        handle.reconfigure(sources);
         Ok(Self { handle, status })
     }
 

@@ -1,0 +1,56 @@
+//! What the tests of all trackers share.
+
+#![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use vrrp_track::{Sink, Update};
+
+/// How long a test waits for what must happen: only a failing test takes that long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The receiving end of a sink.
+pub(crate) struct Inbox(Receiver<Update>);
+
+/// A sink, and where its updates can be waited for.
+pub(crate) fn sink() -> (Sink, Inbox) {
+    let (sender, receiver) = mpsc::channel();
+    (Box::new(move |update| drop(sender.send(update))), Inbox(receiver))
+}
+
+impl Inbox {
+    /// The next update.
+    #[track_caller]
+    pub(crate) fn next(&self) -> Update {
+        self.0.recv_timeout(PATIENCE).expect("an update within the test's patience")
+    }
+
+    /// The next update, as `name: reading`.
+    #[track_caller]
+    pub(crate) fn next_text(&self) -> String {
+        self.next().to_string()
+    }
+
+    /// True if nothing has arrived; for use after something else shows that it would have.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.try_recv().is_err()
+    }
+}
+
+/// Waits until `condition` holds.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Reports that a test cannot run here; under `CI` that is a failure.
+pub(crate) fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "this test must run under CI, but: {why}");
+    eprintln!("skipped: {why}");
+}

@@ -1,0 +1,307 @@
+//! Files that real writers write, replace, delete and bring back.
+
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod common;
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use common::{Inbox, sink, wait_until};
+use tempfile::TempDir;
+use vrrp_track::file::{FileSource, FileSourceStatus, FileTracker};
+
+struct Setup {
+    tracker: FileTracker,
+    inbox: Inbox,
+    directory: TempDir,
+}
+
+impl Setup {
+    /// Tracks `relative` in a fresh directory, after `prepare` had its way with it.
+    fn new(relative: &str, prepare: impl FnOnce(&Path)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        prepare(directory.path());
+        let (sink, inbox) = sink();
+        let source = FileSource::new("f", directory.path().join(relative));
+        let tracker = FileTracker::start(vec![source], sink).unwrap();
+        Self { tracker, inbox, directory }
+    }
+
+    fn path(&self, relative: &str) -> PathBuf {
+        self.directory.path().join(relative)
+    }
+
+    fn write(&self, relative: &str, text: &str) {
+        fs::write(self.path(relative), text).unwrap();
+    }
+
+    fn status(&self) -> FileSourceStatus {
+        self.tracker.status().sources.remove(0)
+    }
+
+    fn value(&self) -> i32 {
+        self.inbox.next().reading.value().unwrap()
+    }
+}
+
+#[test]
+fn a_file_is_read_at_start_and_whenever_it_is_written() {
+    let setup = Setup::new("f", |directory| fs::write(directory.join("f"), "5\n").unwrap());
+    assert_eq!(setup.inbox.next_text(), "f: 5");
+    setup.write("f", "6\n");
+    assert_eq!(setup.inbox.next_text(), "f: 6");
+    assert_eq!(setup.status().polled, None, "inotify is enough here");
+}
+
+#[test]
+fn a_file_replaced_by_rename_is_read() {
+    let setup = Setup::new("f", |directory| fs::write(directory.join("f"), "5").unwrap());
+    assert_eq!(setup.value(), 5);
+    setup.write("f.new", "0x10");
+    fs::rename(setup.path("f.new"), setup.path("f")).unwrap();
+    assert_eq!(setup.value(), 16);
+}
+
+#[test]
+fn a_missing_deleted_or_moved_file_is_zero_and_may_come_back() {
+    let setup = Setup::new("f", |_| ());
+    assert_eq!(setup.value(), 0);
+    assert!(!setup.status().exists);
+    setup.write("f", "7");
+    assert_eq!(setup.value(), 7);
+    fs::remove_file(setup.path("f")).unwrap();
+    assert_eq!(setup.value(), 0);
+    setup.write("f", "8");
+    assert_eq!(setup.value(), 8);
+    fs::rename(setup.path("f"), setup.path("elsewhere")).unwrap();
+    assert_eq!(setup.value(), 0);
+    fs::hard_link(setup.path("elsewhere"), setup.path("f")).unwrap();
+    assert_eq!(setup.value(), 8);
+}
+
+#[test]
+fn a_file_is_not_read_before_its_writer_closes_it() {
+    let setup = Setup::new("f", |directory| fs::write(directory.join("f"), "5").unwrap());
+    assert_eq!(setup.value(), 5);
+    let mut slow_writer = fs::File::create(setup.path("f")).unwrap();
+    slow_writer.write_all(b"12").unwrap();
+    slow_writer.write_all(b"34").unwrap();
+    drop(slow_writer);
+    assert_eq!(setup.value(), 1234, "neither empty nor 12 was seen");
+}
+
+#[test]
+fn text_that_is_no_number_leaves_the_last_value_and_is_reported() {
+    let setup = Setup::new("f", |directory| fs::write(directory.join("f"), "5").unwrap());
+    assert_eq!(setup.value(), 5);
+    setup.write("f", "five");
+    wait_until("the problem shows", || setup.status().problem.is_some());
+    assert_eq!(setup.status().problem.unwrap(), "`five` is not a number");
+    assert_eq!(setup.status().value, 5);
+    setup.write("f", "3000000000");
+    wait_until("the other problem shows", || setup.status().problem.unwrap().contains("outside"));
+    assert_eq!(setup.status().value, 5);
+    setup.write("f", "4");
+    assert_eq!(setup.value(), 4, "no update came in between");
+    wait_until("the problem is over", || setup.status().problem.is_none());
+}
+
+#[test]
+fn a_directory_that_appears_later_is_watched_then() {
+    let setup = Setup::new("a/b/f", |_| ());
+    assert_eq!(setup.value(), 0);
+    wait_until("status says why it waits", || setup.status().polled.is_some());
+    assert!(setup.status().polled.unwrap().contains("cannot watch the directory"));
+    fs::create_dir_all(setup.path("a/b")).unwrap();
+    setup.write("a/b/f", "9");
+    assert_eq!(setup.value(), 9);
+    wait_until("inotify is enough", || setup.status().polled.is_none());
+}
+
+#[test]
+fn a_directory_deleted_and_recreated_is_watched_again() {
+    let prepare = |directory: &Path| {
+        fs::create_dir(directory.join("d")).unwrap();
+        fs::write(directory.join("d/f"), "5").unwrap();
+    };
+    let setup = Setup::new("d/f", prepare);
+    assert_eq!(setup.value(), 5);
+    for round in 1..4 {
+        fs::remove_dir_all(setup.path("d")).unwrap();
+        assert_eq!(setup.value(), 0);
+        fs::create_dir(setup.path("d")).unwrap();
+        setup.write("d/f", &round.to_string());
+        assert_eq!(setup.value(), round);
+    }
+}
+
+#[test]
+fn a_directory_replaced_by_another_is_noticed() {
+    let prepare = |directory: &Path| {
+        for name in ["old", "new"] {
+            fs::create_dir(directory.join(name)).unwrap();
+            fs::write(directory.join(name).join("f"), if name == "old" { "1" } else { "2" })
+                .unwrap();
+        }
+        symlink("old", directory.join("current")).unwrap();
+    };
+    let setup = Setup::new("current/f", prepare);
+    assert_eq!(setup.value(), 1);
+    symlink("new", setup.path("next")).unwrap();
+    fs::rename(setup.path("next"), setup.path("current")).unwrap();
+    assert_eq!(setup.value(), 2);
+    setup.write("new/f", "3");
+    assert_eq!(setup.value(), 3);
+}
+
+#[test]
+fn the_target_of_a_symbolic_link_is_polled() {
+    let prepare = |directory: &Path| {
+        fs::create_dir(directory.join("d")).unwrap();
+        fs::write(directory.join("target"), "1").unwrap();
+    };
+    let setup = Setup::new("d/f", prepare);
+    assert_eq!(setup.value(), 0);
+    symlink("../target", setup.path("d/f")).unwrap();
+    assert_eq!(setup.value(), 1);
+    wait_until("status says so", || setup.status().polled.is_some());
+    assert_eq!(setup.status().polled.unwrap(), "it is a symbolic link");
+    setup.write("target", "22");
+    assert_eq!(setup.value(), 22);
+}
+
+#[test]
+fn a_file_of_the_kernels_is_polled() {
+    let (sink, inbox) = sink();
+    let source = FileSource::new("f", "/proc/sys/kernel/pid_max");
+    let tracker = FileTracker::start(vec![source], sink).unwrap();
+    let pid_max: i32 =
+        fs::read_to_string("/proc/sys/kernel/pid_max").unwrap().trim().parse().unwrap();
+    assert_eq!(inbox.next().reading.value(), Some(pid_max));
+    wait_until("status says so", || tracker.status().sources[0].polled.is_some());
+}
+
+#[test]
+fn what_is_no_regular_file_neither_blocks_nor_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    let (sink, inbox) = sink();
+    let sources = vec![
+        FileSource::new("fifo", &fifo),
+        FileSource::new("directory", directory.path()),
+        FileSource::new("root", "/"),
+        FileSource::new("empty", ""),
+    ];
+    let tracker = FileTracker::start(sources, sink).unwrap();
+    for name in ["fifo: 0", "directory: 0", "root: 0", "empty: 0"] {
+        assert_eq!(inbox.next_text(), name);
+    }
+    wait_until("status follows", || tracker.status().sources.len() == 4);
+    let problem = |index: usize| tracker.status().sources[index].problem.clone();
+    assert_eq!(problem(0).as_deref(), Some("is not a regular file"));
+    assert_eq!(problem(1).as_deref(), Some("is not a regular file"));
+    assert_eq!(problem(2).as_deref(), Some("is not a regular file"));
+    assert_eq!(problem(3), None, "a file without a name is missing");
+}
+
+#[test]
+fn initial_values_are_written_as_configured() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("kept"), "3").unwrap();
+    fs::write(path("overwritten"), "333333").unwrap();
+    fs::write(path("target"), "3").unwrap();
+    symlink("target", path("link")).unwrap();
+    let (sink, inbox) = sink();
+    let sources = vec![
+        FileSource::new("created", path("created")).init(-4),
+        FileSource::new("kept", path("kept")).init(4),
+        FileSource::new("overwritten", path("overwritten")).init_overwrite(4),
+        FileSource::new("link", path("link")).init_overwrite(4),
+        FileSource::new("nowhere", path("no/where")).init(4),
+    ];
+    let tracker = FileTracker::start(sources, sink).unwrap();
+    for expected in ["created: -4", "kept: 3", "overwritten: 4", "link: 3", "nowhere: 0"] {
+        assert_eq!(inbox.next_text(), expected);
+    }
+    assert_eq!(fs::read_to_string(path("overwritten")).unwrap(), "4\n");
+    wait_until("status follows", || tracker.status().sources.len() == 5);
+    let sources = tracker.status().sources;
+    assert!(sources[3].problem.as_ref().unwrap().contains("cannot be initialised"));
+    assert!(sources[4].problem.as_ref().unwrap().contains("cannot be initialised"));
+}
+
+#[test]
+fn a_new_set_of_sources_keeps_what_has_not_changed() {
+    let setup = Setup::new("f", |directory| fs::write(directory.join("f"), "5").unwrap());
+    assert_eq!(setup.value(), 5);
+    fs::create_dir(setup.path("other")).unwrap();
+    setup.write("other/g", "1");
+    let kept = FileSource::new("f", setup.path("f")).init_overwrite(99);
+    let added = FileSource::new("g", setup.path("other/g"));
+    setup.tracker.reconfigure(vec![added.clone(), kept]).unwrap();
+    assert_eq!(setup.inbox.next_text(), "g: 1", "only the added one reports");
+    assert_eq!(fs::read_to_string(setup.path("f")).unwrap(), "5", "not initialised again");
+    setup.write("f", "6");
+    assert_eq!(setup.inbox.next_text(), "f: 6");
+
+    setup.tracker.reconfigure(vec![added]).unwrap();
+    wait_until("the set is in force", || setup.tracker.status().sources.len() == 1);
+    setup.write("f", "7");
+    setup.write("other/g", "2");
+    assert_eq!(setup.inbox.next_text(), "g: 2", "the removed one is silent");
+}
+
+#[test]
+fn two_paths_to_one_directory_share_its_watch_and_part_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fs::create_dir(path("d")).unwrap();
+    symlink("d", path("alias")).unwrap();
+    let sources = ["d", "alias"].map(|parent| FileSource::new(parent, path(parent).join("f")));
+    let (sink, inbox) = sink();
+    let tracker = FileTracker::start(sources.to_vec(), sink).unwrap();
+    assert_eq!([inbox.next_text(), inbox.next_text()], ["d: 0", "alias: 0"]);
+    fs::write(path("d/f"), "1").unwrap();
+    assert_eq!([inbox.next_text(), inbox.next_text()], ["d: 1", "alias: 1"]);
+    tracker.reconfigure(sources[..1].to_vec()).unwrap();
+    wait_until("the set is in force", || tracker.status().sources.len() == 1);
+    fs::write(path("d/f"), "2").unwrap();
+    assert_eq!(inbox.next_text(), "d: 2", "the shared watch is still there");
+}
+
+#[test]
+fn a_flood_of_events_loses_nothing() {
+    let setup = Setup::new("f", |_| ());
+    assert_eq!(setup.value(), 0);
+    // More than the kernel queues by default (16384): it may overflow, or the tracker may keep up.
+    let burst: usize = 20_000;
+    for index in 0..burst {
+        let name = if index % 2 == 0 { "x" } else { "y" };
+        setup.write(name, "");
+    }
+    setup.write("f", "77");
+    assert_eq!(setup.value(), 77);
+}
+
+#[test]
+fn names_must_differ() {
+    let (sink, _inbox) = sink();
+    let twice = vec![FileSource::new("f", "/a"), FileSource::new("f", "/b")];
+    let error = FileTracker::start(twice, sink).err().unwrap();
+    assert_eq!(error.to_string(), "two sources are called `f`");
+}
+
+#[test]
+fn nothing_is_reported_after_stop() {
+    let setup = Setup::new("f", |_| ());
+    assert_eq!(setup.value(), 0);
+    let Setup { tracker, inbox, directory } = setup;
+    tracker.stop();
+    fs::write(directory.path().join("f"), "1").unwrap();
+    assert!(inbox.is_empty());
+}
