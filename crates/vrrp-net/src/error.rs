@@ -55,6 +55,12 @@ pub enum Operation {
     Wait,
     /// Ask for this thread's capabilities.
     ReadCapabilities,
+    /// Open a network namespace.
+    OpenNamespace,
+    /// Make a network namespace.
+    CreateNamespace,
+    /// Move a thread into a network namespace.
+    EnterNamespace,
 }
 
 impl Operation {
@@ -82,6 +88,9 @@ impl Operation {
             Self::OpenWaker => "make an event descriptor",
             Self::Wait => "wait for something to read",
             Self::ReadCapabilities => "read the capabilities of this thread",
+            Self::OpenNamespace => "open the network namespace",
+            Self::CreateNamespace => "make a network namespace",
+            Self::EnterNamespace => "enter the network namespace",
         }
     }
 
@@ -93,6 +102,7 @@ impl Operation {
             | Self::OpenFrameSender
             | Self::SendAdvert
             | Self::SendFrames => "CAP_NET_RAW",
+            Self::CreateNamespace | Self::EnterNamespace => "CAP_SYS_ADMIN",
             _ => "CAP_NET_ADMIN",
         }
     }

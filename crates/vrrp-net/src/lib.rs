@@ -36,7 +36,7 @@
 //! # Namespaces
 //!
 //! A socket belongs for ever to the network namespace of the thread that opened it, whatever
-//! thread uses it later.
+//! thread uses it later. [`NetNamespace`] makes and enters them.
 //!
 //! # Privileges
 //!
@@ -45,6 +45,7 @@
 //! | list links and addresses, hear of changes | nothing |
 //! | add and remove addresses, make and change links | `CAP_NET_ADMIN` |
 //! | send and receive adverts, send announcements | `CAP_NET_RAW` |
+//! | make and enter network namespaces | `CAP_SYS_ADMIN` |
 //! | receive buffers beyond `net.core.rmem_max` | `CAP_NET_ADMIN` in the initial user namespace; smaller buffers otherwise |
 //!
 //! The capabilities count in the user namespace that owns the network namespace; being root there
@@ -67,6 +68,7 @@ mod error;
 mod frame;
 mod kernel;
 mod monitor;
+mod namespace;
 mod netlink;
 mod privileges;
 mod recorder;
@@ -82,6 +84,7 @@ pub use error::{NetError, Operation};
 pub use frame::{Announcement, Frame, FrameSender};
 pub use kernel::{Kernel, SystemKernel};
 pub use monitor::{Monitor, NetEvent, Snapshot};
+pub use namespace::NetNamespace;
 pub use netlink::{
     Addition, AddressFlags, AddressSpec, Broadcast, InterfaceAddress, Link, LinkChange, LinkFlags,
     MacvlanMode, NetNs, Netlink, NewLink, NewLinkKind, OperationalState, Preferred, Removal, Scope,

@@ -1,5 +1,6 @@
 //! Link and address events.
 
+use std::fmt;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -65,7 +66,6 @@ pub enum NetEvent {
 /// thread that opened it.
 ///
 /// No privilege is needed.
-#[derive(Debug)]
 pub struct Monitor {
     socket: Socket,
     netlink: Netlink,
@@ -158,6 +158,17 @@ impl Monitor {
         self.socket
             .receive(&mut self.buffer)
             .map_err(|errno| NetError::refused(Operation::ReadEvents, errno))
+    }
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { socket, netlink, waker, buffer: _ } = self;
+        f.debug_struct("Monitor")
+            .field("socket", socket)
+            .field("netlink", netlink)
+            .field("waker", waker)
+            .finish_non_exhaustive()
     }
 }
 

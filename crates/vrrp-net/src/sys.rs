@@ -1,4 +1,4 @@
-//! The unsafe part: four calls for which neither rustix nor socket2 has a safe function.
+//! The unsafe part: calls for which neither rustix nor socket2 has a safe function.
 
 #![expect(unsafe_code, reason = "the crate's one module that may, each block with its reason")]
 
@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use neli::socket::NlSocket;
 use rustix::net::SocketAddrAny;
 use rustix::net::addr::SocketAddrStorage;
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use crate::words::{Errno, IfIndex};
 
@@ -17,6 +18,13 @@ use crate::words::{Errno, IfIndex};
 pub(crate) fn into_owned(socket: NlSocket) -> OwnedFd {
     // SAFETY: `into_raw_fd` gives up the only owner of an open descriptor.
     unsafe { OwnedFd::from_raw_fd(socket.into_raw_fd()) }
+}
+
+/// Moves the calling thread into a new network namespace.
+pub(crate) fn unshare_network() -> Result<(), Errno> {
+    // SAFETY: what makes this call unsafe is the flag that parts the thread from the process's
+    // table of descriptors, and that is not given.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.map_err(Errno::from)
 }
 
 /// The address of an interface for a packet socket that sends whole Ethernet frames: nothing

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
-use super::{VRRP_PROTOCOL, grow_receive_buffer};
+use super::{VRRP_PROTOCOL, bind_to, grow_receive_buffer};
 use crate::error::{NetError, Operation};
 use crate::sys::{self, RECEIVE_BATCH};
 use crate::wake::{Wake, Waker, wait};
@@ -72,7 +72,6 @@ pub struct Drained {
 ///
 /// When the interface is deleted, the receiver stays silent, and also when one of the same name
 /// is made: that has another index and needs a new receiver.
-#[derive(Debug)]
 pub struct AdvertReceiver {
     socket: Socket,
     interface: Interface,
@@ -181,6 +180,18 @@ impl AdvertReceiver {
     }
 }
 
+impl fmt::Debug for AdvertReceiver {
+    /// Without the buffers, where the last packets still are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { socket, interface, waker, buffers: _ } = self;
+        f.debug_struct("AdvertReceiver")
+            .field("socket", socket)
+            .field("interface", interface)
+            .field("waker", waker)
+            .finish_non_exhaustive()
+    }
+}
+
 impl AsFd for AdvertReceiver {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
@@ -190,7 +201,7 @@ impl AsFd for AdvertReceiver {
 fn open_v4(interface: Interface) -> std::io::Result<Socket> {
     let protocol = Protocol::from(i32::from(VRRP_PROTOCOL));
     let socket = Socket::new(Domain::IPV4, Type::RAW, Some(protocol))?;
-    socket.bind_device_by_index_v4(Some(interface.index.nonzero()))?;
+    bind_to(&socket, interface)?;
     socket.set_multicast_all_v4(false)?;
     Ok(socket)
 }

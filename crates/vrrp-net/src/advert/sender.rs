@@ -8,7 +8,7 @@ use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg_addr};
 use smoltcp::wire::{IpProtocol, Ipv4Packet};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
-use super::VRRP_PROTOCOL;
+use super::{VRRP_PROTOCOL, bind_to};
 use crate::error::{NetError, Operation};
 use crate::words::{Errno, Interface};
 
@@ -116,7 +116,7 @@ fn open_v4(interface: Interface) -> std::io::Result<Socket> {
     // A raw socket of this protocol brings its own header.
     let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(libc::IPPROTO_RAW)))?;
     socket.attach_filter(&KEEP_NOTHING)?;
-    socket.bind_device_by_index_v4(Some(interface.index.nonzero()))?;
+    bind_to(&socket, interface)?;
     socket.set_multicast_loop_v4(false)?;
     socket.set_priority(QUEUE_PRIORITY)?;
     Ok(socket)
