@@ -1,2 +1,67 @@
-//! vrrpd
-fn main() {}
+//! The daemon: threads, channels, signals, notify programs and the control socket around the VRRP
+//! libraries. `docs/ARCHITECTURE.md` is the map.
+
+mod check;
+mod cli;
+mod clock;
+mod control;
+mod counters;
+mod demo;
+mod exit;
+mod fleet;
+mod health;
+mod inbox;
+mod instance;
+mod links;
+mod logging;
+mod notify;
+mod port;
+mod receiver;
+mod run;
+mod rundir;
+mod settings;
+mod status;
+mod users;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command, StatusArgs};
+
+fn main() -> ExitCode {
+    // Both are this program run again by itself in another part, and return only if it is not.
+    vrrp_track::shim::intercept();
+    vrrp_lab::intercept();
+    match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Status(args) => status(&args),
+        Command::Demo(args) => demo::run(&args),
+    }
+}
+
+fn status(args: &StatusArgs) -> ExitCode {
+    let status = match control::ask(&args.run_dir) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("vrrpd: {error}");
+            return ExitCode::from(exit::UNAVAILABLE);
+        }
+    };
+    if !args.json {
+        print!("{status}");
+        return exit::OK;
+    }
+    match serde_json::to_string_pretty(&status) {
+        Ok(text) => {
+            println!("{text}");
+            exit::OK
+        }
+        Err(error) => {
+            eprintln!("vrrpd: {error}");
+            ExitCode::from(exit::UNAVAILABLE)
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The exit codes: few, and stable.
+
+use std::process::ExitCode;
+
+/// All went well.
+pub(crate) const OK: ExitCode = ExitCode::SUCCESS;
+/// The configuration has errors.
+pub(crate) const CONFIG: u8 = 1;
+/// Wrong usage, or a file that cannot be read. (Also clap's own code.)
+pub(crate) const USAGE: u8 = 2;
+/// The daemon cannot run, or does not answer.
+pub(crate) const UNAVAILABLE: u8 = 3;

@@ -1,0 +1,484 @@
+//! One virtual router: a thread that owns its state machine, its priority and its send path.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use log::Level;
+use vrrp_fsm::{
+    Action, Actions, Event, FaultReason, Heard, Influence, Instant, Report, Router, State,
+    Transition,
+};
+use vrrp_proto::Priority;
+
+use crate::clock;
+use crate::inbox::Message;
+use crate::links::LinkView;
+use crate::notify::{Line, Story, Teller};
+use crate::port::Port;
+use crate::receiver::{Drainer, Route};
+use crate::settings::Settings;
+use crate::status::{
+    AdvertCounters, Contribution, InstanceStatus, MasterStatus, PriorityStatus, TransitionStatus,
+};
+use crate::words::{self, Told};
+
+/// Deep enough for netlink answers, shallow enough for hundreds of instances.
+const STACK_BYTES: usize = 256 << 10;
+/// How many transitions are remembered for the operator.
+const HISTORY: usize = 32;
+/// How long after addresses could not be installed it is worth another try.
+const INSTALL_RETRY: Duration = Duration::from_secs(30);
+/// How many messages are taken in before a deadline that has come is looked at.
+const DRAIN_MESSAGES: usize = crate::inbox::INBOX_MESSAGES;
+
+/// What an instance is told by the rest of the daemon.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// How its interface is now.
+    Link(LinkView),
+    /// What a tracker now means to it.
+    Tracker { name: Arc<str>, influence: Influence },
+    /// An address of its own was removed from an interface.
+    AddressRemoved(IpAddr),
+    /// Tell how things stand.
+    Tell(Sender<InstanceStatus>),
+    /// Stop taking part, and end.
+    Stop,
+}
+
+/// What an instance is made of.
+pub(crate) struct Parts {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) route: Arc<Route>,
+    pub(crate) inbox: Receiver<Message>,
+    pub(crate) drainer: Drainer,
+    pub(crate) port: Port,
+    pub(crate) teller: Teller,
+    pub(crate) link: LinkView,
+    /// What its trackers mean to it before their first reading.
+    pub(crate) influences: Vec<(Arc<str>, Influence)>,
+}
+
+/// Starts the thread of an instance.
+pub(crate) fn spawn(parts: Parts) -> io::Result<JoinHandle<()>> {
+    // The kernel keeps 15 bytes of a thread's name.
+    let name: String = parts.settings.name.chars().take(15).collect();
+    thread::Builder::new()
+        .name(name)
+        .stack_size(STACK_BYTES)
+        .spawn(move || Instance::new(parts).run())
+}
+
+struct Instance {
+    settings: Arc<Settings>,
+    router: Router,
+    route: Arc<Route>,
+    inbox: Receiver<Message>,
+    drainer: Drainer,
+    port: Port,
+    teller: Teller,
+    link: LinkView,
+    /// The last advert that reached the router: the template for parking its repetitions.
+    last_heard: Option<Heard>,
+    installed: bool,
+    sent: u64,
+    send_errors: u64,
+    became_active: u64,
+    history: VecDeque<TransitionStatus>,
+    reports: BTreeMap<&'static str, u64>,
+    entered_at: Instant,
+    /// What carrying out the last actions led to, for the router to hear next.
+    follow_ups: VecDeque<Event>,
+    /// When to try the addresses again that could not be installed.
+    retry_install_at: Option<Instant>,
+    stopping: bool,
+}
+
+impl Instance {
+    fn new(parts: Parts) -> Self {
+        let Parts { settings, route, inbox, drainer, port, teller, link, influences } = parts;
+        let mut router = Router::new(settings.router.clone());
+        let now = clock::now();
+        for (name, influence) in influences {
+            // Before Startup the router takes everything in without an action.
+            let _ = router.handle(now, Event::Tracker { name, influence });
+        }
+        Self {
+            settings,
+            router,
+            route,
+            inbox,
+            drainer,
+            port,
+            teller,
+            link,
+            last_heard: None,
+            installed: false,
+            sent: 0,
+            send_errors: 0,
+            became_active: 0,
+            history: VecDeque::with_capacity(HISTORY),
+            reports: BTreeMap::new(),
+            entered_at: now,
+            follow_ups: VecDeque::new(),
+            retry_install_at: None,
+            stopping: false,
+        }
+    }
+
+    fn run(mut self) {
+        self.take_link(self.link.clone());
+        self.remove_leftovers();
+        self.handle(clock::now(), Event::Startup);
+        while !self.stopping {
+            self.republish();
+            self.wait();
+        }
+    }
+
+    /// Waits for a message or the next deadline, and handles what came.
+    fn wait(&mut self) {
+        let message = match self.next_message() {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            // Whoever could say something is gone without saying that it is over.
+            Err(RecvTimeoutError::Disconnected) => return self.stop(),
+        };
+        self.take_parked();
+        if let Some(message) = message {
+            self.take(message);
+        }
+        self.take_deadlines();
+    }
+
+    fn next_message(&self) -> Result<Message, RecvTimeoutError> {
+        let deadlines =
+            [self.router.deadline(), self.retry_install_at, self.port.announce_deadline()];
+        match deadlines.into_iter().flatten().min() {
+            Some(deadline) => self.inbox.recv_deadline(clock::wake_time(deadline)),
+            None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// Does what is due: the protocol first, the announcements last, and of these a few frames
+    /// between two looks at everything else.
+    fn take_deadlines(&mut self) {
+        let now = clock::now();
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if is_due(self.router.deadline()) {
+            self.take_timer();
+        }
+        if self.retry_install_at.take_if(|at| *at <= now).is_some() {
+            self.handle(now, Event::FaultCleared(FaultReason::InstallFailed));
+        }
+        if is_due(self.port.announce_deadline())
+            && let Err(error) = self.port.announce_some()
+        {
+            self.remark(Level::Warn, error);
+        }
+    }
+
+    /// Lets a timer fire only when nothing that has arrived speaks against it.
+    fn take_timer(&mut self) {
+        if self.router.state() == State::Backup {
+            self.drainer.drain();
+            self.take_parked();
+            for _ in 0..DRAIN_MESSAGES {
+                match self.inbox.try_recv() {
+                    Ok(message) => self.take(message),
+                    Err(_) => break,
+                }
+            }
+        }
+        if !self.stopping {
+            self.handle(clock::now(), Event::Timer);
+        }
+    }
+
+    /// Handles the repeated advert that was left in the mailbox, if there is one.
+    fn take_parked(&mut self) {
+        if let (Some(at), Some(heard)) = (self.route.mailbox.take(), self.last_heard) {
+            self.handle(at, Event::Advert(heard));
+        }
+    }
+
+    /// Says which advert needs no wake-up from now on.
+    fn republish(&mut self) {
+        loop {
+            let template =
+                self.last_heard.filter(|heard| self.router.would_only_restart_timer(heard));
+            let Some(at) = self.route.mailbox.publish(template.as_ref()) else { return };
+            if let Some(heard) = self.last_heard {
+                self.handle(at, Event::Advert(heard));
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Advert { at, heard } => {
+                self.last_heard = Some(heard);
+                self.handle(at, Event::Advert(heard));
+            }
+            Message::Order(order) => self.obey(order),
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Link(link) => self.take_link(link),
+            Order::Tracker { name, influence } => {
+                self.handle(clock::now(), Event::Tracker { name, influence });
+            }
+            Order::AddressRemoved(address) => {
+                if self.installed {
+                    self.remark(Level::Warn, format!("someone else removed {address}"));
+                    self.handle(clock::now(), Event::AddressesLost);
+                }
+            }
+            // Whoever asked may have given up waiting.
+            Order::Tell(reply) => drop(reply.try_send(self.status())),
+            Order::Stop => self.stop(),
+        }
+    }
+
+    fn stop(&mut self) {
+        self.stopping = true;
+        self.handle(clock::now(), Event::Shutdown);
+        let told = Told { state: words::STOP, priority: self.router.priority() };
+        self.tell(told, "stopped".to_owned());
+    }
+
+    /// Brings the sockets and the router to the interface as it is now.
+    fn take_link(&mut self, link: LinkView) {
+        let socket_fault = || FaultReason::Other(Arc::from("no socket on the interface"));
+        let opened = self.port.follow(&link);
+        self.route.demands().own_sources.clone_from(&link.addresses);
+        self.link = link;
+        let now = clock::now();
+        match opened {
+            Ok(()) => self.handle(now, Event::FaultCleared(socket_fault())),
+            Err(error) => {
+                self.remark(Level::Error, error);
+                self.handle(now, Event::Fault(socket_fault()));
+            }
+        }
+        // The address first: without one nothing can be sent, whatever else is well.
+        self.handle(now, Event::PrimaryAddress(self.link.primary));
+        for (reason, present) in self.link.faults(self.settings.track_primary) {
+            let event = if present { Event::Fault(reason) } else { Event::FaultCleared(reason) };
+            self.handle(now, event);
+        }
+    }
+
+    /// Takes away what a killed predecessor left on the interfaces. The owner of the addresses
+    /// keeps them: it is about to use them.
+    fn remove_leftovers(&mut self) {
+        if self.settings.router.priority.is_owner() {
+            return;
+        }
+        match self.port.remove_addresses() {
+            Ok(0) => {}
+            Ok(count) => self.remark(
+                Level::Warn,
+                format!("removed {count} address(es) that a predecessor left behind"),
+            ),
+            Err(error) => self.remark(Level::Error, error),
+        }
+    }
+
+    /// Handles one event, and then whatever carrying it out led to.
+    fn handle(&mut self, now: Instant, event: Event) {
+        let actions = self.router.handle(now, event);
+        self.carry_out(actions);
+        while let Some(event) = self.follow_ups.pop_front() {
+            let actions = self.router.handle(clock::now(), event);
+            self.carry_out(actions);
+        }
+    }
+
+    fn carry_out(&mut self, actions: Actions) {
+        for action in actions {
+            match action {
+                Action::SendAdvert { priority } => self.send(priority),
+                Action::InstallAddresses => self.install(),
+                Action::RemoveAddresses => self.remove(),
+                Action::Announce { rounds } => self.port.announce(rounds),
+                Action::Transition(transition) => self.record(transition),
+                Action::PriorityChanged { from, to } => {
+                    self.remark(Level::Info, format!("effective priority {from} -> {to}"));
+                }
+                Action::Report(report) => self.report(report),
+            }
+        }
+    }
+
+    fn send(&mut self, priority: Priority) {
+        match self.port.send_advert(priority) {
+            Ok(()) => self.sent += 1,
+            Err(error) => {
+                self.send_errors += 1;
+                // A line now and then, not one a packet: the counter has the rest.
+                if self.send_errors.is_power_of_two() {
+                    self.remark(Level::Warn, error);
+                }
+            }
+        }
+    }
+
+    fn install(&mut self) {
+        self.installed = true;
+        if let Err(error) = self.port.add_addresses() {
+            self.remark(Level::Error, error);
+            self.retry_install_at = Some(clock::now() + INSTALL_RETRY);
+            self.follow_ups.push_back(Event::Fault(FaultReason::InstallFailed));
+        }
+    }
+
+    fn remove(&mut self) {
+        self.installed = false;
+        self.port.stop_announcing();
+        if let Err(error) = self.port.remove_addresses() {
+            self.remark(Level::Error, error);
+        }
+    }
+
+    fn record(&mut self, transition: Transition) {
+        let Transition { from, to, ref cause, priority } = transition;
+        self.entered_at = clock::now();
+        self.became_active += u64::from(to == State::Active);
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(TransitionStatus {
+            from: words::state(from).to_owned(),
+            to: words::state(to).to_owned(),
+            priority: priority.get(),
+            why: cause.to_string(),
+            at_unix_ms: unix_ms(),
+        });
+        if let Some(told) = Told::of(to, priority) {
+            self.tell(told, words::TransitionLine(transition));
+        }
+    }
+
+    fn tell(&self, told: Told, line: impl Line + 'static) {
+        let (instance, notify) =
+            (Arc::clone(&self.settings.name), Arc::clone(&self.settings.notify));
+        self.teller.tell(Story::Transition { instance, notify, told, line: Box::new(line) });
+    }
+
+    fn report(&mut self, report: Report) {
+        let name = words::report_name(&report);
+        let count = self.reports.entry(name).or_default();
+        *count += 1;
+        // The first tells, and then one now and then: a neighbour must not fill the log.
+        if count.is_power_of_two() {
+            self.remark(Level::Warn, report);
+        }
+    }
+
+    fn remark(&self, level: Level, line: impl Line + 'static) {
+        self.teller.remark(&self.settings.name, level, line);
+    }
+
+    fn status(&self) -> InstanceStatus {
+        let Settings { name, interface, vrid, family, .. } = &*self.settings;
+        let now = clock::now();
+        let state = self.router.state();
+        let millis =
+            |from: Instant, to: Instant| to.as_micros().saturating_sub(from.as_micros()) / 1000;
+        InstanceStatus {
+            name: name.to_string(),
+            interface: interface.to_string(),
+            vrid: vrid.get(),
+            family: family.to_string(),
+            vrrp_version: self.settings.router.version.get(),
+            state: words::state(state).to_owned(),
+            since_ms: millis(self.entered_at, now),
+            why: self.why(),
+            priority: self.priority_status(),
+            faults: self.router.faults().map(|fault| fault.to_string()).collect(),
+            waiting_for: self.router.waiting_for().map(|name| name.to_string()).collect(),
+            master: self.master(),
+            advert_interval_ms: self.settings.router.interval.as_micros() / 1000,
+            master_advert_interval_ms: self.router.active_adver_interval().as_micros() / 1000,
+            timer_ms: self.router.deadline().map(|deadline| millis(now, deadline)),
+            addresses: self.settings.shown_addresses(),
+            addresses_installed: self.installed,
+            adverts: self.adverts(),
+            became_master: self.became_active,
+            announcements_sent: self.port.announced(),
+            remarks: self.remarks(),
+            history: self.history.iter().cloned().collect(),
+        }
+    }
+
+    /// Why the state is what it is, in one sentence.
+    fn why(&self) -> String {
+        match self.history.back() {
+            Some(transition) => transition.why.clone(),
+            None => "no first result yet".to_owned(),
+        }
+    }
+
+    fn priority_status(&self) -> PriorityStatus {
+        let contributions = self.router.contributions().iter().map(|known| Contribution {
+            name: known.name.to_string(),
+            adds: match known.influence {
+                Influence::Weight(points) => points,
+                _ => 0,
+            },
+        });
+        PriorityStatus {
+            effective: self.router.priority().get(),
+            base: self.settings.router.priority.get(),
+            contributions: contributions.collect(),
+        }
+    }
+
+    fn master(&self) -> Option<MasterStatus> {
+        if self.router.state() == State::Active {
+            let priority = self.router.priority().get();
+            let address = self.link.primary;
+            return Some(MasterStatus { address, priority, this_node: true });
+        }
+        self.router.active_router().map(|peer| MasterStatus {
+            address: Some(peer.source),
+            priority: peer.priority.get(),
+            this_node: false,
+        })
+    }
+
+    fn adverts(&self) -> AdvertCounters {
+        let received = &self.route.received;
+        let mut dropped = received.drops.by_name();
+        let crowded_out = received.crowded_out.get();
+        if crowded_out > 0 {
+            dropped.insert("inbox_full".to_owned(), crowded_out);
+        }
+        AdvertCounters {
+            sent: self.sent,
+            send_errors: self.send_errors,
+            received: received.accepted.get(),
+            parked: self.route.mailbox.parked_total(),
+            dropped,
+        }
+    }
+
+    fn remarks(&self) -> BTreeMap<String, u64> {
+        let mut remarks = self.route.received.remarks.by_name();
+        remarks.extend(self.reports.iter().map(|(name, count)| ((*name).to_owned(), *count)));
+        remarks
+    }
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,349 @@
+//! One receiver per interface and family: what arrives is judged under the rules of the virtual
+//! router it is for, and only what passed reaches an instance.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use vrrp_fsm::{Heard, Instant};
+use vrrp_net::{AdvertReceiver, Interface, InterfaceName, NetError, Waker};
+use vrrp_proto::{
+    AddressList, Advert, Authentication, Cast, DecodeError, Family, HopLimits, Interval, IpMeta,
+    PROTOCOL, Rules, Version, Vrid, peek_vrid, split_ipv4,
+};
+
+use crate::clock;
+use crate::counters::{Counter, Drops, RemarkCounts};
+use crate::inbox::{Delivery, Mailbox, Outlet};
+use crate::links::StartError;
+use crate::status::InterfaceStatus;
+
+/// How long to leave a socket alone that cannot be waited on.
+const RETRY: Duration = Duration::from_millis(200);
+const STACK_BYTES: usize = 256 << 10;
+
+/// What an instance demands of its adverts, owned: [`Rules`] borrow from it.
+#[derive(Debug, Clone)]
+pub(crate) struct Demands {
+    pub(crate) version: Version,
+    pub(crate) vrid: Vrid,
+    pub(crate) interval: Interval,
+    pub(crate) authentication: Authentication,
+    pub(crate) addresses: AddressList,
+    /// The addresses that the interface has now.
+    pub(crate) own_sources: Vec<IpAddr>,
+    pub(crate) group: IpAddr,
+    pub(crate) accept_no_addresses: bool,
+}
+
+impl Demands {
+    fn rules(&self) -> Rules<'_> {
+        Rules {
+            version: self.version,
+            vrid: self.vrid,
+            interval: self.interval,
+            authentication: self.authentication,
+            addresses: self.addresses.as_addresses(),
+            own_sources: &self.own_sources,
+            cast: Cast::Multicast { group: self.group },
+            hop_limits: HopLimits::SAME_LINK,
+            accept_no_addresses: self.accept_no_addresses,
+        }
+    }
+}
+
+/// The counters of what an instance received.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    /// Adverts that passed every check.
+    pub(crate) accepted: Counter,
+    /// Adverts that passed and found the inbox full.
+    pub(crate) crowded_out: Counter,
+    pub(crate) drops: Drops,
+    pub(crate) remarks: RemarkCounts,
+}
+
+/// The way to one instance.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) demands: Mutex<Demands>,
+    pub(crate) outlet: Outlet,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) received: Received,
+}
+
+impl Route {
+    pub(crate) fn new(demands: Demands, outlet: Outlet) -> Self {
+        let (mailbox, received) = Default::default();
+        Self { demands: Mutex::new(demands), outlet, mailbox, received }
+    }
+
+    pub(crate) fn demands(&self) -> MutexGuard<'_, Demands> {
+        self.demands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, at: Instant, ip: &IpMeta, message: &[u8]) {
+        let demands = self.demands();
+        let advert = match Advert::parse(message, ip, &demands.rules()) {
+            Ok(advert) => advert,
+            Err(error) => return self.received.drops.count(error.reason()),
+        };
+        self.received.accepted.add(1);
+        for remark in advert.remarks.iter() {
+            self.received.remarks.count(remark);
+        }
+        let heard =
+            Heard { source: ip.source, priority: advert.priority, interval: advert.interval };
+        if self.outlet.advert(&self.mailbox, at, heard) == Delivery::Full {
+            self.received.crowded_out.add(1);
+        }
+    }
+}
+
+type Routes = HashMap<u8, Arc<Route>>;
+
+/// What the receiver's thread and the others share.
+#[derive(Debug)]
+struct Shared {
+    name: InterfaceName,
+    family: Family,
+    groups: Mutex<Vec<Ipv4Addr>>,
+    routes: RwLock<Routes>,
+    socket: Mutex<Socket>,
+    packets: Counter,
+    /// What sockets that are closed by now had lost.
+    overflowed_before: Counter,
+    drops: Drops,
+    /// Tells the thread that the socket is another one, or that it is over.
+    waker: Waker,
+    stop: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Socket {
+    open: Option<AdvertReceiver>,
+    error: Option<NetError>,
+}
+
+/// A receiver and its thread.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What an instance needs of its receiver: to have it look at the socket now.
+#[derive(Debug, Clone)]
+pub(crate) struct Drainer(Arc<Shared>);
+
+impl Drainer {
+    /// Takes in what has arrived so far, on the calling thread.
+    pub(crate) fn drain(&self) {
+        self.0.drain();
+    }
+}
+
+impl Listener {
+    /// Starts the thread, which waits for an interface to listen on.
+    pub(crate) fn start(
+        name: InterfaceName,
+        family: Family,
+        group: Ipv4Addr,
+    ) -> Result<Self, StartError> {
+        let shared = Arc::new(Shared {
+            name,
+            family,
+            groups: Mutex::new(vec![group]),
+            routes: RwLock::default(),
+            socket: Mutex::default(),
+            packets: Counter::default(),
+            overflowed_before: Counter::default(),
+            drops: Drops::default(),
+            waker: Waker::new()?,
+            stop: AtomicBool::new(false),
+        });
+        let for_thread = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name(format!("rx-{name}").chars().take(15).collect())
+            .stack_size(STACK_BYTES)
+            .spawn(move || for_thread.receive())?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Listens on this interface from now on: another index needs another socket.
+    pub(crate) fn follow(&self, interface: Option<Interface>) {
+        let mut socket = self.shared.socket();
+        let current = socket.open.as_ref().map(AdvertReceiver::interface);
+        if current.map(|now| now.index) == interface.map(|now| now.index) {
+            return;
+        }
+        if let Some(old) = socket.open.take() {
+            self.shared.overflowed_before.add(old.overflowed().map_or(0, u64::from));
+        }
+        socket.error = None;
+        if let Some(interface) = interface {
+            match AdvertReceiver::open_v4(interface, &self.shared.groups()) {
+                Ok(receiver) => socket.open = Some(receiver),
+                Err(error) => {
+                    log::error!("cannot listen: {error}");
+                    socket.error = Some(error);
+                }
+            }
+        }
+        drop(socket);
+        self.shared.waker.wake();
+    }
+
+    /// Listens to one more group.
+    pub(crate) fn join(&self, group: Ipv4Addr) {
+        let socket = self.shared.socket();
+        let mut groups = self.shared.groups();
+        if groups.contains(&group) {
+            return;
+        }
+        groups.push(group);
+        if let Some(Err(error)) = socket.open.as_ref().map(|open| open.join_v4(group)) {
+            log::error!("{error}");
+        }
+    }
+
+    /// Leads the adverts of a virtual router to its instance.
+    pub(crate) fn route(&self, vrid: Vrid, route: Arc<Route>) {
+        self.shared.routes_mut().insert(vrid.get(), route);
+    }
+
+    /// Leads nothing to that virtual router any more; says whether others are left.
+    pub(crate) fn unroute(&self, vrid: Vrid) -> bool {
+        let mut routes = self.shared.routes_mut();
+        routes.remove(&vrid.get());
+        !routes.is_empty()
+    }
+
+    /// For the instances on it.
+    pub(crate) fn drainer(&self) -> Drainer {
+        Drainer(Arc::clone(&self.shared))
+    }
+
+    /// How it stands, for the operator.
+    pub(crate) fn status(&self) -> InterfaceStatus {
+        let socket = self.shared.socket();
+        let overflowed = socket.open.as_ref().and_then(|open| open.overflowed().ok());
+        InterfaceStatus {
+            name: self.shared.name.to_string(),
+            family: self.shared.family.to_string(),
+            listening: socket.open.is_some(),
+            error: socket.error.as_ref().map(ToString::to_string),
+            packets: self.shared.packets.get(),
+            overflowed: self.shared.overflowed_before.get() + overflowed.map_or(0, u64::from),
+            dropped: self.shared.drops.by_name(),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.waker.wake();
+        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            log::error!("the receiver of {} has panicked", self.shared.name);
+        }
+    }
+}
+
+impl Shared {
+    fn receive(&self) {
+        while !self.stop.load(Ordering::Acquire) {
+            // A descriptor of its own to wait on: the socket itself stays free for drainers.
+            let waits_on =
+                self.socket().open.as_ref().map(|open| open.as_fd().try_clone_to_owned());
+            match waits_on {
+                None => self.sleep(),
+                Some(Ok(fd)) => self.serve(&fd),
+                Some(Err(error)) => {
+                    log::error!("cannot listen on {}: {error}", self.name);
+                    thread::sleep(RETRY);
+                }
+            }
+        }
+    }
+
+    /// Waits until there is another socket, or the end.
+    fn sleep(&self) {
+        let _ = poll(&mut [PollFd::new(&self.waker, PollFlags::IN)], None);
+        self.waker.take();
+    }
+
+    /// Takes in what arrives on one socket, until there is another one, or the end.
+    fn serve(&self, fd: &OwnedFd) {
+        loop {
+            let mut fds = [PollFd::new(fd, PollFlags::IN), PollFd::new(&self.waker, PollFlags::IN)];
+            let waited = poll(&mut fds, None);
+            if self.waker.take() {
+                return;
+            }
+            match waited {
+                Ok(_) | Err(Errno::INTR) => self.drain(),
+                Err(errno) => {
+                    log::error!("cannot wait for adverts on {}: {errno}", self.name);
+                    return thread::sleep(RETRY);
+                }
+            }
+        }
+    }
+
+    fn drain(&self) {
+        let mut socket = self.socket();
+        let Some(open) = &mut socket.open else { return };
+        let at = clock::now();
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let drained = open.drain(|datagram| {
+            self.packets.add(1);
+            if let Err(error) = deliver(&routes, at, datagram.bytes) {
+                self.drops.count(error.reason());
+            }
+        });
+        if let Err(error) = drained {
+            // A socket that is broken for good (its interface is gone) is replaced by `follow`;
+            // until then it must not be read in a tight loop.
+            log::error!("{error}");
+            socket.open = None;
+            socket.error = Some(error);
+            self.waker.wake();
+        }
+    }
+
+    fn socket(&self) -> MutexGuard<'_, Socket> {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn groups(&self) -> MutexGuard<'_, Vec<Ipv4Addr>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn routes_mut(&self) -> RwLockWriteGuard<'_, Routes> {
+        self.routes.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Leads one packet to its instance. An error is one that no instance can be blamed for.
+fn deliver(routes: &Routes, at: Instant, packet: &[u8]) -> Result<(), DecodeError> {
+    let (ip, protocol, message) = split_ipv4(packet)?;
+    if protocol != PROTOCOL {
+        return Err(DecodeError::NotVrrp(protocol));
+    }
+    let vrid = peek_vrid(message)?.get();
+    match routes.get(&vrid) {
+        Some(route) => {
+            route.take(at, &ip, message);
+            Ok(())
+        }
+        None => Err(DecodeError::UnknownVrid(vrid)),
+    }
+}

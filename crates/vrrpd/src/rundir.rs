@@ -1,0 +1,152 @@
+//! The run directory: a lock that one daemon holds, and the place of its socket.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Mode;
+use rustix::fs::{FlockOperation, Gid, chown, flock};
+use rustix::process::umask;
+use thiserror::Error;
+
+const LOCK_NAME: &str = "lock";
+const SOCKET_NAME: &str = "control.sock";
+/// The group whose members may ask the daemon, if the machine has it.
+const SOCKET_GROUP: &str = "vrrpd";
+
+/// Why the run directory cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum RunDirError {
+    #[error(
+        "another vrrpd runs with the run directory {0} (its lock is held); `--run-dir` names another place"
+    )]
+    Held(PathBuf),
+    #[error("cannot {action} {path}: {source}")]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+}
+
+/// A run directory that this process holds the lock of.
+#[derive(Debug)]
+pub(crate) struct RunDir {
+    path: PathBuf,
+    /// Held until the process ends: the kernel releases it whatever ends the process.
+    _lock: File,
+}
+
+/// The run directory in use: a configuration's `instance NAME` has one of its own.
+pub(crate) fn resolve(base: &Path, instance: Option<&str>) -> PathBuf {
+    match instance {
+        Some(name) => base.join(name),
+        None => base.to_owned(),
+    }
+}
+
+/// Where the daemon of a run directory listens.
+pub(crate) fn socket_path(run_dir: &Path) -> PathBuf {
+    run_dir.join(SOCKET_NAME)
+}
+
+impl RunDir {
+    /// Makes the directory where it is missing, and takes its lock.
+    pub(crate) fn hold(path: PathBuf) -> Result<Self, RunDirError> {
+        let failed = |action, path: &Path| {
+            let path = path.to_owned();
+            move |source| RunDirError::Io { action, path, source }
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(&path)
+            .map_err(failed("create the run directory", &path))?;
+        let lock_path = path.join(LOCK_NAME);
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&lock_path)
+            .map_err(failed("open the lock", &lock_path))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { path, _lock: lock }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(RunDirError::Held(path)),
+            Err(errno) => Err(failed("lock", &lock_path)(errno.into())),
+        }
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Listens on the control socket, in place of one that a dead daemon left. Call it before the
+    /// first thread is spawned: the umask is the process's.
+    pub(crate) fn listen(&self) -> Result<UnixListener, RunDirError> {
+        let path = socket_path(&self.path);
+        let failed = |action| {
+            let path = path.clone();
+            move |source| RunDirError::Io { action, path, source }
+        };
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("remove the old socket")(error));
+            }
+            _ => {}
+        }
+        let before = umask(Mode::from_raw_mode(0o177));
+        let listener = UnixListener::bind(&path);
+        umask(before);
+        let listener = listener.map_err(failed("listen on"))?;
+        if let Some(gid) = group_id(SOCKET_GROUP)
+            && let Err(errno) = chown(&path, None, Some(Gid::from_raw(gid)))
+        {
+            log::warn!("{}: cannot give it to the group {SOCKET_GROUP}: {errno}", path.display());
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o660))
+            .map_err(failed("set the mode of"))?;
+        Ok(listener)
+    }
+}
+
+impl Drop for RunDir {
+    fn drop(&mut self) {
+        // The lock file stays: removing it would let two daemons hold two files of one name.
+        let _ = fs::remove_file(socket_path(&self.path));
+    }
+}
+
+/// The number of a group, from the machine's own list.
+fn group_id(name: &str) -> Option<u32> {
+    let groups = fs::read_to_string("/etc/group").ok()?;
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_held_lock_refuses_a_second_daemon_and_leaves_its_socket_alone() {
+        let base = tempfile::tempdir().unwrap();
+        let first = RunDir::hold(base.path().join("run")).unwrap();
+        let _listener = first.listen().unwrap();
+        let second = RunDir::hold(base.path().join("run"));
+        assert!(matches!(second, Err(RunDirError::Held(_))));
+        assert!(socket_path(first.path()).exists());
+    }
+
+    #[test]
+    fn a_dead_daemons_socket_is_replaced() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().to_owned();
+        drop(UnixListener::bind(socket_path(&path)).unwrap());
+        let held = RunDir::hold(path.clone()).unwrap();
+        held.listen().unwrap();
+        let mode = fs::metadata(socket_path(&path)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o660);
+    }
+}

@@ -1,0 +1,306 @@
+//! What the daemon tells of itself: the answer to `vrrpd status`, as data and as text.
+//!
+//! The JSON form is these types, field for field; a field is only ever added.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the JSON form; it rises when a field changes its meaning or goes.
+pub(crate) const FORMAT: u32 = 1;
+
+/// The whole answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Status {
+    pub(crate) format: u32,
+    pub(crate) version: String,
+    pub(crate) pid: u32,
+    /// The configuration file in force.
+    pub(crate) config: String,
+    /// When the configuration in force was read, in seconds since 1970.
+    pub(crate) loaded_unix_s: u64,
+    /// What the last reload said, if it was refused.
+    pub(crate) reload_refused: Option<String>,
+    pub(crate) instances: Vec<InstanceStatus>,
+    pub(crate) interfaces: Vec<InterfaceStatus>,
+    pub(crate) trackers: Vec<TrackerStatus>,
+}
+
+/// One virtual router.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct InstanceStatus {
+    pub(crate) name: String,
+    pub(crate) interface: String,
+    pub(crate) vrid: u8,
+    pub(crate) family: String,
+    pub(crate) vrrp_version: u8,
+    /// MASTER, BACKUP, FAULT, or INIT while it waits for its first results.
+    pub(crate) state: String,
+    /// How long it has been in this state, in milliseconds.
+    pub(crate) since_ms: u64,
+    /// Why it is in this state: the cause of the last transition.
+    pub(crate) why: String,
+    pub(crate) priority: PriorityStatus,
+    /// Why it cannot take part.
+    pub(crate) faults: Vec<String>,
+    /// The trackers whose first result it waits for.
+    pub(crate) waiting_for: Vec<String>,
+    /// Who is master, as far as this node knows.
+    pub(crate) master: Option<MasterStatus>,
+    pub(crate) advert_interval_ms: u64,
+    /// The interval it goes by as a backup: the master's, in version 3.
+    pub(crate) master_advert_interval_ms: u64,
+    /// When the running timer (advert, or master down) ends, in milliseconds from now.
+    pub(crate) timer_ms: Option<u64>,
+    pub(crate) addresses: Vec<String>,
+    /// Whether the addresses are on the interface because of this instance.
+    pub(crate) addresses_installed: bool,
+    pub(crate) adverts: AdvertCounters,
+    pub(crate) became_master: u64,
+    pub(crate) announcements_sent: u64,
+    /// The last adverts that looked wrong without being dropped, and things set up differently.
+    pub(crate) remarks: BTreeMap<String, u64>,
+    /// The last transitions, oldest first.
+    pub(crate) history: Vec<TransitionStatus>,
+}
+
+/// How a priority comes about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PriorityStatus {
+    pub(crate) effective: u8,
+    pub(crate) base: u8,
+    /// What each tracker adds, by its name.
+    pub(crate) contributions: Vec<Contribution>,
+}
+
+/// What one tracker adds to the priority.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Contribution {
+    pub(crate) name: String,
+    pub(crate) adds: i32,
+}
+
+/// The master that a node knows of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MasterStatus {
+    /// Its primary address; none while this node is master without one.
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) priority: u8,
+    pub(crate) this_node: bool,
+}
+
+/// The adverts of an instance.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AdvertCounters {
+    pub(crate) sent: u64,
+    pub(crate) send_errors: u64,
+    /// Adverts that passed every check.
+    pub(crate) received: u64,
+    /// Those of them that only repeated the one before, and woke nobody.
+    pub(crate) parked: u64,
+    /// Adverts dropped, by reason; reasons that never occurred are left out.
+    pub(crate) dropped: BTreeMap<String, u64>,
+}
+
+/// One change of state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TransitionStatus {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) priority: u8,
+    pub(crate) why: String,
+    /// When, in milliseconds since 1970.
+    pub(crate) at_unix_ms: u64,
+}
+
+/// One interface that adverts are received on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct InterfaceStatus {
+    pub(crate) name: String,
+    pub(crate) family: String,
+    /// Whether a receiver is open on it now.
+    pub(crate) listening: bool,
+    /// The kernel's name of what keeps it from listening.
+    pub(crate) error: Option<String>,
+    pub(crate) packets: u64,
+    /// Packets the kernel dropped because the socket's buffer was full.
+    pub(crate) overflowed: u64,
+    /// Packets that belong to no instance, by reason.
+    pub(crate) dropped: BTreeMap<String, u64>,
+}
+
+/// One health source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TrackerStatus {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    /// `up`, `down`, `unknown`, or a file's value.
+    pub(crate) verdict: String,
+    /// What it was judged from: the last result, the count of processes, the way they are seen.
+    pub(crate) detail: String,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "vrrpd {} (pid {}), {}", self.version, self.pid, self.config)?;
+        if let Some(refused) = &self.reload_refused {
+            writeln!(
+                f,
+                "the last reload was refused, the configuration before it is in force: {refused}"
+            )?;
+        }
+        for instance in &self.instances {
+            writeln!(f)?;
+            instance.fmt(f)?;
+        }
+        if !self.trackers.is_empty() {
+            writeln!(f, "\ntrackers")?;
+        }
+        for tracker in &self.trackers {
+            let TrackerStatus { kind, name, verdict, detail } = tracker;
+            writeln!(f, "  {kind:<9} {name}: {verdict} ({detail})")?;
+        }
+        for interface in &self.interfaces {
+            interface.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for InstanceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, state, interface, vrid, vrrp_version, family, .. } = self;
+        let since = duration(self.since_ms);
+        writeln!(
+            f,
+            "{name}: {state} for {since}, {interface} vrid {vrid} VRRPv{vrrp_version} {family}"
+        )?;
+        writeln!(f, "  why        {}", self.why)?;
+        writeln!(f, "  priority   {}", self.priority)?;
+        for fault in &self.faults {
+            writeln!(f, "  fault      {fault}")?;
+        }
+        if !self.waiting_for.is_empty() {
+            writeln!(f, "  waits for  the first result of {}", self.waiting_for.join(", "))?;
+        }
+        writeln!(f, "  master     {}", MasterLine(self.master.as_ref()))?;
+        let held = if self.addresses_installed { "here" } else { "not here" };
+        writeln!(f, "  addresses  {} ({held})", self.addresses.join(", "))?;
+        writeln!(f, "  adverts    {}", self.adverts)?;
+        for (remark, count) in &self.remarks {
+            writeln!(f, "  remark     {remark}: {count}")?;
+        }
+        for transition in self.history.iter().rev().take(5) {
+            let TransitionStatus { from, to, priority, why, at_unix_ms } = transition;
+            let at = unix_time(*at_unix_ms);
+            writeln!(f, "  {at}  {from} -> {to} (priority {priority}): {why}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for PriorityStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (base {}", self.effective, self.base)?;
+        for Contribution { name, adds } in &self.contributions {
+            write!(f, ", {name} {adds:+}")?;
+        }
+        f.write_char(')')
+    }
+}
+
+struct MasterLine<'a>(Option<&'a MasterStatus>);
+
+impl fmt::Display for MasterLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("none heard of"),
+            Some(MasterStatus { address, priority, this_node }) => {
+                match address {
+                    Some(address) => write!(f, "{address}")?,
+                    None => f.write_str("no address")?,
+                }
+                let this_node = if *this_node { " (this node)" } else { "" };
+                write!(f, " with priority {priority}{this_node}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for AdvertCounters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} sent, {} received", self.sent, self.received)?;
+        if self.send_errors > 0 {
+            write!(f, ", {} could not be sent", self.send_errors)?;
+        }
+        for (reason, count) in &self.dropped {
+            write!(f, ", {count} dropped: {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for InterfaceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.listening && self.overflowed == 0 && self.dropped.is_empty() {
+            return Ok(());
+        }
+        write!(f, "\ninterface {} {}: {} packets", self.name, self.family, self.packets)?;
+        if let Some(error) = &self.error {
+            write!(f, ", not listening: {error}")?;
+        }
+        if self.overflowed > 0 {
+            write!(f, ", {} lost to a full buffer", self.overflowed)?;
+        }
+        for (reason, count) in &self.dropped {
+            write!(f, ", {count} dropped: {reason}")?;
+        }
+        writeln!(f)
+    }
+}
+
+/// A length of time as people say it.
+fn duration(millis: u64) -> String {
+    let secs = millis / 1000;
+    let (days, hours, minutes) = (secs / 86_400, secs / 3600 % 24, secs / 60 % 60);
+    match secs {
+        0..60 => format!("{secs}.{} s", millis % 1000 / 100),
+        60..3600 => format!("{minutes} min {} s", secs % 60),
+        3600..86_400 => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+/// A time of day in UTC, with the date where it is not today's business: `20:15:04.123Z`.
+fn unix_time(unix_ms: u64) -> String {
+    let (secs, millis) = (unix_ms / 1000, unix_ms % 1000);
+    let (hour, minute, second) = (secs / 3600 % 24, secs / 60 % 60, secs % 60);
+    format!("{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_priority_names_every_contribution() {
+        let contributions = vec![Contribution { name: "track_apache".into(), adds: 10 }];
+        let priority = PriorityStatus { effective: 254, base: 244, contributions };
+        assert_eq!(priority.to_string(), "254 (base 244, track_apache +10)");
+    }
+
+    #[test]
+    fn lengths_of_time_are_readable() {
+        assert_eq!(duration(59_940), "59.9 s");
+        assert_eq!(duration(61_000), "1 min 1 s");
+        assert_eq!(duration(90_061_000), "1 d 1 h");
+    }
+
+    #[test]
+    fn times_of_day_are_utc() {
+        assert_eq!(unix_time(1_000), "00:00:01.000Z");
+        assert_eq!(unix_time(86_399_999), "23:59:59.999Z");
+    }
+}

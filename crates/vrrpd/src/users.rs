@@ -1,0 +1,67 @@
+//! As whom programs run: their own user, else `script_user`, else `keepalived_script` if there is
+//! one, else the daemon's.
+
+use vrrp_conf::model::{Command, ScriptUser};
+use vrrp_track::{Credentials, LookupError, Output, Program};
+
+/// The user that keepalived's packages make for scripts.
+const CUSTOMARY_USER: &str = "keepalived_script";
+
+/// Who runs the programs that name nobody.
+#[derive(Debug)]
+pub(crate) struct Users {
+    fallback: Option<Credentials>,
+}
+
+impl Users {
+    /// Looks the customary user up; warns where programs that name nobody will run as the
+    /// daemon's own user (`any_anonymous`: whether there are such programs at all).
+    pub(crate) fn new(any_anonymous: bool) -> Self {
+        let fallback = match Credentials::of_user(CUSTOMARY_USER) {
+            Ok(credentials) => Some(credentials),
+            Err(LookupError::NoUser(_)) => None,
+            Err(error) => {
+                log::warn!("{error}");
+                None
+            }
+        };
+        if fallback.is_none() && any_anonymous {
+            log::warn!(
+                "scripts without a user run as the daemon's own user: there is neither \
+                 `script_user` in global_defs nor a user `{CUSTOMARY_USER}` on this machine"
+            );
+        }
+        Self { fallback }
+    }
+
+    /// The check script that a command means. What it prints is of no interest: it runs again and
+    /// again.
+    pub(crate) fn script(&self, command: &Command) -> Result<Program, LookupError> {
+        Ok(self.program(command, [])?.output(Output::Discard))
+    }
+
+    /// The program that a command means. What it prints goes where the daemon's log goes.
+    pub(crate) fn program(
+        &self,
+        command: &Command,
+        more: impl IntoIterator<Item = String>,
+    ) -> Result<Program, LookupError> {
+        let credentials = match &command.user {
+            Some(user) => Some(named(&user.value)?),
+            None => self.fallback.clone(),
+        };
+        Ok(Program::new(command.program())
+            .args(command.arguments())
+            .args(more)
+            .output(Output::Inherit)
+            .credentials(credentials))
+    }
+}
+
+fn named(user: &ScriptUser) -> Result<Credentials, LookupError> {
+    let credentials = Credentials::of_user(&user.user)?;
+    match &user.group {
+        Some(group) => credentials.with_group(group),
+        None => Ok(credentials),
+    }
+}
