@@ -75,7 +75,7 @@ impl<'a> Advert<'a> {
         check_header(&message, rules)?;
         let message = check_length(message, ip, rules)?;
         let checksum = check_checksum(&message, ip, rules)?;
-        check_authentication(&message, rules)?;
+        let authentication = check_authentication(&message, rules)?;
         let interval = check_interval(&message, rules)?;
         let addresses = check_addresses(&message, rules)?;
         Ok(Self {
@@ -84,7 +84,7 @@ impl<'a> Advert<'a> {
             priority: message.priority(),
             interval,
             addresses,
-            authentication: rules.authentication,
+            authentication,
             checksum,
             remarks: remarks(interval, addresses, rules),
         })
@@ -265,9 +265,12 @@ const fn accepted_forms(rules: &Rules<'_>) -> &'static [ChecksumForm] {
 }
 
 /// Checks VRRPv2's authentication (RFC 3768 §7.1); VRRPv3 has none.
-fn check_authentication(message: &Message<&[u8]>, rules: &Rules<'_>) -> Result<(), DecodeError> {
+fn check_authentication(
+    message: &Message<&[u8]>,
+    rules: &Rules<'_>,
+) -> Result<Authentication, DecodeError> {
     if rules.version == Version::V3 {
-        return Ok(());
+        return Ok(Authentication::None);
     }
     let (required, found) = (rules.authentication.auth_type(), message.auth_type());
     if found > Authentication::HIGHEST_TYPE {
@@ -279,7 +282,7 @@ fn check_authentication(message: &Message<&[u8]>, rules: &Rules<'_>) -> Result<(
     if !rules.authentication.admits(message.auth_data(rules.family())) {
         return Err(DecodeError::AuthFailure);
     }
-    Ok(())
+    Ok(rules.authentication)
 }
 
 /// Checks the interval: VRRPv2 "MUST verify that the Adver Interval in the packet is the same as

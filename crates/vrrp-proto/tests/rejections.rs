@@ -528,6 +528,11 @@ fn rules_that_allow_more_accept_more() {
         |rules| rules.accept_no_addresses = true,
         |parsed| assert!(parsed.unwrap().remarks.contains(Remark::AddressesDiffer)),
     );
+    // VRRPv3 has no authentication, whatever the rules say.
+    Case::new(Kind::V3).parse_with(
+        |rules| rules.authentication = Authentication::Password(Password::from_text("s3cr3t")),
+        |parsed| assert_eq!(parsed.unwrap().authentication, Authentication::None),
+    );
     // The authentication data of type 0 is ignored (RFC 3768 §5.3.10).
     Case::with(Kind::V2, |message| message[12] = 0xff).parse(|parsed| assert!(parsed.is_ok()));
 }
