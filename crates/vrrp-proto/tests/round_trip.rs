@@ -329,6 +329,14 @@ fn what_no_message_can_say_is_not_written() {
         EncodeError::Authentication
     );
     assert_eq!(
+        refused(&|sample| {
+            sample.addresses = AddressList::new(Family::V6);
+            sample.ip = v6;
+            sample.checksum = ChecksumForm::MessageOnly;
+        }),
+        EncodeError::ChecksumForm { version, family: Family::V6, form: ChecksumForm::MessageOnly }
+    );
+    assert_eq!(
         refused(&|sample| sample.version = Version::V2),
         EncodeError::ChecksumForm {
             version: Version::V2,
