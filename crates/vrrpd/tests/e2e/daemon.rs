@@ -1,0 +1,160 @@
+//! The daemon as an operator meets it: starts, stops, reloads, refusals.
+
+use vrrp_lab::{Command, Exit, Signal};
+
+use crate::stage::{LIMIT, Stage, VIP, VRRPD, eventually, instance, start, status, wait_for_state};
+
+fn config(priority: u8, more: &str) -> String {
+    format!(
+        "vrrp_instance VI_1 {{
+  interface eth0
+  virtual_router_id 51
+  priority {priority}
+  virtual_ipaddress {{
+    192.168.122.200/24
+  }}
+  {more}
+}}
+"
+    )
+}
+
+#[test]
+fn a_configuration_error_starts_nothing_and_points_at_the_word() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    host.write_file("/run/bad.conf", config(150, "prioritty 90")).unwrap();
+    let output = host.run([VRRPD, "run", "-f", "/run/bad.conf"]).unwrap();
+    assert_eq!(output.exit, Exit::Code(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("/run/bad.conf:8:3"), "{said}");
+    assert!(said.contains("prioritty"), "{said}");
+    assert!(said.contains('^'), "{said}");
+    assert!(host.run(["test", "-e", "/run/vrrpd"]).unwrap().exit != Exit::Code(0));
+
+    let checked = host.run([VRRPD, "check", "/run/bad.conf"]).unwrap();
+    assert_eq!(checked.exit, Exit::Code(1));
+    let checked = host.run([VRRPD, "check", "/run/none.conf"]).unwrap();
+    assert_eq!(checked.exit, Exit::Code(2));
+    host.write_file("/run/good.conf", config(150, "")).unwrap();
+    let checked = host.run([VRRPD, "check", "/run/good.conf"]).unwrap();
+    assert_eq!(checked.exit, Exit::Code(0));
+}
+
+#[test]
+fn a_second_daemon_is_refused_and_the_first_stays_reachable() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let _daemon = start(host, &config(150, ""));
+    let second = host.run([VRRPD, "run", "-f", "/run/keepalived.conf"]).unwrap();
+    assert_eq!(second.exit, Exit::Code(3));
+    assert_eq!(status(host)["instances"][0]["name"], "VI_1");
+}
+
+#[test]
+fn an_address_that_someone_else_removes_is_put_back() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let _daemon = start(host, &config(150, ""));
+    wait_for_state(host, "MASTER");
+    host.remove_address("eth0", VIP.parse().unwrap()).unwrap();
+    eventually("the removal is reported", || {
+        instance(host)["remarks"]["addresses_lost"].as_u64().is_some()
+    });
+    host.wait_for_address("eth0", VIP, true, LIMIT).unwrap();
+    assert_eq!(instance(host)["state"], "MASTER");
+}
+
+#[test]
+fn what_a_killed_daemon_left_is_removed_before_anything_is_said() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let daemon = start(host, &config(150, ""));
+    wait_for_state(host, "MASTER");
+    daemon.kill().unwrap();
+    assert!(host.has_address("eth0", VIP).unwrap(), "a killed daemon cannot clean up");
+    let daemon = start(host, &config(150, ""));
+    daemon.wait_for_line(LIMIT, |line| line.contains("left behind")).unwrap();
+    wait_for_state(host, "MASTER");
+    assert!(host.has_address("eth0", VIP).unwrap());
+}
+
+#[test]
+fn a_lost_link_is_a_fault_with_a_name_and_its_return_ends_it() {
+    let Some(stage) = Stage::new() else { return };
+    let host = stage.lab.host("server3", vrrp_lab::HostOptions::new()).unwrap();
+    let nic = || vrrp_lab::Nic::new("eth0").address("192.168.122.103/24");
+    let cable = host.attach(&stage.lan, nic()).unwrap();
+    let _daemon = start(&host, &config(150, ""));
+    wait_for_state(&host, "MASTER");
+
+    cable.cut().unwrap();
+    wait_for_state(&host, "FAULT");
+    assert_eq!(instance(&host)["faults"][0], "the interface has no carrier");
+    assert!(!host.has_address("eth0", VIP).unwrap());
+    cable.mend().unwrap();
+    wait_for_state(&host, "MASTER");
+
+    host.set_link("eth0", false).unwrap();
+    wait_for_state(&host, "FAULT");
+    assert_eq!(instance(&host)["faults"][0], "the interface is down");
+    host.set_link("eth0", true).unwrap();
+    wait_for_state(&host, "MASTER");
+
+    cable.remove().unwrap();
+    wait_for_state(&host, "FAULT");
+    assert_eq!(instance(&host)["faults"][0], "the interface does not exist");
+    let _cable = host.attach(&stage.lan, nic()).unwrap();
+    wait_for_state(&host, "MASTER");
+    host.wait_for_address("eth0", VIP, true, LIMIT).unwrap();
+}
+
+#[test]
+fn a_reload_with_an_error_changes_nothing_and_a_sound_one_is_taken() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let daemon = start(host, &config(150, ""));
+    wait_for_state(host, "MASTER");
+    let before = instance(host)["history"].clone();
+
+    host.write_file("/run/keepalived.conf", config(150, "nonsense")).unwrap();
+    daemon.signal(Signal::SIGHUP).unwrap();
+    eventually("the refusal is told", || status(host)["reload_refused"].is_string());
+    assert_eq!(instance(host)["history"], before);
+
+    host.write_file("/run/keepalived.conf", config(160, "")).unwrap();
+    daemon.signal(Signal::SIGHUP).unwrap();
+    eventually("the new priority", || instance(host)["priority"]["base"] == 160);
+    assert!(status(host)["reload_refused"].is_null());
+    wait_for_state(host, "MASTER");
+}
+
+#[test]
+fn a_notify_program_that_hangs_is_reported_and_does_not_keep_the_next_one() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let script =
+        "#!/bin/sh\necho \"$3\" >> /run/told\n[ \"$3\" = BACKUP ] && exec sleep 1000\nexit 0\n";
+    host.write_program("/run/notify.sh", script).unwrap();
+    let limit = "global_defs {\n  vrrp_notify_timeout 1\n}\n";
+    let daemon = start(host, &format!("{limit}{}", config(150, "notify /run/notify.sh")));
+    eventually("MASTER is told after the limit", || {
+        host.read_text("/run/told").is_ok_and(|told| told == "BACKUP\nMASTER\n")
+    });
+    daemon.wait_for_line(LIMIT, |line| line.contains("still running")).unwrap();
+}
+
+#[test]
+fn an_interrupt_resigns_and_leaves_nothing() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let wire = stage.lan.capture().unwrap();
+    let daemon = start(host, &config(150, ""));
+    wait_for_state(host, "MASTER");
+    daemon.signal(Signal::SIGINT).unwrap();
+    assert_eq!(daemon.wait(LIMIT).unwrap(), Exit::Code(0));
+    crate::stage::wait_for_advert(&wire, 101, 0);
+    assert!(!host.has_address("eth0", VIP).unwrap());
+    let asked = host.run(Command::new(VRRPD).arg("status")).unwrap();
+    assert_eq!(asked.exit, Exit::Code(3));
+}

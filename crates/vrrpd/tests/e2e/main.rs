@@ -1,0 +1,12 @@
+//! The daemon between hosts: real processes, real addresses, real packets.
+//!
+//! Every test makes hosts of its own in namespaces. What a machine does not allow or does not have
+//! is said aloud and skipped, and fails where `CI` is set.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![allow(clippy::expect_used, reason = "a failed step is a failed test")]
+
+mod article;
+mod bad_input;
+mod daemon;
+mod interop;
+mod stage;
