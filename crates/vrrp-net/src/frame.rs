@@ -164,7 +164,7 @@ impl FrameSender {
     /// Sends one frame for each announcement, in their order, up to 32 per system call.
     ///
     /// Says how many went out. Fewer than there are means that the send buffer is full: the
-    /// rest can follow later.
+    /// rest can follow later. A link without carrier swallows what it is given.
     ///
     /// # Errors
     /// [`NetError::Refused`] for the first announcement that cannot be sent at all: `ENXIO` or

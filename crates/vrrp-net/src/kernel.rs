@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::advert::AdvertSender;
-use crate::error::{NetError, Operation};
+use crate::error::NetError;
 use crate::frame::{Announcement, FrameSender};
 use crate::netlink::{Addition, AddressSpec, Netlink, Removal};
 use crate::words::Interface;
@@ -19,7 +19,7 @@ pub trait Kernel: Send {
     /// come back.
     ///
     /// # Errors
-    /// [`NetError`] if the socket cannot be had. Nothing is attached then.
+    /// [`NetError`] if the interface is gone. Nothing is attached then.
     fn attach(&mut self, interface: Interface) -> Result<(), NetError>;
 
     /// Sends no adverts any more until the next [`attach`](Self::attach).
@@ -54,35 +54,37 @@ pub trait Kernel: Send {
 
 /// The kernel that this process runs on, in the network namespace of the thread that opened it.
 ///
-/// It takes two descriptors and a third while an interface is attached: all of what a take-over
-/// needs is open before the take-over. A process with a thousand of them needs a limit
-/// (`RLIMIT_NOFILE`) above the customary 1024.
+/// It takes three descriptors, all of them from the beginning: what a take-over needs is there
+/// before the take-over. A process with a thousand of these needs a limit (`RLIMIT_NOFILE`) above
+/// the customary 1024.
 #[derive(Debug)]
 pub struct SystemKernel {
     netlink: Netlink,
     frames: FrameSender,
-    adverts: Option<AdvertSender>,
+    adverts: AdvertSender,
 }
 
 impl SystemKernel {
-    /// Opens what a virtual router over IPv4 needs, except the socket of its interface.
+    /// Opens what a virtual router over IPv4 needs, without an interface.
     ///
     /// # Errors
     /// [`NetError::Refused`] if a socket cannot be had, mostly for want of `CAP_NET_RAW`.
     pub fn open_v4() -> Result<Self, NetError> {
-        Ok(Self { netlink: Netlink::open()?, frames: FrameSender::open()?, adverts: None })
+        Ok(Self {
+            netlink: Netlink::open()?,
+            frames: FrameSender::open()?,
+            adverts: AdvertSender::open_v4()?,
+        })
     }
 }
 
 impl Kernel for SystemKernel {
     fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
-        self.adverts = None;
-        self.adverts = Some(AdvertSender::open_v4(interface)?);
-        Ok(())
+        self.adverts.attach(interface)
     }
 
     fn detach(&mut self) {
-        self.adverts = None;
+        self.adverts.detach();
     }
 
     fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Addition, NetError>> {
@@ -99,10 +101,7 @@ impl Kernel for SystemKernel {
         destination: IpAddr,
         message: &[u8],
     ) -> Result<(), NetError> {
-        match &mut self.adverts {
-            Some(adverts) => adverts.send(source, destination, message),
-            None => Err(NetError::Detached { operation: Operation::SendAdvert }),
-        }
+        self.adverts.send(source, destination, message)
     }
 
     fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError> {

@@ -30,8 +30,9 @@
 //! # Interfaces come and go
 //!
 //! A socket is bound to an interface's *index*. An interface that is deleted and made again has
-//! another one, and the sockets of the old one stay silent without an error. So whoever keeps
-//! them listens to a [`Monitor`] and opens new ones when an interface of that name appears.
+//! another one, and a receiver of the old one stays silent without an error. So whoever keeps
+//! one listens to a [`Monitor`]: when an interface of that name appears, receivers are opened
+//! anew and senders attached again.
 //!
 //! # Namespaces
 //!
@@ -54,7 +55,7 @@
 //!
 //! # Descriptors
 //!
-//! A [`SystemKernel`] with an interface takes 3, an [`AdvertReceiver`] 2, a [`Monitor`] 3.
+//! A [`SystemKernel`] takes 3, an [`AdvertReceiver`] 2, a [`Monitor`] 3.
 //!
 //! # Sources
 //!

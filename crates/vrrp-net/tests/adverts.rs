@@ -13,7 +13,8 @@ use common::{End, PATIENCE, eventually, ip, isolated, name, only, wire};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Protocol, Socket, Type};
 use vrrp_net::{
-    AdvertReceiver, AdvertSender, DATAGRAM_BYTES_MAX, LinkChange, NetError, VRRP_GROUP_V4, Wake,
+    AdvertReceiver, AdvertSender, DATAGRAM_BYTES_MAX, Interface, Link, LinkChange, NetError,
+    VRRP_GROUP_V4, Wake,
 };
 
 /// A VRRPv3 message; to these sockets it is bytes.
@@ -23,7 +24,13 @@ const OTHER_GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 99);
 const IP_HEADER_BYTES: usize = 20;
 
 fn sender(end: &End) -> AdvertSender {
-    end.host.run(|| AdvertSender::open_v4(end.interface)).unwrap()
+    sender_on(end, end.interface)
+}
+
+fn sender_on(end: &End, interface: Interface) -> AdvertSender {
+    let mut sender = end.host.run(AdvertSender::open_v4).unwrap();
+    sender.attach(interface).unwrap();
+    sender
 }
 
 fn receiver(end: &End) -> AdvertReceiver {
@@ -112,7 +119,8 @@ fn a_receiver_hears_its_interface_and_its_groups_only() {
         left.host.change(left2.index, &LinkChange::UP);
         right.host.change(right2.index, &LinkChange::UP);
         eventually("the second cable works", || {
-            right.host.link("right2").is_running().then_some(())
+            let ends = [left.host.link("left2"), right.host.link("right2")];
+            ends.iter().all(Link::is_running).then_some(())
         });
 
         let mut first = receiver(&right);
@@ -121,7 +129,7 @@ fn a_receiver_hears_its_interface_and_its_groups_only() {
             .run(|| AdvertReceiver::open_v4(right2, &[VRRP_GROUP_V4, OTHER_GROUP]))
             .unwrap();
         let mut from_left = sender(&left);
-        let mut from_left2 = left.host.run(|| AdvertSender::open_v4(left2)).unwrap();
+        let mut from_left2 = sender_on(&left, left2);
 
         // Each is sent to one interface; a third receiver's group must not become the first's.
         from_left.send(left.address, OTHER_GROUP.into(), b"other group, first").unwrap();
@@ -237,7 +245,7 @@ fn a_link_that_is_down_or_gone_is_told_apart_from_congestion() {
         assert!(error.is_interface_unusable(), "{error}");
         let error = left.host.run(|| AdvertReceiver::open_v4(left.interface, &[])).unwrap_err();
         assert!(error.is_interface_unusable(), "{error}");
-        let error = left.host.run(|| AdvertSender::open_v4(left.interface)).unwrap_err();
+        let error = sender.attach(left.interface).unwrap_err();
         assert!(error.is_interface_unusable(), "{error}");
     });
 }
@@ -256,7 +264,8 @@ fn an_interface_made_anew_needs_new_sockets_and_gets_them() {
             end.host.change(end.interface.index, &LinkChange::UP);
         }
         assert_ne!(right.interface.index, old.interface().index, "indices are not used again");
-        right.wait_until("the new cable works", vrrp_net::Link::is_running);
+        left.wait_until("the new cable works", Link::is_running);
+        right.wait_until("at both ends", Link::is_running);
 
         let (mut sender, mut new) = (sender(&left), receiver(&right));
         sender.send(left.address, VRRP_GROUP_V4.into(), &MESSAGE).unwrap();

@@ -41,38 +41,60 @@ const KEEP_NOTHING: [SockFilter; 1] =
 #[derive(Debug)]
 pub struct AdvertSender {
     socket: Socket,
-    interface: Interface,
+    interface: Option<Interface>,
     identification: u16,
 }
 
 impl AdvertSender {
-    /// A sender of adverts over IPv4.
+    /// A sender of adverts over IPv4, in the network namespace of the calling thread, without an
+    /// interface.
     ///
     /// # Errors
-    /// [`NetError::Refused`]: `EPERM` without `CAP_NET_RAW`, `ENODEV` if the interface is gone.
-    pub fn open_v4(interface: Interface) -> Result<Self, NetError> {
-        let socket = open_v4(interface).map_err(|error| {
+    /// [`NetError::Refused`]: `EPERM` without `CAP_NET_RAW`.
+    pub fn open_v4() -> Result<Self, NetError> {
+        match open_v4() {
+            Ok(socket) => Ok(Self { socket, interface: None, identification: 0 }),
+            Err(error) => Err(NetError::refused(Operation::OpenAdvertSender, Errno::from(&error))),
+        }
+    }
+
+    /// Sends from this interface from now on. Again when it was made anew: an index does not
+    /// come back.
+    ///
+    /// # Errors
+    /// [`NetError::Refused`]: `ENODEV` if the interface is gone; then it sends from none.
+    pub fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+        self.interface = None;
+        bind_to(&self.socket, interface).map_err(|error| {
             let errno = Errno::from(&error);
             NetError::refused_on(Operation::OpenAdvertSender, interface.name, errno)
         })?;
-        Ok(Self { socket, interface, identification: 0 })
+        self.interface = Some(interface);
+        Ok(())
+    }
+
+    /// Sends nothing any more until the next [`attach`](Self::attach).
+    pub fn detach(&mut self) {
+        self.interface = None;
     }
 
     /// The interface that it sends from.
-    pub fn interface(&self) -> Interface {
+    pub fn interface(&self) -> Option<Interface> {
         self.interface
     }
 
     /// Sends `message`, a whole VRRP message, in one packet.
     ///
     /// The addresses are those that the message's checksum was computed for. That the
-    /// interface has the source address is not looked at.
+    /// interface has the source address is not looked at, and neither is the carrier: a link
+    /// without one swallows what it is given.
     ///
     /// # Errors
-    /// [`NetError::Family`] unless both addresses are IPv4. [`NetError::TooLong`] for a message
-    /// beyond an IP packet. Else [`NetError::Refused`]: `EMSGSIZE` if the interface cannot
-    /// carry it in one piece, `EAGAIN` or `ENOBUFS` if it does not send fast enough
-    /// ([`NetError::is_congestion`]), `ENETUNREACH`, `ENODEV` or `ENXIO` if it is down or gone
+    /// [`NetError::Detached`] without an interface. [`NetError::Family`] unless both addresses
+    /// are IPv4. [`NetError::TooLong`] for a message beyond an IP packet. Else
+    /// [`NetError::Refused`]: `EMSGSIZE` if the interface cannot carry it in one piece, `EAGAIN`
+    /// or `ENOBUFS` if it does not send fast enough ([`NetError::is_congestion`]),
+    /// `ENETUNREACH`, `ENODEV` or `ENXIO` if it is down or gone
     /// ([`NetError::is_interface_unusable`]).
     pub fn send(
         &mut self,
@@ -81,6 +103,7 @@ impl AdvertSender {
         message: &[u8],
     ) -> Result<(), NetError> {
         let operation = Operation::SendAdvert;
+        let interface = self.interface.ok_or(NetError::Detached { operation })?;
         let (IpAddr::V4(from), IpAddr::V4(to)) = (source, destination) else {
             return Err(NetError::Family { operation, from: source, to: destination });
         };
@@ -96,7 +119,7 @@ impl AdvertSender {
             SendFlags::DONTWAIT,
         )
         .map(drop)
-        .map_err(|errno| NetError::refused_on(operation, self.interface.name, errno))
+        .map_err(|errno| NetError::refused_on(operation, interface.name, errno))
     }
 
     /// 1 to 65535, and again: the kernel would put its own in the place of a 0.
@@ -112,11 +135,10 @@ impl AsFd for AdvertSender {
     }
 }
 
-fn open_v4(interface: Interface) -> std::io::Result<Socket> {
+fn open_v4() -> std::io::Result<Socket> {
     // A raw socket of this protocol brings its own header.
     let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(libc::IPPROTO_RAW)))?;
     socket.attach_filter(&KEEP_NOTHING)?;
-    bind_to(&socket, interface)?;
     socket.set_multicast_loop_v4(false)?;
     socket.set_priority(QUEUE_PRIORITY)?;
     Ok(socket)

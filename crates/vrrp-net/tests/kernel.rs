@@ -1,0 +1,74 @@
+//! What one virtual router does, through the seam, on a wire.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod common;
+
+use common::{End, PATIENCE, ip, isolated, only, wire};
+use vrrp_net::{
+    Addition, AddressSpec, AdvertReceiver, Announcement, Kernel, LinkChange, NetError, Removal,
+    SystemKernel, VRRP_GROUP_V4, Wake,
+};
+
+fn kernel(end: &End) -> Box<dyn Kernel> {
+    Box::new(end.host.run(SystemKernel::open_v4).unwrap())
+}
+
+#[test]
+fn a_virtual_router_takes_over_and_gives_up() {
+    isolated(|| {
+        let (mut left, right) = wire();
+        let mut receiver =
+            right.host.run(|| AdvertReceiver::open_v4(right.interface, &[VRRP_GROUP_V4])).unwrap();
+        let mut kernel = kernel(&left);
+        kernel.attach(left.interface).unwrap();
+
+        let vip = AddressSpec::host(left.interface, ip("192.0.2.100"));
+        kernel.send_advert(left.address, VRRP_GROUP_V4.into(), b"I am here").unwrap();
+        assert_eq!(only(kernel.add_addresses(std::slice::from_ref(&vip))), Ok(Addition::Added));
+        let announcement = Announcement {
+            interface: left.interface,
+            mac: left.mac,
+            address: vip.address,
+            is_router: false,
+        };
+        assert_eq!(kernel.announce(&[announcement]), Ok(1));
+        assert_eq!(receiver.wait(Some(PATIENCE)), Ok(Wake::Readable));
+        let mut heard = Vec::new();
+        receiver.drain(|it| heard.push(it.bytes[20..].to_vec())).unwrap();
+        assert_eq!(heard, [b"I am here"]);
+        let there = left.host.netlink.addresses().unwrap();
+        assert!(there.iter().any(|it| vip.is(it)));
+
+        let removed = kernel.remove_addresses(std::slice::from_ref(&vip));
+        assert_eq!(only(removed), Ok(Removal::Removed));
+    });
+}
+
+#[test]
+fn without_an_interface_no_advert_is_sent() {
+    isolated(|| {
+        let (mut left, right) = wire();
+        let mut kernel = kernel(&left);
+        let send =
+            |kernel: &mut dyn Kernel| kernel.send_advert(left.address, VRRP_GROUP_V4.into(), b"");
+        assert!(matches!(send(&mut *kernel), Err(NetError::Detached { .. })));
+        kernel.attach(left.interface).unwrap();
+        assert_eq!(send(&mut *kernel), Ok(()));
+        kernel.detach();
+        assert!(matches!(send(&mut *kernel), Err(NetError::Detached { .. })));
+
+        kernel.attach(left.interface).unwrap();
+        left.host.netlink.delete_link(left.interface.index).unwrap();
+        assert!(send(&mut *kernel).unwrap_err().is_interface_unusable());
+        assert!(kernel.attach(left.interface).unwrap_err().is_interface_unusable());
+        assert!(matches!(send(&mut *kernel), Err(NetError::Detached { .. })));
+
+        left.host.plug("left", &right.host, "right");
+        left.interface = left.host.interface("left");
+        left.host.change(left.interface.index, &LinkChange::UP);
+        // From a thread that is in another namespace than the kernel was opened in.
+        kernel.attach(left.interface).unwrap();
+        assert_eq!(send(&mut *kernel), Ok(()), "the carrier is not asked for");
+    });
+}
