@@ -50,11 +50,199 @@ codes! {
         "The file does not exist, is no regular file, or may not be read by this user. Nothing \
          can be said about a configuration of which a part is missing.\n\nMend the path or the \
          file's permissions."
+    IncludeFailed = "E0101" tolerated "an include has no file"
+        "An `include` line names files that do not exist or cannot be read, and \
+         `include_check`, or the form of the keyword (`includer`, `includem`, `includew`, \
+         `includeb`, `includea`), asks that they do.\n\nMend the path, which is relative to \
+         the file that the line stands in, or ask for less with plain `include`."
+    IncludeRefused = "E0102" fatal "an include where none is allowed"
+        "The text was given to be read without touching the system, so the files that it names \
+         are not read.\n\nPut their content in the line's place, or read the configuration \
+         from a file."
+    ExpansionTooDeep = "E0103" fatal "an endless or very deep expansion"
+        "A file includes itself, a variable's value contains the variable, or replacements are \
+         nested far deeper than anybody writes. It would never end.\n\nThe note shows the chain \
+         of replacements: break it at the step that leads back."
+    ExpansionTooLarge = "E0104" fatal "an expansion that is too large"
+        "Variables and sequences multiply: a few short lines can stand for more text than fits \
+         into memory. Reading stops at a limit.\n\nLook for a `~SEQ` with an end that is too \
+         high."
+    BadRepetition = "E0105" tolerated "a `~SEQ` or `~LST` that is malformed"
+        "The forms are `~SEQ(VAR, END)`, `~SEQ(VAR, START, END)`, `~SEQ(VAR, START, STEP, END)`, \
+         the same with `~SEQx` for hexadecimal, `~LST(VAR, A, B)` and \
+         `~LST({V, W}, {A, B}, {C, D})`. A step leads from the start to the end, and tuples have \
+         as many values as there are variables.\n\nThe line is left out."
     UnknownKeyword = "E0201" tolerated "an unknown keyword"
         "The word is none of the keywords that this block knows. It is most often a typing \
          error, and a typing error that is only logged starts a router with a default value \
          that nobody wanted: `prioritty 90` would leave the priority at 100.\n\nMend the word; \
          if it belongs to a newer keepalived, leave the line out."
+    UnclosedBrace = "E0202" fatal "a block that is not closed"
+        "A `{` has no `}`. What was meant to stand behind the block is inside it. The place is \
+         that of the brace that most likely lacks its partner: the one whose block ends at \
+         another indentation than it began at.\n\nAdd the `}`."
+    StrayBrace = "E0203" tolerated "a brace without its partner"
+        "A `}` closes nothing, or a `{` opens a block that no keyword begins. Most often a block \
+         further up is closed too early, and its last lines belong to nothing.\n\nRemove the \
+         brace, or move it."
+    UnclosedQuote = "E0204" fatal "a quote that is not closed"
+        "A quoted text ends on the line that it begins on. Without its second quote, the rest of \
+         the line, comments and braces included, is part of it.\n\nClose it; for a quote that is \
+         meant as it stands, write a backslash before it, or use the other kind around it."
+    TooDeep = "E0205" fatal "blocks that are nested too deep"
+        "No keyword's blocks are nested this deep, so braces must be missing.\n\nLook for the \
+         first block that is not closed."
+    MissingValue = "E0206" fatal "a keyword without its value"
+        "The keyword needs a value on its own line.\n\nAdd it, or remove the line to have the \
+         default."
+    TrailingWords = "E0207" tolerated "words that belong to nothing"
+        "All of a line belongs to its first word, and this one takes fewer words. What is behind \
+         would be ignored: `priority 100 200` is 100, and `script /bin/check arg` runs without \
+         `arg`.\n\nRemove the words, put them on a line of their own, or put a command with its \
+         arguments in quotes."
+    BlockMissing = "E0208" fatal "a block that is not opened"
+        "The keyword begins a block, and neither this line nor the next has its `{`.\n\nAdd it, \
+         and the settings between braces."
+    BlockUnexpected = "E0209" tolerated "a block that does not belong here"
+        "The keyword takes words, no block.\n\nRemove the braces; what they hold may belong to \
+         the block around them."
+    Duplicate = "E0210" tolerated "a setting that is there twice"
+        "Only one of the two can hold, and which one it is would depend on their order. The \
+         other one is most often what somebody wanted.\n\nRemove one."
+    DefinedTwice = "E0211" tolerated "a name that is defined twice"
+        "Two blocks of one kind have one name, so a reference to it has two meanings.\n\nRename \
+         one of them, and what refers to it."
+    UnexpectedText = "E0212" fatal "text that no part of the language allows"
+        "Neither a word, nor a quoted text, nor a brace can stand here.\n\nRemove what is \
+         marked."
+    NotANumber = "E0301" tolerated "a value that is not a number"
+        "The keyword takes a whole number in decimal digits, without a unit.\n\nMend the value."
+    OutOfRange = "E0302" tolerated "a value out of range"
+        "The value is none that the protocol or the kernel can carry. Ignoring it would start \
+         the router with a default.\n\nUse a value in the range that is shown."
+    NotATime = "E0303" tolerated "a value that is not a time"
+        "Times are numbers of seconds (in `bfd_instance` of milliseconds), with decimals where \
+         need be and without a unit: `1`, `0.25`.\n\nMend the value."
+    NotABoolean = "E0304" tolerated "a value that is not a truth value"
+        "Truth values are `on`, `true`, `yes` and `off`, `false`, `no`.\n\nUse one of them."
+    NotAnAddress = "E0305" tolerated "a value that is not an address of the kind wanted"
+        "An IPv4 address has four numbers of 0 to 255, an IPv6 address groups of hexadecimal \
+         digits. Names of hosts are not looked up, and a multicast group is a multicast \
+         address.\n\nMend the address."
+    BadPrefix = "E0306" tolerated "a prefix of impossible length"
+        "The number behind the `/` is the length of the network's prefix in bits: 0 to 32 for \
+         IPv4, 0 to 128 for IPv6. Without it, the address is a host's, /32 or /128.\n\nMend the \
+         number."
+    NotAChoice = "E0307" tolerated "a value that is none of those possible"
+        "The keyword takes one of a few words, spelt exactly as listed.\n\nUse one of them."
+    BadInterface = "E0308" fatal "a text that cannot name an interface"
+        "The kernel's interface names have 1 to 15 bytes and no `/`, `:` or white space, so no \
+         interface of this name can ever exist.\n\nMend the name; an alias such as `eth0:1` is a \
+         `label`."
+    UnknownOption = "E0309" tolerated "an unknown option"
+        "The word is none of the options that can stand behind such an item.\n\nMend or remove \
+         it."
+    BadCommand = "E0310" tolerated "a command that cannot be run"
+        "A command is a program and its arguments, separated by white space; quotes within it \
+         join words, and are closed.\n\nMend the command: \
+         `\"/usr/bin/check 'two words' one\"`."
+    BadQuorum = "E0311" tolerated "a number of processes that is never right"
+        "At least `quorum` processes must run and at most `quorum_max`. With a maximum below the \
+         minimum the process is never up.\n\nRaise `quorum_max` or lower `quorum`."
+    Required = "E0401" fatal "a required setting is missing"
+        "Without it, the block has no meaning, and there is no default that could be right for \
+         everybody.\n\nAdd it."
+    UnknownReference = "E0402" tolerated "a reference to something that does not exist"
+        "The name is not defined anywhere in the configuration. Ignoring it would start a router \
+         that is blind to what it should track. Definitions may stand before or behind their \
+         uses.\n\nMend the name, or define it."
+    SameRouter = "E0403" fatal "one virtual router twice"
+        "On one interface and in one family, a VRID belongs to one virtual router. Two instances \
+         with it would take each other's adverts for those of other machines.\n\nGive one of \
+         them another `virtual_router_id`, on all machines."
+    MixedFamilies = "E0404" tolerated "addresses of two families"
+        "An advert carries addresses of one family, and goes out in a packet of that \
+         family.\n\nPut the others into `virtual_ipaddress_excluded`, where they move along \
+         without being advertised, or make a second instance, which may have the same VRID."
+    Ipv6InV2 = "E0405" tolerated "IPv6 in VRRPv2"
+        "Version 2 is defined for IPv4 only; what keepalived sends instead, no other router \
+         understands.\n\nLeave `version` out: IPv6 addresses imply version 3."
+    AuthInV3 = "E0406" tolerated "authentication in VRRPv3"
+        "Version 3 has no field for it. Routers that expect it would drop the adverts, and both \
+         sides become master.\n\nRemove the `authentication` block, or use version 2 on all \
+         routers."
+    BadInterval = "E0407" tolerated "an interval that the version cannot carry"
+        "VRRPv2 carries whole seconds, 1 to 255; VRRPv3 hundredths of a second, 0.01 to 40.95. A \
+         rounded interval differs from what the operator believes, and a version 2 router drops \
+         adverts with another interval than its own.\n\nUse an interval that fits, or version 3 \
+         on all routers."
+    BadWeight = "E0408" tolerated "a weight out of range"
+        "Priorities are 1 to 254, so a weight beyond ±253 (±254 for processes and files) means \
+         nothing more than the limit does.\n\nUse a weight within the range."
+    NotSupportedYet = "E0409" fatal "something that vrrpd does not do yet"
+        "The configuration is sound, and asks for something without which another router could \
+         be master, or another address be up, than it says. Starting without it would be worse \
+         than not starting.\n\nRemove the setting, or stay with keepalived for this router \
+         until vrrpd supports it."
+    NoAddressesV3 = "E0410" tolerated "a VRRPv3 router without addresses"
+        "A version 3 advert carries at least one address (RFC 9568 §5.2.5): receivers drop one \
+         without.\n\nAdd a `virtual_ipaddress` block."
+    TooManyAddresses = "E0411" fatal "more addresses than an advert can carry"
+        "The number of addresses has one byte in the packet.\n\nPut all but the first 255 into \
+         `virtual_ipaddress_excluded`: they move along without being advertised."
+    TwoGroups = "E0412" fatal "an instance in two sync groups"
+        "The members of a sync group change state together, so an instance in two of them ties \
+         both together.\n\nMake one group of them, or remove the instance from one."
+    IncludeMissing = "W0501" doubt "an include line that includes nothing"
+        "The file that an `include` line names does not exist or cannot be read. Plain `include` \
+         allows that, and it is rarely meant.\n\nMend the path, or use `includea` to have an \
+         error."
+    UndefinedVariable = "W0502" doubt "a variable that is not defined"
+        "`$NAME` and `${NAME}` are replaced by the value of a variable that is defined further \
+         up. Without a definition they stay as they are, which is right for a shell's variable \
+         in a script, and wrong for a typing error.\n\nDefine it, or mend the name."
+    KeywordAsArgument = "W0503" doubt "a keyword that is an argument"
+        "All of a line belongs to its first word, also in a block on one line: \
+         `{ process httpd weight 10 }` is the process `httpd` with two arguments.\n\nWrite each \
+         setting on a line of its own, or put the word in quotes if it is meant."
+    NoEffectYet = "W0504" doubt "a setting without effect as yet"
+        "vrrpd understands the setting and does not act on it yet. Who is master and which \
+         addresses are up does not depend on it.\n\nNothing needs to be done; remove the line to \
+         be rid of the warning."
+    NotOurs = "W0505" doubt "a part of keepalived that is not VRRP"
+        "IPVS, its health checkers, SNMP, D-Bus and mail are not done by vrrpd. What belongs to \
+         them is skipped up to its closing brace.\n\nKeep it in a file of its own for the \
+         program that does it."
+    NoAddresses = "W0506" doubt "a router without addresses"
+        "The instance takes part in elections and moves no address. Some do that on purpose, to \
+         run a script on the master.\n\nAdd a `virtual_ipaddress` block."
+    Unused = "W0507" doubt "a definition without a use"
+        "Nothing tracks it, so it is not run, read or watched at all.\n\nTrack it in an \
+         instance, or remove it."
+    NopreemptMaster = "W0508" doubt "`nopreempt` without effect"
+        "`state MASTER` and priority 255 both switch `nopreempt` off: the router takes over from \
+         a worse one as soon as it is back.\n\nWrite `state BACKUP` on all routers."
+    PreemptDelayMaster = "W0509" doubt "`preempt_delay` without effect"
+        "`state MASTER` and `nopreempt` both leave nothing to delay.\n\nWrite `state BACKUP`, or \
+         remove the delay."
+    LongPassword = "W0510" doubt "a password longer than 8 bytes"
+        "The packet has room for 8 bytes. The rest protects nothing, and two passwords with the \
+         same beginning are the same.\n\nShorten it, on all routers."
+    StrictNoAccept = "W0511" doubt "addresses that do not answer"
+        "In strict mode only the owner of the addresses, with priority 255, accepts packets to \
+         them: no ping, no service. That is right for the address of a gateway.\n\nRemove \
+         `vrrp_strict` or `strict_mode`, or add `accept`."
+    WeightOfOwner = "W0512" doubt "a weight that changes nothing"
+        "The priority of the address owner is fixed at 255, so weights neither raise nor lower \
+         it.\n\nUse weight 0, with which a failure means FAULT, or a priority below 255."
+    GroupOfOne = "W0513" doubt "a sync group of one"
+        "A sync group makes its members change state together; with one member it does \
+         nothing.\n\nAdd the other members, or remove the group."
+    NothingConfigured = "W0514" doubt "a configuration without an instance"
+        "There is nothing to do for a VRRP daemon.\n\nAdd a `vrrp_instance`."
+    NotUtf8 = "W0515" doubt "bytes that are no text"
+        "The file is not UTF-8. Each offending byte is read as U+FFFD, which matters where it is \
+         part of a name, a password or a path.\n\nSave the file as UTF-8."
 }
 
 impl Code {

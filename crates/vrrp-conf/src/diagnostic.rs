@@ -95,6 +95,13 @@ impl Diagnostic {
         self
     }
 
+    /// In lenient mode, makes a warning of an error that keepalived tolerates.
+    pub(crate) fn soften(&mut self, lenient: bool) {
+        if lenient && self.code.is_tolerated() {
+            self.severity = Severity::Warning;
+        }
+    }
+
     /// Whether nothing starts with it.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error

@@ -4,15 +4,21 @@
 //! that is wrong at once, each with its place, and a [`Config`] if nothing
 //! is.
 
+mod build;
 mod code;
 mod diagnostic;
+mod did_you_mean;
+mod expand;
+pub mod keywords;
 pub mod model;
 mod options;
+mod outline;
 mod render;
-#[allow(dead_code, reason = "the pre-pass is what fills the map")]
 mod source;
 mod span;
+mod syntax;
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -20,7 +26,7 @@ pub use code::{Code, UnknownCode};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use model::Config;
 pub use options::{Includes, Limits, Options};
-pub use render::{RenderOptions, render};
+pub use render::{RenderOptions, render, to_json};
 pub use source::{ExpandedFrom, Location, SourceMap};
 pub use span::{Span, Spanned};
 
@@ -40,6 +46,11 @@ impl Loaded {
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
     }
+
+    /// The findings as text, as [`render`] writes them.
+    pub fn render(&self, options: RenderOptions) -> String {
+        render(&self.diagnostics, &self.sources, options)
+    }
 }
 
 /// Reads the configuration in a file, and the files that it includes.
@@ -47,13 +58,32 @@ impl Loaded {
 /// # Errors
 /// If the file itself cannot be read. An included one that cannot be read is a diagnostic.
 pub fn load(path: &Path, options: &Options) -> io::Result<Loaded> {
-    let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
+    let text = expand::read_limited(File::open(path)?, options.limits.expanded_bytes)?;
     Ok(parse_str(&path.display().to_string(), &text, options))
 }
 
-/// Reads a configuration from a text; `name` stands for the file in diagnostics.
-pub fn parse_str(name: &str, text: &str, _options: &Options) -> Loaded {
+/// Reads a configuration from a text; `name` stands for the file in diagnostics, and what is
+/// included is relative to its directory.
+pub fn parse_str(name: &str, text: &str, options: &Options) -> Loaded {
     let mut sources = SourceMap::new();
-    sources.add_file(name.into(), text.into());
-    Loaded { config: None, diagnostics: Vec::new(), sources }
+    let (config, diagnostics) = parse_into(&mut sources, name, text, options);
+    Loaded { config, diagnostics, sources }
+}
+
+/// Reads a configuration into a map that may have others already.
+fn parse_into(
+    sources: &mut SourceMap,
+    name: &str,
+    text: &str,
+    options: &Options,
+) -> (Option<Config>, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let span = expand::expand(name, text, options, sources, &mut diagnostics);
+    let expanded = sources.text(span);
+    let depth = options.limits.block_depth;
+    let outline = outline::outline(expanded, span.start, depth, &mut diagnostics);
+    let config = build::build(expanded, span.start, &outline, options, &mut diagnostics);
+    diagnostics.sort_by_key(|found| (found.span.map(|span| sources.order(span)), found.code));
+    let sound = !diagnostics.iter().any(Diagnostic::is_error);
+    (sound.then_some(config), diagnostics)
 }

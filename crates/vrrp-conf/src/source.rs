@@ -1,5 +1,6 @@
 //! From a byte of the expanded text back to the file that it came from.
 
+use core::num::NonZeroU32;
 use core::ops::Range;
 use std::sync::Arc;
 
@@ -39,7 +40,11 @@ pub(crate) struct FileId(u32);
 
 /// A replacement that was made somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct ExpansionId(u32);
+pub(crate) struct ExpansionId(NonZeroU32);
+
+/// A thing that replacements are made of: a variable's definition, a sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct DefinitionId(u32);
 
 /// A range of one file's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +55,9 @@ pub(crate) struct FileRange {
 }
 
 impl FileRange {
+    /// The beginning of the first file.
+    pub(crate) const START: Self = Self { file: FileId(0), start: 0, end: 0 };
+
     pub(crate) fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -75,11 +83,17 @@ struct SourceFile {
 }
 
 #[derive(Debug)]
-struct Expansion {
+struct Definition {
     what: Arc<str>,
+    defined_at: Option<FileRange>,
+}
+
+// There may be millions of these two: 20 bytes each.
+#[derive(Debug)]
+struct Expansion {
+    definition: DefinitionId,
     used_at: FileRange,
     parent: Option<ExpansionId>,
-    defined_at: Option<FileRange>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +106,7 @@ struct Segment {
 #[derive(Debug, Default)]
 pub struct SourceMap {
     files: Vec<SourceFile>,
+    definitions: Vec<Definition>,
     expansions: Vec<Expansion>,
     expanded: String,
     segments: Vec<Segment>,
@@ -117,11 +132,13 @@ impl SourceMap {
     pub fn expansions(&self, span: Span) -> Vec<ExpandedFrom> {
         let mut next = self.resolve(span).and_then(|(_, expansion)| expansion);
         let mut chain = Vec::new();
-        while let Some(expansion) = next.and_then(|id| self.expansions.get(id.0 as usize)) {
+        while let Some(id) = next {
+            let expansion = self.expansion(id);
+            let definition = &self.definitions[expansion.definition.0 as usize];
             chain.push(ExpandedFrom {
-                what: Arc::clone(&expansion.what),
+                what: Arc::clone(&definition.what),
                 used_at: self.locate(expansion.used_at),
-                defined_at: expansion.defined_at.map(|range| self.locate(range)),
+                defined_at: definition.defined_at.map(|range| self.locate(range)),
             });
             next = expansion.parent;
         }
@@ -145,15 +162,28 @@ impl SourceMap {
         &self.files[file.0 as usize].text
     }
 
-    pub(crate) fn add_expansion(
+    pub(crate) fn add_definition(
         &mut self,
         what: Arc<str>,
+        defined_at: Option<FileRange>,
+    ) -> DefinitionId {
+        self.definitions.push(Definition { what, defined_at });
+        DefinitionId(self.definitions.len() as u32 - 1)
+    }
+
+    pub(crate) fn add_expansion(
+        &mut self,
+        definition: DefinitionId,
         used_at: FileRange,
         parent: Option<ExpansionId>,
-        defined_at: Option<FileRange>,
     ) -> ExpansionId {
-        self.expansions.push(Expansion { what, used_at, parent, defined_at });
-        ExpansionId(self.expansions.len() as u32 - 1)
+        self.expansions.push(Expansion { definition, used_at, parent });
+        let count = u32::try_from(self.expansions.len()).ok().and_then(NonZeroU32::new);
+        ExpansionId(count.expect("one was just added, and limits keep them below 2³²"))
+    }
+
+    fn expansion(&self, id: ExpansionId) -> &Expansion {
+        &self.expansions[id.0.get() as usize - 1]
     }
 
     /// Appends text to the expanded text.
@@ -174,10 +204,6 @@ impl SourceMap {
                 Origin { offset: last.origin.offset + (start - last.start), ..last.origin };
             origin.stands_for == 0 && origin == copied
         })
-    }
-
-    pub(crate) fn expanded(&self) -> &str {
-        &self.expanded
     }
 
     pub(crate) fn expanded_len(&self) -> u32 {
@@ -208,11 +234,11 @@ impl SourceMap {
         Some((FileRange { end, ..first }, first_in))
     }
 
-    fn depth(&self, mut expansion: Option<ExpansionId>) -> usize {
+    pub(crate) fn depth(&self, mut expansion: Option<ExpansionId>) -> usize {
         let mut depth = 0;
         while let Some(id) = expansion {
             depth += 1;
-            expansion = self.expansions[id.0 as usize].parent;
+            expansion = self.expansion(id).parent;
         }
         depth
     }
@@ -226,7 +252,7 @@ impl SourceMap {
     ) -> (FileRange, Option<ExpansionId>) {
         let mut level = self.depth(expansion);
         while let Some(id) = expansion.filter(|_| level > depth) {
-            let outer = &self.expansions[id.0 as usize];
+            let outer = self.expansion(id);
             (range, expansion) = (outer.used_at, outer.parent);
             level -= 1;
         }
@@ -244,6 +270,45 @@ impl SourceMap {
         let start = offset.min(text_len);
         let range = FileRange { file: origin.file, start, end: (offset + len).min(text_len) };
         Some((range, origin.expansion))
+    }
+
+    /// The replacements that led to a span, the innermost first, and where they were made.
+    pub(crate) fn steps(&self, span: Span) -> Vec<(Arc<str>, FileRange)> {
+        let mut next = self.resolve(span).and_then(|(_, expansion)| expansion);
+        let mut steps = Vec::new();
+        while let Some(id) = next {
+            let expansion = self.expansion(id);
+            let definition = &self.definitions[expansion.definition.0 as usize];
+            steps.push((Arc::clone(&definition.what), expansion.used_at));
+            next = expansion.parent;
+        }
+        steps
+    }
+
+    /// What findings are sorted by: the file, then the place in it.
+    pub(crate) fn order(&self, span: Span) -> (u32, u32) {
+        self.resolve(span).map_or((0, 0), |(at, _)| (at.file.0, at.start))
+    }
+
+    /// The lines of a range, counted from 0.
+    pub(crate) fn lines(&self, range: FileRange) -> Range<u32> {
+        let starts = &self.files[range.file.0 as usize].line_starts;
+        let line = |at: u32| starts.partition_point(|&start| start <= at).saturating_sub(1) as u32;
+        line(range.start)..line(range.end.saturating_sub(1).max(range.start)) + 1
+    }
+
+    /// The text of some lines, counted from 0, and where it begins in the file.
+    pub(crate) fn line_text(&self, file: FileId, lines: Range<u32>) -> (&str, usize) {
+        let file = &self.files[file.0 as usize];
+        let at = |line: u32| file.line_starts.get(line as usize).map(|&start| start as usize);
+        let start = at(lines.start).unwrap_or(file.text.len());
+        let end = at(lines.end).unwrap_or(file.text.len());
+        (file.text[start..end].trim_end_matches(['\n', '\r']), start)
+    }
+
+    /// Where a range ends.
+    pub(crate) fn locate_end(&self, range: FileRange) -> Location {
+        self.locate(FileRange { start: range.end, ..range })
     }
 
     pub(crate) fn locate(&self, range: FileRange) -> Location {

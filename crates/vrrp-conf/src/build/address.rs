@@ -1,0 +1,202 @@
+//! Addresses, routes and rules.
+
+use super::Reader;
+use crate::model::{Broadcast, Lifetime, Route, Rule, Scope, VirtualAddress};
+use crate::syntax::{Body, Statement, Word};
+use crate::{Code, Diagnostic, Spanned};
+
+impl Reader<'_> {
+    /// The addresses of a block.
+    pub(super) fn addresses(&mut self, body: &Body<'_>) -> Vec<Spanned<VirtualAddress>> {
+        let items = body.statements.iter();
+        items.filter_map(|statement| self.virtual_address(statement)).collect()
+    }
+
+    fn virtual_address(&mut self, statement: &Statement<'_>) -> Option<Spanned<VirtualAddress>> {
+        self.no_body(statement);
+        let (address, prefix_len) = self.prefix(statement.keyword())?;
+        let host = VirtualAddress::host(address);
+        let mut reading =
+            AddressReading { address: VirtualAddress { prefix_len, ..host }, seen: Vec::new() };
+        let mut words = statement.arguments();
+        while let Some((option, rest)) = words.split_first() {
+            words = self.address_option(&mut reading, option, rest)?;
+        }
+        Some(Spanned::new(reading.address, statement.span()))
+    }
+
+    /// Reads one option; gives the words behind it.
+    fn address_option<'w, 't>(
+        &mut self,
+        reading: &mut AddressReading<'t>,
+        option: &Word<'t>,
+        rest: &'w [Word<'t>],
+    ) -> Option<&'w [Word<'t>]> {
+        if let Some(first) = reading.seen.iter().find(|seen| seen.text == option.text) {
+            let message = format!("`{}` is given twice", option.text);
+            let diagnostic = Diagnostic::new(Code::Duplicate, option.span, message)
+                .also(first.span, "first given here");
+            self.push(diagnostic);
+        }
+        reading.seen.push(option.clone());
+        if reading.flag(&option.text) {
+            return Some(rest);
+        }
+        if !matches!(
+            &*option.text,
+            "dev"
+                | "brd"
+                | "broadcast"
+                | "scope"
+                | "label"
+                | "peer"
+                | "preferred_lft"
+                | "track_group"
+        ) {
+            let message = format!("`{}` is not an option of an address", option.text);
+            let mut diagnostic = Diagnostic::new(Code::UnknownOption, option.span, message);
+            diagnostic.help = crate::did_you_mean::closest(&option.text, OPTIONS.iter().copied())
+                .map(|near| format!("did you mean `{near}`?"));
+            self.push(diagnostic);
+            return Some(rest);
+        }
+        let Some((value, rest)) = rest.split_first() else {
+            let message = format!("`{}` without a value", option.text);
+            self.error(Code::MissingValue, option.span, message);
+            return Some(rest);
+        };
+        self.address_value(&mut reading.address, option, value);
+        Some(rest)
+    }
+
+    fn address_value(&mut self, address: &mut VirtualAddress, option: &Word<'_>, value: &Word<'_>) {
+        match &*option.text {
+            "dev" => {
+                let name = self.interface(value);
+                address.device = name.map(|name| Spanned::new(name, value.span));
+            }
+            "brd" | "broadcast" => address.broadcast = self.broadcast(address, value),
+            "scope" => address.scope = self.scope(value).unwrap_or_default(),
+            "label" => address.label = self.address_label(value),
+            "peer" => address.peer = self.prefix(value),
+            "preferred_lft" => address.preferred = self.lifetime(value),
+            _ => address.track_group = Some(Spanned::new((&*value.text).into(), value.span)),
+        }
+    }
+
+    fn broadcast(&mut self, address: &VirtualAddress, value: &Word<'_>) -> Option<Broadcast> {
+        if address.address.is_ipv6() {
+            let message = "an IPv6 address has no broadcast address".to_owned();
+            self.error(Code::UnknownOption, value.span, message);
+            return None;
+        }
+        match &*value.text {
+            "+" => Some(Broadcast::HostBitsSet),
+            "-" => Some(Broadcast::HostBitsClear),
+            text => match text.parse() {
+                Ok(broadcast) => Some(Broadcast::Address(broadcast)),
+                Err(_) => {
+                    let message = format!("`{text}` is not an IPv4 address");
+                    self.error(Code::NotAnAddress, value.span, message);
+                    None
+                }
+            },
+        }
+    }
+
+    fn scope(&mut self, value: &Word<'_>) -> Option<Scope> {
+        let known = match &*value.text {
+            "global" => Some(Scope::GLOBAL),
+            "site" => Some(Scope::SITE),
+            "link" => Some(Scope::LINK),
+            "host" => Some(Scope::HOST),
+            "nowhere" => Some(Scope::NOWHERE),
+            number => number.parse().ok().map(Scope),
+        };
+        if known.is_none() {
+            let message = format!("`{}` is not a scope", value.text);
+            let diagnostic = Diagnostic::new(Code::NotAChoice, value.span, message)
+                .help("write `global`, `site`, `link`, `host`, `nowhere` or a number up to 255");
+            self.push(diagnostic);
+        }
+        known
+    }
+
+    fn address_label(&mut self, value: &Word<'_>) -> Option<String> {
+        if (1..=15).contains(&value.text.len()) {
+            return Some(value.text.clone().into_owned());
+        }
+        let message = format!("a label has 1 to 15 bytes, not {}", value.text.len());
+        self.error(Code::OutOfRange, value.span, message);
+        None
+    }
+
+    fn lifetime(&mut self, value: &Word<'_>) -> Option<Lifetime> {
+        if value.text == "forever" {
+            return Some(Lifetime::Forever);
+        }
+        let seconds = self.integer(value, 0, i64::from(u32::MAX) - 1)?;
+        Some(Lifetime::For(std::time::Duration::from_secs(seconds as u64)))
+    }
+
+    /// The routes of a block, as words.
+    pub(super) fn routes(&mut self, body: &Body<'_>) -> Vec<Spanned<Route>> {
+        let words = |statement: &Statement<'_>| {
+            Spanned::new(Route { words: all_words(statement) }, statement.span())
+        };
+        body.statements.iter().map(words).collect()
+    }
+
+    /// The rules of a block, as words.
+    pub(super) fn rules(&mut self, body: &Body<'_>) -> Vec<Spanned<Rule>> {
+        let words = |statement: &Statement<'_>| {
+            Spanned::new(Rule { words: all_words(statement) }, statement.span())
+        };
+        body.statements.iter().map(words).collect()
+    }
+}
+
+fn all_words(statement: &Statement<'_>) -> Vec<String> {
+    statement.words.iter().map(|word| word.text.clone().into_owned()).collect()
+}
+
+const OPTIONS: &[&str] = &[
+    "dev",
+    "brd",
+    "scope",
+    "label",
+    "peer",
+    "home",
+    "-nodad",
+    "mngtmpaddr",
+    "noprefixroute",
+    "autojoin",
+    "preferred_lft",
+    "use_vmac",
+    "no_track",
+    "track_group",
+];
+
+/// An address being read, and the options that it has had.
+struct AddressReading<'t> {
+    address: VirtualAddress,
+    seen: Vec<Word<'t>>,
+}
+
+impl AddressReading<'_> {
+    /// Sets an option that has no value; `false` if it is none.
+    fn flag(&mut self, option: &str) -> bool {
+        let flag = match option {
+            "home" => &mut self.address.home,
+            "-nodad" | "nodad" => &mut self.address.no_dad,
+            "mngtmpaddr" => &mut self.address.manage_temporary,
+            "noprefixroute" => &mut self.address.no_prefix_route,
+            "autojoin" => &mut self.address.auto_join,
+            "no_track" => &mut self.address.no_track,
+            "use_vmac" => &mut self.address.use_vmac,
+            _ => return false,
+        };
+        *flag = true;
+        true
+    }
+}

@@ -1,0 +1,288 @@
+//! From the tree to the model.
+//!
+//! Blocks may stand in any order, so they are read by kind: first what holds for all, then
+//! what instances refer to, then the instances, then what refers to them. Only one block's
+//! tree exists at a time.
+
+mod address;
+mod global;
+mod group;
+mod instance;
+mod network;
+mod settings;
+mod track;
+pub(crate) mod value;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use global::Defaults;
+use settings::Value;
+
+use crate::keywords::{Class, FeatureId, Keyword, TOP_LEVEL, find};
+use crate::model::Config;
+use crate::outline::TopLevel;
+use crate::syntax::{self, Body, Statement, Word};
+use crate::{Code, Diagnostic, Options, Span, Spanned};
+
+/// Reads the blocks of a text, which begins at byte `base` of the map, into a model.
+pub(crate) fn build(
+    text: &str,
+    base: u32,
+    outline: &[TopLevel<'_>],
+    options: &Options,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Config {
+    let mut reader = Reader {
+        options,
+        diagnostics,
+        config: Config::default(),
+        defaults: Defaults::default(),
+        definitions: HashMap::new(),
+        virtual_routers: HashMap::new(),
+        lines: HashMap::new(),
+    };
+    let blocks = reader.known_blocks(outline);
+    for phase in [Phase::Global, Phase::Definitions, Phase::Instances, Phase::Groups] {
+        for &(keyword, block) in blocks.iter().filter(|(keyword, _)| Phase::of(keyword) == phase) {
+            let span = block.span;
+            let text = &text[(span.start - base) as usize..(span.end - base) as usize];
+            reader.block(keyword, text, span.start);
+        }
+    }
+    reader.report_unused();
+    reader.config
+}
+
+/// When a kind of block is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Global,
+    Definitions,
+    Instances,
+    Groups,
+}
+
+impl Phase {
+    fn of(keyword: &Keyword) -> Self {
+        match keyword.name {
+            "vrrp_script" | "vrrp_track_process" | "track_file" | "vrrp_track_file"
+            | "bfd_instance" => Self::Definitions,
+            "vrrp_instance" => Self::Instances,
+            "vrrp_sync_group" | "track_group" | "static_ipaddress" | "static_routes"
+            | "static_rules" => Self::Groups,
+            _ => Self::Global,
+        }
+    }
+}
+
+/// What names are unique among.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Instance,
+    Script,
+    Process,
+    File,
+    Bfd,
+    SyncGroup,
+    TrackGroup,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Instance => "vrrp_instance",
+            Self::Script => "vrrp_script",
+            Self::Process => "vrrp_track_process",
+            Self::File => "track_file",
+            Self::Bfd => "bfd_instance",
+            Self::SyncGroup => "vrrp_sync_group",
+            Self::TrackGroup => "track_group",
+        }
+    }
+
+    /// Whether it does nothing unless something refers to it.
+    fn wants_use(self) -> bool {
+        matches!(self, Self::Script | Self::Process | Self::File | Self::Bfd)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Definition {
+    at: Span,
+    used: bool,
+}
+
+/// The model in the making.
+struct Reader<'o> {
+    options: &'o Options,
+    diagnostics: &'o mut Vec<Diagnostic>,
+    config: Config,
+    defaults: Defaults,
+    definitions: HashMap<(Kind, Arc<str>), Definition>,
+    /// Which instance a virtual router belongs to.
+    virtual_routers: HashMap<instance::RouterKey, Spanned<Arc<str>>>,
+    /// Where the top level's lines that are no blocks are.
+    lines: HashMap<&'static str, Span>,
+}
+
+impl Reader<'_> {
+    /// The blocks whose keyword is known and ours; the others are reported.
+    fn known_blocks<'b>(
+        &mut self,
+        outline: &'b [TopLevel<'_>],
+    ) -> Vec<(&'static Keyword, &'b TopLevel<'b>)> {
+        let mut known = Vec::with_capacity(outline.len());
+        for block in outline {
+            let start = block.span.start;
+            let span = Span::new(start, start + block.keyword.len() as u32);
+            let word = Word { text: block.keyword.into(), span, quoted: false };
+            match find(TOP_LEVEL.keywords, block.keyword) {
+                None => self.unknown_keyword(&TOP_LEVEL, &word),
+                Some(keyword) => match keyword.class {
+                    Class::NotOurs(part) => self.report_not_ours(&word, part),
+                    _ => known.push((keyword, block)),
+                },
+            }
+        }
+        known
+    }
+
+    fn block(&mut self, keyword: &'static Keyword, text: &str, base: u32) {
+        match syntax::parse(text, base) {
+            Ok(statement) => self.top_level(keyword, &statement),
+            Err(span) => {
+                let message = "this cannot be part of a configuration".to_owned();
+                self.error(Code::UnexpectedText, span, message);
+            }
+        }
+    }
+
+    fn top_level(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
+        self.check_line(keyword, statement);
+        let Some(setting) = self.setting(&TOP_LEVEL, keyword, statement) else { return };
+        let body = match setting.value {
+            Value::Block(_, body) | Value::Items(body) => body,
+            _ => return self.top_level_line(&setting),
+        };
+        match keyword.name {
+            "global_defs" => self.global_defs(body),
+            "vrrp_script" => self.named(Kind::Script, statement, body, Self::script),
+            "vrrp_track_process" => self.named(Kind::Process, statement, body, Self::process),
+            "track_file" | "vrrp_track_file" => {
+                self.named(Kind::File, statement, body, Self::file);
+            }
+            "bfd_instance" => self.named(Kind::Bfd, statement, body, Self::bfd_session),
+            "vrrp_instance" => self.named(Kind::Instance, statement, body, Self::instance),
+            "vrrp_sync_group" => self.named(Kind::SyncGroup, statement, body, Self::sync_group),
+            "track_group" => self.named(Kind::TrackGroup, statement, body, Self::track_group),
+            "garp_group" => self.garp_group(body),
+            "linkbeat_interfaces" => self.linkbeat_interfaces(body),
+            "interface_up_down_delays" => self.interface_delays(body),
+            "static_ipaddress" => {
+                let addresses = self.addresses(body);
+                self.config.static_addresses.extend(addresses);
+            }
+            "static_routes" => {
+                let routes = self.routes(body);
+                self.config.static_routes.extend(routes);
+            }
+            "static_rules" => {
+                let rules = self.rules(body);
+                self.config.static_rules.extend(rules);
+            }
+            _ => {}
+        }
+    }
+
+    /// Reports a line of the top level that is there twice.
+    fn check_line(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
+        if keyword.accumulates() {
+            return;
+        }
+        let first = self.lines.insert(keyword.name, statement.span());
+        if let Some(first) = first {
+            let message = format!("`{}` is set twice", keyword.name);
+            let diagnostic = Diagnostic::new(Code::Duplicate, statement.span(), message)
+                .also(first, "first set here");
+            self.push(diagnostic);
+        }
+    }
+
+    /// Reads a block with a name, unless the name is taken.
+    fn named(
+        &mut self,
+        kind: Kind,
+        statement: &Statement<'_>,
+        body: &Body<'_>,
+        read: fn(&mut Self, Spanned<Arc<str>>, &Body<'_>),
+    ) {
+        let Some(word) = statement.arguments().first() else { return };
+        let name = Spanned::new(Arc::<str>::from(&*word.text), word.span);
+        let key = (kind, Arc::clone(&name.value));
+        if let Some(first) = self.definitions.get(&key) {
+            let message = format!("the {} `{name}` is defined twice", kind.name());
+            let diagnostic = Diagnostic::new(Code::DefinedTwice, word.span, message)
+                .also(first.at, "first defined here")
+                .help("give one of them another name");
+            return self.push(diagnostic);
+        }
+        self.definitions.insert(key, Definition { at: word.span, used: false });
+        read(self, name, body);
+    }
+
+    /// Whether a name is defined, which counts as a use; reports it if not.
+    fn refer(&mut self, kind: Kind, name: &Spanned<Arc<str>>) -> bool {
+        if let Some(definition) = self.definitions.get_mut(&(kind, Arc::clone(&name.value))) {
+            definition.used = true;
+            return true;
+        }
+        let names = self.definitions.keys().filter(|(other, _)| *other == kind);
+        // Thousands of definitions are not searched for a similar name.
+        let near = crate::did_you_mean::closest(name, names.take(1000).map(|(_, name)| &**name));
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("define it: `{} {name} {{ … }}`", kind.name()),
+        };
+        let message = format!("there is no {} `{name}`", kind.name());
+        self.push(Diagnostic::new(Code::UnknownReference, name.span, message).help(help));
+        false
+    }
+
+    fn report_unused(&mut self) {
+        let unused = self
+            .definitions
+            .iter()
+            .filter(|((kind, _), definition)| kind.wants_use() && !definition.used);
+        let unused = unused.map(|((kind, name), definition)| {
+            let message = format!("the {} `{name}` is never tracked", kind.name());
+            Diagnostic::new(Code::Unused, definition.at, message)
+        });
+        let unused: Vec<_> = unused.collect();
+        self.diagnostics.extend(unused);
+    }
+
+    /// Reports that something is not done yet; `true` if it is.
+    fn is_missing(&mut self, feature: FeatureId, at: Span) -> bool {
+        let Some(feature) = feature.missing() else { return false };
+        let message = format!("{} is not supported yet", feature.about);
+        self.push(Diagnostic::new(Code::NotSupportedYet, at, message));
+        true
+    }
+
+    fn no_body(&mut self, statement: &Statement<'_>) {
+        if let Some(body) = &statement.body {
+            let message = "a block does not belong here".to_owned();
+            self.error(Code::BlockUnexpected, body.open, message);
+        }
+    }
+
+    fn error(&mut self, code: Code, span: Span, message: String) {
+        self.push(Diagnostic::new(code, span, message));
+    }
+
+    fn push(&mut self, mut diagnostic: Diagnostic) {
+        diagnostic.soften(self.options.lenient);
+        self.diagnostics.push(diagnostic);
+    }
+}

@@ -1,0 +1,325 @@
+//! A block's statements against the table of keywords.
+
+use core::net::IpAddr;
+use std::time::Duration;
+
+use super::Reader;
+use super::value::script_user;
+use crate::keywords::{self, Block, Class, Effect, Keyword, Shape};
+use crate::model::{Command, InterfaceName, ScriptUser, Weight};
+use crate::syntax::{Body, Statement, Word};
+use crate::{Code, Diagnostic, Span, Spanned};
+
+/// A keyword of a block, with its value.
+#[derive(Debug)]
+pub(super) struct Setting<'t, 's> {
+    pub(super) keyword: &'static Keyword,
+    /// The keyword's place.
+    pub(super) at: Span,
+    /// The value's place; the keyword's, where there is no value.
+    pub(super) span: Span,
+    pub(super) value: Value<'t, 's>,
+}
+
+/// What stands behind a keyword, read as the table says.
+#[derive(Debug)]
+pub(super) enum Value<'t, 's> {
+    Bool(bool),
+    Int(i64),
+    /// An optional number that is not there.
+    NoInt,
+    Time(Duration),
+    Word(&'s Word<'t>),
+    Interface(InterfaceName),
+    Ip(IpAddr),
+    Choice(&'static str),
+    Weight(Weight),
+    Program(Vec<String>),
+    Command(Command),
+    /// An optional command that is not there.
+    NoCommand,
+    User(ScriptUser),
+    Words(&'s [Word<'t>]),
+    Block(&'static Block, &'s Body<'t>),
+    Items(&'s Body<'t>),
+    Anything,
+}
+
+impl<'t, 's> Setting<'t, 's> {
+    /// The value with its place.
+    pub(super) fn spanned<T>(&self, value: T) -> Spanned<T> {
+        Spanned::new(value, self.span)
+    }
+}
+
+const SECOND_MICROS: u64 = 1_000_000;
+const MILLI_MICROS: u64 = 1_000;
+
+impl Reader<'_> {
+    /// Reads the statements of a block; what is wrong is reported and left out.
+    pub(super) fn settings<'t, 's>(
+        &mut self,
+        block: &'static Block,
+        statements: &'s [Statement<'t>],
+    ) -> Vec<Setting<'t, 's>> {
+        let mut settings: Vec<Setting<'t, 's>> = Vec::with_capacity(statements.len());
+        let mut not_ours = Vec::new();
+        let mut seen: Vec<(&'static str, Span)> = Vec::with_capacity(statements.len());
+        for statement in statements {
+            let word = statement.keyword();
+            let Some(keyword) = block.find(&word.text) else {
+                self.unknown_keyword(block, word);
+                continue;
+            };
+            if let Class::NotOurs(part) = keyword.class {
+                if !not_ours.contains(&part) {
+                    not_ours.push(part);
+                    self.report_not_ours(word, part);
+                }
+                continue;
+            }
+            let first = seen.iter().find(|(name, _)| *name == keyword.name);
+            match first {
+                Some(&(_, first)) if !keyword.accumulates() => {
+                    self.report_duplicate(statement, first);
+                }
+                Some(_) => {}
+                None => seen.push((keyword.name, word.span)),
+            }
+            settings.extend(self.setting(block, keyword, statement));
+        }
+        settings
+    }
+
+    /// Reads one statement of which the keyword is known and ours.
+    pub(super) fn setting<'t, 's>(
+        &mut self,
+        block: &'static Block,
+        keyword: &'static Keyword,
+        statement: &'s Statement<'t>,
+    ) -> Option<Setting<'t, 's>> {
+        if !self.has_right_body(keyword, statement) {
+            return None;
+        }
+        let word = statement.keyword();
+        let arguments = statement.arguments();
+        let value = self.value(keyword, statement)?;
+        self.warn_of_keyword_as_argument(block, keyword, arguments);
+        let span = match (arguments.first(), arguments.last()) {
+            (Some(first), Some(last)) => first.span.to(last.span),
+            _ => word.span,
+        };
+        if let Class::NotYet(effect) = keyword.class
+            && !matches!(value, Value::Bool(false))
+        {
+            self.report_not_yet(keyword, word, effect);
+        }
+        Some(Setting { keyword, at: word.span, span, value })
+    }
+
+    fn value<'t, 's>(
+        &mut self,
+        keyword: &'static Keyword,
+        statement: &'s Statement<'t>,
+    ) -> Option<Value<'t, 's>> {
+        let words = statement.arguments();
+        self.has_right_count(keyword, statement)?;
+        let first = words.first();
+        Some(match (keyword.shape, first) {
+            (Shape::Flag, _) | (Shape::OptBool, None) => Value::Bool(true),
+            (Shape::OptBool | Shape::Bool, Some(word)) => Value::Bool(self.boolean(word)?),
+            (Shape::Int(min, max) | Shape::OptInt(min, max), Some(word)) => {
+                Value::Int(self.integer(word, min, max)?)
+            }
+            (Shape::OptInt(..), None) => Value::NoInt,
+            (Shape::Secs(min, max), Some(word)) => {
+                Value::Time(self.time(word, SECOND_MICROS, min, max)?)
+            }
+            (Shape::Millis(min, max), Some(word)) => {
+                Value::Time(self.time(word, MILLI_MICROS, min, max)?)
+            }
+            (Shape::Word(_), Some(word)) => Value::Word(word),
+            (Shape::Interface, Some(word)) => Value::Interface(self.interface(word)?),
+            (Shape::Ip, Some(word)) => Value::Ip(self.address(word)?),
+            (Shape::Group4, Some(word)) => Value::Ip(self.group(word, true)?),
+            (Shape::Group6, Some(word)) => Value::Ip(self.group(word, false)?),
+            (Shape::Choice(choices), Some(word)) => Value::Choice(self.choice(word, choices)?),
+            (Shape::Weight(limit), Some(_)) => {
+                let (weight, rest) = self.weight(words, limit)?;
+                self.no_more(rest);
+                Value::Weight(weight)
+            }
+            (Shape::Program, Some(word)) => Value::Program(self.program(word)?),
+            (Shape::Command | Shape::OptCommand, Some(_)) => Value::Command(self.command(words)?),
+            (Shape::OptCommand, None) => Value::NoCommand,
+            (Shape::User, Some(_)) => Value::User(script_user(words)),
+            (Shape::Words(..), _) => Value::Words(words),
+            (Shape::Block(block), _) => Value::Block(block, statement.body.as_ref()?),
+            (Shape::Items(_), _) => Value::Items(statement.body.as_ref()?),
+            (Shape::Anything, _) => Value::Anything,
+            // The count has been checked.
+            (_, None) => return None,
+        })
+    }
+
+    fn group(&mut self, word: &Word<'_>, v4: bool) -> Option<IpAddr> {
+        let address = self.address(word)?;
+        if address.is_multicast() && address.is_ipv4() == v4 {
+            return Some(address);
+        }
+        let family = if v4 { "IPv4" } else { "IPv6" };
+        let message = format!("`{address}` is not an {family} multicast address");
+        self.error(Code::NotAnAddress, word.span, message);
+        None
+    }
+
+    /// Whether a block stands where one must, and only there.
+    fn has_right_body(&mut self, keyword: &Keyword, statement: &Statement<'_>) -> bool {
+        let wants = matches!(keyword.shape, Shape::Block(_) | Shape::Items(_));
+        let name = keyword.name;
+        match &statement.body {
+            None if wants => {
+                let message = format!("`{name}` begins a block");
+                let diagnostic = Diagnostic::new(Code::BlockMissing, statement.span(), message)
+                    .label("a `{` is missing here");
+                self.push(diagnostic);
+                false
+            }
+            Some(body) if !wants && !matches!(keyword.shape, Shape::Anything) => {
+                let message = format!("`{name}` does not begin a block");
+                self.error(Code::BlockUnexpected, body.open, message);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether there are enough words, and reports those beyond.
+    fn has_right_count(&mut self, keyword: &Keyword, statement: &Statement<'_>) -> Option<()> {
+        let words = statement.arguments();
+        let (min, max) = match keyword.shape {
+            Shape::Flag | Shape::Items(_) => (0, 0),
+            Shape::Block(block) => {
+                let count = usize::from(block.argument.is_some());
+                (count, count)
+            }
+            Shape::OptBool | Shape::OptInt(..) => (0, 1),
+            // What is behind a weight is looked at with it.
+            Shape::Weight(_) => (1, usize::MAX),
+            Shape::Command => (1, 3),
+            Shape::OptCommand => (0, 3),
+            Shape::User => (1, 2),
+            Shape::Words(min, max, _) => (min, max),
+            Shape::Anything => (0, usize::MAX),
+            _ => (1, 1),
+        };
+        if words.len() < min {
+            let word = statement.keyword();
+            let what = match keyword.shape {
+                Shape::Block(_) => "a name",
+                _ => "a value",
+            };
+            let message = format!("`{}` without {what}", keyword.name);
+            let diagnostic = Diagnostic::new(Code::MissingValue, statement.span(), message)
+                .label(format!("{what} must stand behind `{}`", word.text));
+            self.push(diagnostic);
+            return None;
+        }
+        if let Some(rest) = words.get(max..) {
+            self.no_more_behind(rest, matches!(keyword.shape, Shape::Program));
+        }
+        Some(())
+    }
+
+    /// Reports words that are one too many.
+    pub(super) fn no_more(&mut self, rest: &[Word<'_>]) {
+        self.no_more_behind(rest, false);
+    }
+
+    fn no_more_behind(&mut self, rest: &[Word<'_>], program: bool) {
+        let (Some(first), Some(last)) = (rest.first(), rest.last()) else { return };
+        let message = match rest.len() {
+            1 => format!("`{}` is one word too many", first.text),
+            count => format!("{count} words too many"),
+        };
+        let mut diagnostic =
+            Diagnostic::new(Code::TrailingWords, first.span.to(last.span), message);
+        if program {
+            diagnostic = diagnostic.help("put the program and its arguments in quotes");
+        }
+        self.push(diagnostic);
+    }
+
+    fn warn_of_keyword_as_argument(
+        &mut self,
+        block: &'static Block,
+        keyword: &Keyword,
+        words: &[Word<'_>],
+    ) {
+        if !matches!(keyword.shape, Shape::Word(_) | Shape::Words(..) | Shape::Command) {
+            return;
+        }
+        let is_keyword = |word: &&Word<'_>| !word.quoted && block.find(&word.text).is_some();
+        let Some(word) = words.iter().find(is_keyword) else { return };
+        let (name, text) = (keyword.name, &word.text);
+        let message = format!("the keyword `{text}` is an argument of `{name}` here");
+        let diagnostic = Diagnostic::new(Code::KeywordAsArgument, word.span, message)
+            .note("a line's words belong to its first keyword")
+            .help(format!("if it is meant as a keyword, write `{text}` on a line of its own"));
+        self.push(diagnostic);
+    }
+
+    pub(super) fn unknown_keyword(&mut self, block: &'static Block, word: &Word<'_>) {
+        let message = format!("unknown keyword `{}`", word.text);
+        let mut diagnostic = Diagnostic::new(Code::UnknownKeyword, word.span, message);
+        diagnostic.help = match keywords::similar(block.keywords, &word.text) {
+            Some(similar) => Some(format!("did you mean `{similar}`?")),
+            None => elsewhere(&word.text).map(|place| format!("it belongs into `{place}`")),
+        };
+        self.push(diagnostic);
+    }
+
+    pub(super) fn report_not_ours(&mut self, word: &Word<'_>, part: &str) {
+        let message = format!("`{}` belongs to {part}, which vrrpd does not do", word.text);
+        let diagnostic = Diagnostic::new(Code::NotOurs, word.span, message).label("skipped");
+        self.push(diagnostic);
+    }
+
+    fn report_not_yet(&mut self, keyword: &Keyword, word: &Word<'_>, effect: Effect) {
+        let name = keyword.name;
+        let diagnostic = match effect {
+            Effect::Warn => {
+                let message = format!("`{name}` has no effect yet");
+                Diagnostic::new(Code::NoEffectYet, word.span, message)
+            }
+            Effect::Refuse => {
+                let message = format!("`{name}` is not supported yet");
+                Diagnostic::new(Code::NotSupportedYet, word.span, message)
+                    .note("without it another router could be master, or another address be up")
+            }
+        };
+        self.push(diagnostic);
+    }
+
+    fn report_duplicate(&mut self, statement: &Statement<'_>, first: Span) {
+        let word = statement.keyword();
+        let message = format!("`{}` is set twice", word.text);
+        let diagnostic = Diagnostic::new(Code::Duplicate, statement.span(), message)
+            .also(first, "first set here")
+            .help("remove one of the two");
+        self.push(diagnostic);
+    }
+}
+
+/// The block that a keyword belongs into.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    let top_level = keywords::TOP_LEVEL.keywords;
+    let holds = |keyword: &&Keyword| match keyword.shape {
+        Shape::Block(block) => block.find(name).is_some(),
+        _ => false,
+    };
+    match keywords::find(top_level, name) {
+        Some(_) => Some("the top level"),
+        None => top_level.iter().find(holds).map(|keyword| keyword.name),
+    }
+}

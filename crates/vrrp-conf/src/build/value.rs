@@ -1,0 +1,298 @@
+//! Words as values: numbers, times, addresses, programs.
+
+use core::net::IpAddr;
+use std::borrow::Cow;
+use std::time::Duration;
+
+use super::Reader;
+use crate::model::{Command, InterfaceName, ScriptUser, Weight};
+use crate::syntax::Word;
+use crate::{Code, Diagnostic, Span, Spanned};
+
+impl Reader<'_> {
+    /// A whole number from `min` to `max`.
+    pub(super) fn integer(&mut self, word: &Word<'_>, min: i64, max: i64) -> Option<i64> {
+        let Some(number) = parse_integer(&word.text) else {
+            self.error(Code::NotANumber, word.span, format!("`{}` is not a number", word.text));
+            return None;
+        };
+        if (min..=max).contains(&number) {
+            return Some(number);
+        }
+        self.out_of_range(word, &format!("{min}"), &format!("{max}"));
+        None
+    }
+
+    /// A time whose unit is `unit_micros`, from `min` to `max` in microseconds.
+    pub(super) fn time(
+        &mut self,
+        word: &Word<'_>,
+        unit_micros: u64,
+        min: u64,
+        max: u64,
+    ) -> Option<Duration> {
+        let Some(micros) = parse_decimal(&word.text, unit_micros) else {
+            let message = format!("`{}` is not a time", word.text);
+            let diagnostic = Diagnostic::new(Code::NotATime, word.span, message)
+                .help("write a number, with decimals if need be and without a unit");
+            self.push(diagnostic);
+            return None;
+        };
+        if (min..=max).contains(&micros) {
+            return Some(Duration::from_micros(micros));
+        }
+        self.out_of_range(word, &decimal(min, unit_micros), &decimal(max, unit_micros));
+        None
+    }
+
+    fn out_of_range(&mut self, word: &Word<'_>, min: &str, max: &str) {
+        let message = format!("`{}` is out of range", word.text);
+        let diagnostic = Diagnostic::new(Code::OutOfRange, word.span, message)
+            .label(format!("must be {min} to {max}"));
+        self.push(diagnostic);
+    }
+
+    pub(super) fn boolean(&mut self, word: &Word<'_>) -> Option<bool> {
+        match &*word.text {
+            "on" | "true" | "yes" => Some(true),
+            "off" | "false" | "no" => Some(false),
+            other => {
+                let message = format!("`{other}` is not a truth value");
+                let diagnostic = Diagnostic::new(Code::NotABoolean, word.span, message)
+                    .help("write one of `on`, `off`, `true`, `false`, `yes`, `no`");
+                self.push(diagnostic);
+                None
+            }
+        }
+    }
+
+    pub(super) fn address(&mut self, word: &Word<'_>) -> Option<IpAddr> {
+        self.address_text(&word.text, word.span)
+    }
+
+    pub(super) fn address_text(&mut self, text: &str, span: Span) -> Option<IpAddr> {
+        let address = text.parse().ok();
+        if address.is_none() {
+            self.error(Code::NotAnAddress, span, format!("`{text}` is not an IP address"));
+        }
+        address
+    }
+
+    /// `ADDRESS[/LENGTH]`.
+    pub(super) fn prefix(&mut self, word: &Word<'_>) -> Option<(IpAddr, u8)> {
+        let (address, length) = match word.text.split_once('/') {
+            Some((address, length)) => (address, Some(length)),
+            None => (&*word.text, None),
+        };
+        let address = self.address_text(address, word.span)?;
+        let max = if address.is_ipv4() { 32 } else { 128 };
+        let Some(length) = length else { return Some((address, max)) };
+        match length.parse() {
+            Ok(length) if length <= max => Some((address, length)),
+            _ => {
+                let message = format!("`{length}` is not the length of a prefix");
+                let diagnostic = Diagnostic::new(Code::BadPrefix, word.span, message)
+                    .label(format!("must be 0 to {max}"));
+                self.push(diagnostic);
+                // keepalived goes on with the address alone.
+                self.lenient().then_some((address, max))
+            }
+        }
+    }
+
+    pub(super) fn interface(&mut self, word: &Word<'_>) -> Option<InterfaceName> {
+        match InterfaceName::try_from(&*word.text) {
+            Ok(name) => Some(name),
+            Err(error) => {
+                let message = format!("`{}` is not the name of an interface", word.text);
+                let diagnostic = Diagnostic::new(Code::BadInterface, word.span, message);
+                self.push(diagnostic.note(error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// One of some words.
+    pub(super) fn choice(
+        &mut self,
+        word: &Word<'_>,
+        choices: &'static [&'static str],
+    ) -> Option<&'static str> {
+        if let Some(choice) = choices.iter().find(|choice| **choice == word.text) {
+            return Some(choice);
+        }
+        let list: Vec<_> = choices.iter().map(|choice| format!("`{choice}`")).collect();
+        let message = format!("`{}` is none of {}", word.text, list.join(", "));
+        let near = crate::did_you_mean::closest(&word.text, choices.iter().copied())
+            .or_else(|| choices.iter().find(|c| c.eq_ignore_ascii_case(&word.text)).copied());
+        let mut diagnostic = Diagnostic::new(Code::NotAChoice, word.span, message);
+        diagnostic.help = near.map(|near| format!("did you mean `{near}`?"));
+        self.push(diagnostic);
+        None
+    }
+
+    /// `NUMBER [reverse|noreverse]`; gives the rest of the words.
+    pub(super) fn weight<'w, 't>(
+        &mut self,
+        words: &'w [Word<'t>],
+        limit: i64,
+    ) -> Option<(Weight, &'w [Word<'t>])> {
+        let (number, rest) = words.split_first()?;
+        let value = match parse_integer(&number.text) {
+            Some(value) if value.abs() <= limit => Some(value as i32),
+            Some(_) => {
+                let message = format!("the weight `{}` is out of range", number.text);
+                let diagnostic = Diagnostic::new(Code::BadWeight, number.span, message)
+                    .label(format!("must be -{limit} to {limit}"));
+                self.push(diagnostic);
+                None
+            }
+            None => {
+                let message = format!("the weight `{}` is not a number", number.text);
+                self.error(Code::NotANumber, number.span, message);
+                None
+            }
+        };
+        let direction = rest.first().map(|word| &*word.text);
+        let (reverse, rest) = match direction {
+            Some("reverse") => (true, &rest[1..]),
+            Some("noreverse" | "no_reverse") => (false, &rest[1..]),
+            _ => (false, rest),
+        };
+        value.map(|value| (Weight { value, reverse }, rest))
+    }
+
+    /// A program and its arguments, from one word.
+    pub(super) fn program(&mut self, word: &Word<'_>) -> Option<Vec<String>> {
+        match split_command(&word.text) {
+            Ok(words) if words.first().is_some_and(|program| !program.is_empty()) => Some(words),
+            Ok(_) => {
+                self.error(Code::BadCommand, word.span, "no program is named".to_owned());
+                None
+            }
+            Err(quote) => {
+                let message = format!("the {quote} within this command is not closed");
+                self.error(Code::BadCommand, word.span, message);
+                None
+            }
+        }
+    }
+
+    /// `PROGRAM [USER [GROUP]]`; a group of user and group, where the program names none, is
+    /// filled in later.
+    pub(super) fn command(&mut self, words: &[Word<'_>]) -> Option<Command> {
+        let (program, user) = words.split_first()?;
+        let words = self.program(program)?;
+        let user = user.first().map(|first| {
+            let span = user.last().map_or(first.span, |last| first.span.to(last.span));
+            Spanned::new(script_user(user), span)
+        });
+        Some(Command { words, user })
+    }
+
+    fn lenient(&self) -> bool {
+        self.options.lenient
+    }
+}
+
+/// `USER [GROUP]`; at least the user is there.
+pub(super) fn script_user(words: &[Word<'_>]) -> ScriptUser {
+    let text = |word: &Word<'_>| word.text.clone().into_owned();
+    ScriptUser { user: words.first().map(text).unwrap_or_default(), group: words.get(1).map(text) }
+}
+
+fn parse_integer(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let number: i64 = match digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => digits.parse().ok()?,
+        false => return None,
+    };
+    Some(if negative { -number } else { number })
+}
+
+/// A decimal number of units, in microseconds; what is finer is cut off.
+fn parse_decimal(text: &str, unit_micros: u64) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !all_digits(whole) || !all_digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
+        return None;
+    }
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let mut micros = whole.checked_mul(unit_micros)?;
+    let mut place = unit_micros;
+    for digit in fraction.bytes() {
+        place /= 10;
+        micros = micros.checked_add(u64::from(digit - b'0') * place)?;
+    }
+    Some(micros)
+}
+
+/// So many microseconds in units, as text.
+pub(crate) fn decimal(micros: u64, unit_micros: u64) -> String {
+    let (whole, rest) = (micros / unit_micros, micros % unit_micros);
+    if rest == 0 {
+        return whole.to_string();
+    }
+    let digits = unit_micros.ilog10() as usize;
+    let fraction = format!("{rest:0digits$}");
+    format!("{whole}.{}", fraction.trim_end_matches('0'))
+}
+
+/// The words of a command line: white space separates, quotes of both kinds join.
+///
+/// # Errors
+/// The quote that is not closed.
+fn split_command(text: &str) -> Result<Vec<String>, char> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in text.chars() {
+        match (c, quote) {
+            (_, Some(open)) if c == open => quote = None,
+            (_, Some(_)) => word.get_or_insert_default().push(c),
+            ('"' | '\'', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (_, None) if c.is_whitespace() => words.extend(word.take()),
+            (_, None) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    match quote {
+        Some(quote) => Err(quote),
+        None => Ok(words),
+    }
+}
+
+/// A word's text, as the model keeps it.
+pub(super) fn owned(word: &Word<'_>) -> Spanned<String> {
+    Spanned::new(Cow::clone(&word.text).into_owned(), word.span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_exact_to_the_microsecond() {
+        assert_eq!(parse_decimal("2.71828", 1_000_000), Some(2_718_280));
+        assert_eq!(parse_decimal(".5", 1_000_000), Some(500_000));
+        assert_eq!(parse_decimal("3.312", 1000), Some(3312));
+        assert_eq!(parse_decimal("0.0000001", 1_000_000), Some(0));
+        for text in ["", ".", "1s", "-1", "1e3", "1.2.3", "99999999999999999999"] {
+            assert_eq!(parse_decimal(text, 1_000_000), None, "{text}");
+        }
+        assert_eq!(decimal(2_718_280, 1_000_000), "2.71828");
+        assert_eq!(decimal(40_000, 1_000_000), "0.04");
+    }
+
+    #[test]
+    fn commands_are_split_as_a_shell_would_without_expansion() {
+        let split = |text| split_command(text).unwrap();
+        assert_eq!(split("/bin/x  a 'b c' d\"e f\"g"), ["/bin/x", "a", "b c", "de fg"]);
+        assert_eq!(split("/bin/x ''"), ["/bin/x", ""]);
+        assert_eq!(split_command("/bin/x 'a"), Err('\''));
+    }
+}

@@ -1,0 +1,50 @@
+//! Which word was probably meant.
+
+/// The candidate nearest to a misspelt word, if one is near enough to be worth naming.
+pub(crate) fn closest<'c>(
+    word: &str,
+    candidates: impl Iterator<Item = &'c str>,
+) -> Option<&'c str> {
+    // Words of unusual length are no typing errors, and not worth the time.
+    if word.len() > 64 {
+        return None;
+    }
+    let word = word.to_ascii_lowercase();
+    let limit = (word.chars().count() / 3).clamp(1, 4);
+    let distances = candidates.map(|candidate| (distance(&word, candidate), candidate));
+    distances.filter(|&(distance, _)| distance <= limit).min().map(|(_, candidate)| candidate)
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours between two words.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            row[j] = replaced.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(before[j - 2] + 1);
+            }
+        }
+        before = core::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_words_are_found_and_far_ones_are_not() {
+        let keywords = || ["priority", "preempt", "nopreempt", "state"].into_iter();
+        assert_eq!(closest("prioritty", keywords()), Some("priority"));
+        assert_eq!(closest("pirority", keywords()), Some("priority"));
+        assert_eq!(closest("no_preempt", keywords()), Some("nopreempt"));
+        assert_eq!(closest("sttae", keywords()), Some("state"));
+        assert_eq!(closest("banana", keywords()), None);
+    }
+}

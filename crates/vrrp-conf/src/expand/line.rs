@@ -1,0 +1,296 @@
+//! Lines as pieces of files' texts.
+
+use core::iter;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::SourceMap;
+use crate::source::{ExpansionId, FileId, FileRange, Origin};
+
+/// A piece of a line: a range of a file, or a text made from one.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    /// The range; for a made text, what it stands for.
+    pub(super) at: FileRange,
+    /// The text, where it is not the range's own.
+    made: Option<Rc<str>>,
+    pub(super) expansion: Option<ExpansionId>,
+}
+
+/// A piece's text, kept alive beside the map.
+pub(super) enum Shared {
+    File(Arc<str>, FileRange),
+    Made(Rc<str>),
+}
+
+impl Shared {
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::File(text, range) => &text[range.range()],
+            Self::Made(text) => text,
+        }
+    }
+}
+
+impl Piece {
+    pub(super) fn made(text: &str, at: FileRange, expansion: Option<ExpansionId>) -> Self {
+        Self { at, made: Some(text.into()), expansion }
+    }
+
+    /// The same piece, brought here by a replacement.
+    pub(super) fn within(self, expansion: Option<ExpansionId>) -> Self {
+        Self { expansion, ..self }
+    }
+
+    pub(super) fn text<'a>(&'a self, sources: &'a SourceMap) -> &'a str {
+        match &self.made {
+            Some(text) => text,
+            None => &sources.file_text(self.at.file)[self.at.range()],
+        }
+    }
+
+    pub(super) fn shared(&self, sources: &SourceMap) -> Shared {
+        match &self.made {
+            Some(text) => Shared::Made(Rc::clone(text)),
+            None => Shared::File(Arc::clone(sources.file_text(self.at.file)), self.at),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.made.as_ref().map_or((self.at.end - self.at.start) as usize, |text| text.len())
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        let stands_for = match self.made {
+            Some(_) => (self.at.end - self.at.start).max(1),
+            None => 0,
+        };
+        Origin { file: self.at.file, offset: self.at.start, stands_for, expansion: self.expansion }
+    }
+
+    /// The place behind the piece.
+    pub(super) fn end_origin(&self) -> Origin {
+        Origin { offset: self.at.end, stands_for: 0, ..self.origin() }
+    }
+
+    /// The piece in two, at a byte of its text.
+    pub(super) fn split(self, at: usize, sources: &SourceMap) -> (Self, Self) {
+        let (mut left, mut right) = (self.clone(), self);
+        match left.made.take() {
+            Some(_) => {
+                let text = right.text(sources);
+                let (head, tail) = (Rc::from(&text[..at]), Rc::from(&text[at..]));
+                (left.made, right.made) = (Some(head), Some(tail));
+            }
+            None => {
+                left.at.end = left.at.start + at as u32;
+                right.at.start = left.at.end;
+            }
+        }
+        (left, right)
+    }
+}
+
+/// A line: pieces that have been looked at, and pieces that have not, the next one last.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Line {
+    done: Vec<Piece>,
+    todo: Vec<Piece>,
+}
+
+impl Line {
+    pub(super) fn of(at: FileRange, expansion: Option<ExpansionId>) -> Self {
+        Self { done: Vec::new(), todo: vec![Piece { at, made: None, expansion }] }
+    }
+
+    pub(super) fn from_pieces(mut pieces: Vec<Piece>) -> Self {
+        pieces.reverse();
+        Self { done: Vec::new(), todo: pieces }
+    }
+
+    /// The parts with a space where the backslash and the line break were.
+    pub(super) fn joined(parts: &[FileRange]) -> Self {
+        let mut pieces = Vec::with_capacity(parts.len() * 2);
+        for (index, &at) in parts.iter().enumerate() {
+            if index > 0 {
+                let gap = FileRange { end: at.start, start: at.start.saturating_sub(1), ..at };
+                pieces.push(Piece::made(" ", gap, None));
+            }
+            pieces.push(Piece { at, made: None, expansion: None });
+        }
+        Self::from_pieces(pieces)
+    }
+
+    /// The finished pieces, in order.
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.done
+    }
+
+    /// All pieces, in order.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Piece> {
+        self.done.iter().chain(self.todo.iter().rev())
+    }
+
+    /// The rest, as a line of its own.
+    pub(super) fn rest(&self) -> Self {
+        Self { done: Vec::new(), todo: self.todo.clone() }
+    }
+
+    pub(super) fn into_rest(self) -> Vec<Piece> {
+        let mut rest = self.todo;
+        rest.reverse();
+        rest
+    }
+
+    pub(super) fn is_blank(&self, sources: &SourceMap) -> bool {
+        self.all().all(|piece| piece.text(sources).trim_ascii().is_empty())
+    }
+
+    /// The text of the whole line.
+    pub(super) fn text(&self, sources: &SourceMap) -> String {
+        self.all().map(|piece| piece.text(sources)).collect()
+    }
+
+    pub(super) fn next(&mut self) -> Option<Piece> {
+        self.todo.pop()
+    }
+
+    pub(super) fn peek(&self) -> Option<&Piece> {
+        self.todo.last()
+    }
+
+    /// Puts a piece in front of the rest.
+    pub(super) fn put_back(&mut self, piece: Piece) {
+        if piece.len() > 0 {
+            self.todo.push(piece);
+        }
+    }
+
+    /// Declares a piece finished.
+    pub(super) fn finish(&mut self, piece: Piece) {
+        if piece.len() > 0 {
+            self.done.push(piece);
+        }
+    }
+
+    pub(super) fn take_done(&mut self) -> Vec<Piece> {
+        core::mem::take(&mut self.done)
+    }
+
+    /// Drops white space, and what is finished, from the beginning.
+    pub(super) fn trim_start(&mut self, sources: &SourceMap) {
+        while let Some(piece) = self.todo.pop() {
+            let text = piece.text(sources);
+            let blank = text.len() - text.trim_ascii_start().len();
+            if blank < text.len() {
+                let (blank, rest) = piece.split(blank, sources);
+                self.finish(blank);
+                self.todo.push(rest);
+                return;
+            }
+            self.finish(piece);
+        }
+    }
+
+    pub(super) fn first_char(&self, sources: &SourceMap) -> Option<char> {
+        self.todo.last()?.text(sources).chars().next()
+    }
+
+    /// The text up to white space, within the first piece.
+    pub(super) fn first_word(&self, sources: &SourceMap) -> Option<String> {
+        let text = self.todo.last()?.text(sources);
+        text.split_ascii_whitespace().next().map(str::to_owned)
+    }
+
+    /// Drops so many bytes of the first piece.
+    pub(super) fn advance(&mut self, bytes: usize, sources: &SourceMap) {
+        if let Some(piece) = self.todo.pop() {
+            let (_, rest) = piece.split(bytes, sources);
+            self.put_back(rest);
+        }
+    }
+
+    /// The place of the line: its first piece that is not blank.
+    pub(super) fn place(&self, sources: &SourceMap) -> FileRange {
+        let written = self.all().find(|piece| !piece.text(sources).trim_ascii().is_empty());
+        let Some(piece) = written.or_else(|| self.all().next()) else {
+            return FileRange::START;
+        };
+        match piece.made {
+            Some(_) => piece.at,
+            None => {
+                let text = piece.text(sources);
+                let blank = text.len() - text.trim_ascii_start().len();
+                let len = text.trim_ascii().len();
+                let start = piece.at.start + blank as u32;
+                FileRange { start, end: start + len as u32, ..piece.at }
+            }
+        }
+    }
+
+    pub(super) fn expansion(&self) -> Option<ExpansionId> {
+        self.all().next().and_then(|piece| piece.expansion)
+    }
+}
+
+/// A line of a file with its continuation lines, all without comments.
+pub(super) enum Logical {
+    Plain(FileRange),
+    Continued(Vec<FileRange>),
+}
+
+/// A file's lines, without comments, joined where one ends in a backslash.
+pub(super) fn logical_lines<'a>(file: FileId, text: &'a str) -> impl Iterator<Item = Logical> + 'a {
+    let mut start = 0;
+    let mut physical = iter::from_fn(move || {
+        (start < text.len()).then(|| {
+            let end = text[start..].find('\n').map_or(text.len(), |len| start + len);
+            let line = &text[start..end];
+            let kept = without_comment(line).trim_end();
+            let at = start as u32;
+            start = end + 1;
+            (FileRange { file, start: at, end: at + kept.len() as u32 }, kept)
+        })
+    });
+    iter::from_fn(move || {
+        let (first, kept) = physical.next()?;
+        let Some(mut part) = continued(first, kept) else { return Some(Logical::Plain(first)) };
+        let mut parts = Vec::new();
+        loop {
+            parts.push(part);
+            let Some((next, kept)) = physical.next() else { break };
+            match continued(next, kept) {
+                Some(shorter) => part = shorter,
+                None => {
+                    parts.push(next);
+                    break;
+                }
+            }
+        }
+        Some(Logical::Continued(parts))
+    })
+}
+
+/// The range without its backslash, if it ends in one.
+fn continued(range: FileRange, text: &str) -> Option<FileRange> {
+    let backslashes = text.bytes().rev().take_while(|&byte| byte == b'\\').count();
+    (backslashes % 2 == 1).then(|| FileRange { end: range.end - 1, ..range })
+}
+
+/// A line up to the `#` or `!` that begins a comment; inside quotes neither does.
+fn without_comment(line: &str) -> &str {
+    let mut quote = None;
+    let mut bytes = line.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match (byte, quote) {
+            (b'\\', _) => {
+                bytes.next();
+            }
+            (b'#' | b'!', None) => return &line[..at],
+            (b'"' | b'\'', None) => quote = Some(byte),
+            (_, Some(open)) if byte == open => quote = None,
+            _ => {}
+        }
+    }
+    line
+}

@@ -1,0 +1,337 @@
+//! The pre-pass: includes, conditional lines, variables, sequences and comments.
+//!
+//! It works line by line, as the language is defined: a line of a file loses its comment and
+//! gains its continuation lines; then `@id` decides whether it counts, `$NAME=` defines,
+//! `~SEQ` and `~LST` repeat the rest, and what remains has its variables replaced and goes
+//! to the expanded text. Where a replacement is at the beginning of a line or brings several
+//! lines, what it brings is looked at in the same way. Every byte that goes out takes its
+//! [`Origin`] along.
+
+mod include;
+mod line;
+mod repeat;
+mod variable;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(crate) use include::read_limited;
+use line::Line;
+use variable::{Random, Variable};
+
+use crate::source::{ExpansionId, FileId, FileRange, Origin};
+use crate::{Code, Diagnostic, Options, SourceMap, Span};
+
+/// Expands a text and all that it includes; gives the expanded range of the map.
+pub(crate) fn expand(
+    name: &str,
+    text: &str,
+    options: &Options,
+    sources: &mut SourceMap,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Span {
+    let start = sources.expanded_len();
+    let mut expander = Expander::new(options, sources);
+    let file = expander.sources.add_file(name.into(), text.into());
+    expander.file(file, Path::new(name));
+    let findings = core::mem::take(&mut expander.findings);
+    let end = sources.expanded_len();
+    diagnostics.extend(findings.into_iter().map(|finding| finding.place(sources)));
+    Span::new(start, end)
+}
+
+/// A diagnostic about text that does not go out.
+struct Finding {
+    diagnostic: Diagnostic,
+    at: FileRange,
+    expansion: Option<ExpansionId>,
+}
+
+impl Finding {
+    /// Writes the text that it is about behind the expanded text, to have a span for it.
+    fn place(self, sources: &mut SourceMap) -> Diagnostic {
+        let start = sources.expanded_len();
+        let text = Arc::clone(sources.file_text(self.at.file));
+        let origin = Origin {
+            file: self.at.file,
+            offset: self.at.start,
+            stands_for: 0,
+            expansion: self.expansion,
+        };
+        sources.push(text.get(self.at.range()).unwrap_or_default(), origin);
+        let span = Span::new(start, sources.expanded_len());
+        Diagnostic { span: Some(span), ..self.diagnostic }
+    }
+}
+
+/// The state of an expansion.
+struct Expander<'a> {
+    options: &'a Options,
+    sources: &'a mut SourceMap,
+    findings: Vec<Finding>,
+    variables: HashMap<Box<str>, Variable>,
+    reported_undefined: HashSet<Box<str>>,
+    config_id: Option<Arc<str>>,
+    random: Random,
+    include_check: include::Checks,
+    /// The directory of the file being read.
+    directory: PathBuf,
+    include_depth: usize,
+    files: usize,
+    /// How deep lines are within lines.
+    line_depth: usize,
+    expansions: usize,
+    /// Where this expansion's output begins.
+    start: u32,
+    /// A limit is reached: nothing more is read.
+    stopped: bool,
+}
+
+impl<'a> Expander<'a> {
+    fn new(options: &'a Options, sources: &'a mut SourceMap) -> Self {
+        let start = sources.expanded_len();
+        Self {
+            options,
+            sources,
+            findings: Vec::new(),
+            variables: HashMap::new(),
+            reported_undefined: HashSet::new(),
+            config_id: None,
+            random: Random::default(),
+            include_check: include::Checks::default(),
+            directory: PathBuf::new(),
+            include_depth: 0,
+            files: 1,
+            line_depth: 0,
+            expansions: 0,
+            start,
+            stopped: false,
+        }
+    }
+
+    /// Reads a file's lines, with the directory and the include checks set for it.
+    fn file(&mut self, file: FileId, path: &Path) {
+        let parent = path.parent().unwrap_or(Path::new("")).to_owned();
+        let directory = core::mem::replace(&mut self.directory, parent);
+        let checks = self.include_check;
+        let text = Arc::clone(self.sources.file_text(file));
+        for line in line::logical_lines(file, &text) {
+            if self.stopped {
+                break;
+            }
+            match line {
+                line::Logical::Plain(range) if is_plain(&text[range.range()]) => self.copy(range),
+                line::Logical::Plain(range) => self.line(Line::of(range, None)),
+                line::Logical::Continued(parts) => self.continued(&parts),
+            }
+        }
+        self.include_check = checks;
+        self.directory = directory;
+    }
+
+    /// Lines joined by a backslash: the lines of a definition, or one long line.
+    fn continued(&mut self, parts: &[FileRange]) {
+        let Some(&first) = parts.first() else { return };
+        let head = Line::of(first, None);
+        if let Some(name) = self.multiline_definition(&head) {
+            let lines = parts[1..].iter().map(|&part| Line::of(part, None)).collect();
+            self.define(&name, lines, first);
+        } else if !self.is_switched_off(&head) {
+            self.line(Line::joined(parts));
+        }
+    }
+
+    /// A line without anything to expand.
+    fn copy(&mut self, range: FileRange) {
+        let text = Arc::clone(self.sources.file_text(range.file));
+        let text = &text[range.range()];
+        if text.trim_ascii().is_empty() {
+            return;
+        }
+        if include::may_direct(text) && self.directive(&Line::of(range, None)) {
+            return;
+        }
+        if self.has_room(text.len() + 1, range, None) {
+            let origin =
+                Origin { file: range.file, offset: range.start, stands_for: 0, expansion: None };
+            self.sources.push(text, origin);
+            self.newline(Origin { offset: range.end, ..origin });
+        }
+    }
+
+    /// Any line: decides what it is, and does that.
+    fn line(&mut self, mut line: Line) {
+        if self.stopped || !self.descend(&line) {
+            return;
+        }
+        while let Some(step) = self.step(&mut line) {
+            match step {
+                Step::Again => {}
+                Step::Several(lines) => {
+                    lines.into_iter().for_each(|line| self.line(line));
+                    break;
+                }
+                Step::Finished => {
+                    self.emit(&line);
+                    break;
+                }
+            }
+        }
+        self.line_depth -= 1;
+    }
+
+    /// Looks at the beginning of a line; `None` if it has been dealt with.
+    fn step(&mut self, line: &mut Line) -> Option<Step> {
+        line.trim_start(self.sources);
+        let first = line.first_char(self.sources)?;
+        match first {
+            '@' => {
+                let on = self.condition(line);
+                on.then_some(Step::Again)
+            }
+            '~' => self.repeat(line).then_some(Step::Finished),
+            '$' => {
+                if let Some((name, value)) = self.definition(line) {
+                    let at = line.place(self.sources);
+                    self.define(&name, vec![value], at);
+                    return None;
+                }
+                Some(self.replace(line, true))
+            }
+            _ => Some(self.replace(line, false)),
+        }
+    }
+
+    /// Takes `@id` or `@^id` off a line; gives whether the rest counts.
+    fn condition(&mut self, line: &mut Line) -> bool {
+        let Some(word) = line.first_word(self.sources) else { return true };
+        line.advance(word.len(), self.sources);
+        let wanted = &word[1..];
+        match wanted.strip_prefix('^') {
+            Some(unwanted) => *self.config_id() != *unwanted,
+            None => *self.config_id() == *wanted,
+        }
+    }
+
+    /// Whether a condition at the beginning of a line is not met.
+    fn is_switched_off(&mut self, line: &Line) -> bool {
+        let mut line = line.clone();
+        line.trim_start(self.sources);
+        line.first_char(self.sources) == Some('@') && !self.condition(&mut line)
+    }
+
+    /// The word that conditions are compared with.
+    fn config_id(&mut self) -> Arc<str> {
+        let given = self.options.config_id.as_deref();
+        Arc::clone(self.config_id.get_or_insert_with(|| match given {
+            Some(id) => id.into(),
+            None => node_name().into(),
+        }))
+    }
+
+    /// Writes a line to the expanded text, unless it is a directive of the pre-pass.
+    fn emit(&mut self, line: &Line) {
+        if line.is_blank(self.sources) {
+            return;
+        }
+        if self.directive(line) {
+            return;
+        }
+        let Some(last) = line.pieces().last().cloned() else { return };
+        let bytes: usize = line.pieces().iter().map(|piece| piece.len()).sum();
+        if !self.has_room(bytes + 1, last.at, last.expansion) {
+            return;
+        }
+        for piece in line.pieces() {
+            let text = piece.shared(self.sources);
+            self.sources.push(text.as_str(), piece.origin());
+        }
+        self.newline(last.end_origin());
+    }
+
+    fn newline(&mut self, origin: Origin) {
+        // A line break stands for itself where the file has one, so that plain text stays
+        // one segment.
+        let at = origin.offset as usize;
+        let is_break = self.sources.file_text(origin.file).as_bytes().get(at) == Some(&b'\n');
+        let stands_for = u32::from(!is_break);
+        self.sources.push("\n", Origin { stands_for, ..origin });
+    }
+
+    fn descend(&mut self, line: &Line) -> bool {
+        if self.line_depth >= self.options.limits.variable_depth {
+            self.stop(
+                line.place(self.sources),
+                line.expansion(),
+                Code::ExpansionTooDeep,
+                format!("lines expand into lines more than {} deep", self.line_depth),
+            );
+            return false;
+        }
+        self.line_depth += 1;
+        true
+    }
+
+    fn has_room(&mut self, more: usize, at: FileRange, expansion: Option<ExpansionId>) -> bool {
+        let limit = self.options.limits.expanded_bytes;
+        let used = (self.sources.expanded_len() - self.start) as usize;
+        if used + more <= limit {
+            return true;
+        }
+        let message = format!("the expanded configuration is larger than {limit} bytes");
+        self.stop(at, expansion, Code::ExpansionTooLarge, message);
+        false
+    }
+
+    /// Counts one replacement; `false` if there have been too many.
+    fn count_expansion(&mut self, at: FileRange, expansion: Option<ExpansionId>) -> bool {
+        let limit = self.options.limits.expansions;
+        if self.expansions < limit {
+            self.expansions += 1;
+            return true;
+        }
+        let message = format!("more than {limit} replacements");
+        self.stop(at, expansion, Code::ExpansionTooLarge, message);
+        false
+    }
+
+    /// Reports that a limit is reached, and ends the expansion.
+    fn stop(&mut self, at: FileRange, expansion: Option<ExpansionId>, code: Code, message: String) {
+        if !core::mem::replace(&mut self.stopped, true) {
+            self.report(at, expansion, Diagnostic::new(code, Span::default(), message));
+        }
+    }
+
+    fn report(
+        &mut self,
+        at: FileRange,
+        expansion: Option<ExpansionId>,
+        mut diagnostic: Diagnostic,
+    ) {
+        diagnostic.soften(self.options.lenient);
+        self.findings.push(Finding { diagnostic, at, expansion });
+    }
+}
+
+/// What the first look at a line found.
+enum Step {
+    /// The line has changed at its beginning: look again.
+    Again,
+    /// The line has become several.
+    Several(Vec<Line>),
+    /// Nothing is left to expand.
+    Finished,
+}
+
+/// Whether a line can be copied as it is.
+fn is_plain(text: &str) -> bool {
+    !text.bytes().any(|byte| byte == b'$')
+        && !matches!(text.trim_ascii_start().as_bytes().first(), Some(b'@' | b'~'))
+}
+
+/// The first part of this machine's name.
+fn node_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().split('.').next().unwrap_or_default().to_owned()
+}

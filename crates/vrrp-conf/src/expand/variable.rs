@@ -1,0 +1,283 @@
+//! Variables: `$NAME=…`, `${NAME}`, and the predefined ones.
+
+use std::env;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::line::{Line, Piece};
+use super::{Expander, Step};
+use crate::source::{DefinitionId, FileRange};
+use crate::{Code, Diagnostic, Span};
+
+/// A variable's value: one line or several.
+#[derive(Debug, Clone)]
+pub(super) struct Variable {
+    pub(super) lines: Vec<Line>,
+    pub(super) definition: DefinitionId,
+}
+
+/// A reference to a variable within a text.
+#[derive(Debug, PartialEq, Eq)]
+struct Reference<'t> {
+    start: usize,
+    end: usize,
+    name: &'t str,
+    arguments: &'t str,
+}
+
+impl Expander<'_> {
+    /// Takes a definition off a line: the name, and the value as a line.
+    pub(super) fn definition(&self, line: &Line) -> Option<(String, Line)> {
+        let text = line.peek()?.text(self.sources);
+        let name = name_at(text.strip_prefix('$')?)?;
+        let value_at = name.len() + 1;
+        text[value_at..].strip_prefix('=')?;
+        let name = name.to_owned();
+        let mut value = line.rest();
+        value.advance(value_at + 1, self.sources);
+        value.trim_start(self.sources);
+        Some((name, value.rest()))
+    }
+
+    /// The name, if a line begins a definition of several lines, and counts.
+    pub(super) fn multiline_definition(&mut self, line: &Line) -> Option<String> {
+        let mut line = line.clone();
+        line.trim_start(self.sources);
+        while line.first_char(self.sources) == Some('@') {
+            if !self.condition(&mut line) {
+                return None;
+            }
+            line.trim_start(self.sources);
+        }
+        let (name, value) = self.definition(&line)?;
+        value.is_blank(self.sources).then_some(name)
+    }
+
+    pub(super) fn define(&mut self, name: &str, lines: Vec<Line>, at: FileRange) {
+        let definition = self.sources.add_definition(format!("${name}").into(), Some(at));
+        self.variables.insert(name.into(), Variable { lines, definition });
+    }
+
+    /// Replaces the variables of a line until its end, or until the line must be looked at
+    /// anew.
+    pub(super) fn replace(&mut self, line: &mut Line, mut at_beginning: bool) -> Step {
+        while let Some(piece) = line.next() {
+            let Some((before, reference, after)) = self.split_at_reference(&piece, line) else {
+                at_beginning &= piece.text(self.sources).trim_ascii().is_empty();
+                line.finish(piece);
+                continue;
+            };
+            at_beginning &= before.text(self.sources).trim_ascii().is_empty();
+            line.finish(before);
+            line.put_back(after);
+            let Some(mut lines) = self.value(&reference) else {
+                at_beginning = false;
+                line.finish(reference);
+                continue;
+            };
+            if lines.len() > 1 {
+                return Step::Several(joined(line, lines));
+            }
+            for piece in lines.pop().unwrap_or_default().into_rest().into_iter().rev() {
+                line.put_back(piece);
+            }
+            if at_beginning {
+                return Step::Again;
+            }
+            if self.stopped {
+                break;
+            }
+        }
+        Step::Finished
+    }
+
+    /// A piece before, at, and behind its first reference.
+    fn split_at_reference(&self, piece: &Piece, line: &Line) -> Option<(Piece, Piece, Piece)> {
+        let next = line.first_char(self.sources);
+        let Reference { start, end, .. } = first_reference(piece.text(self.sources), next)?;
+        let (before, rest) = piece.clone().split(start, self.sources);
+        let (reference, after) = rest.split(end - start, self.sources);
+        Some((before, reference, after))
+    }
+
+    /// What a reference stands for, as lines; `None` if it is to be left as it is.
+    fn value(&mut self, reference: &Piece) -> Option<Vec<Line>> {
+        let text = reference.shared(self.sources);
+        let Reference { name, arguments, .. } = first_reference(text.as_str(), None)?;
+        let (at, parent) = (reference.at, reference.expansion);
+        if !self.count_expansion(at, parent) {
+            return None;
+        }
+        if let Some(value) = self.predefined(name, arguments) {
+            let piece = Piece::made(&value, at, parent);
+            return Some(vec![Line::from_pieces(vec![piece])]);
+        }
+        let Some(variable) = self.variables.get(name).filter(|_| arguments.is_empty()) else {
+            self.report_undefined(name, reference);
+            return None;
+        };
+        if self.sources.depth(parent) >= self.options.limits.variable_depth {
+            let message = format!("the value of `${name}` contains itself");
+            self.stop(at, parent, Code::ExpansionTooDeep, message);
+            return None;
+        }
+        let expansion = Some(self.sources.add_expansion(variable.definition, at, parent));
+        let moved = |line: &Line| {
+            let pieces = line.all().map(|piece| piece.clone().within(expansion));
+            Line::from_pieces(pieces.collect())
+        };
+        Some(variable.lines.iter().map(moved).collect())
+    }
+
+    fn predefined(&mut self, name: &str, arguments: &str) -> Option<String> {
+        match (name, arguments) {
+            ("_PWD", "") => Some(self.working_directory()),
+            ("_INSTANCE", "") => Some(self.config_id().to_string()),
+            ("_HASH", "") => Some("#".to_owned()),
+            ("_BANG", "") => Some("!".to_owned()),
+            ("_RANDOM", range) => self.random.between(range).map(|number| number.to_string()),
+            ("_ENV", variable) if !variable.is_empty() => env::var(variable).ok(),
+            _ => None,
+        }
+    }
+
+    fn working_directory(&self) -> String {
+        let absolute = std::path::absolute(&self.directory);
+        let directory = match (self.directory.as_os_str().is_empty(), absolute) {
+            (true, _) => env::current_dir().unwrap_or_default(),
+            (false, Ok(directory)) => directory,
+            (false, Err(_)) => self.directory.clone(),
+        };
+        directory.display().to_string()
+    }
+
+    fn report_undefined(&mut self, name: &str, reference: &Piece) {
+        if self.reported_undefined.insert(name.into()) {
+            let message = format!("the variable `{name}` is not defined");
+            let diagnostic = Diagnostic::new(Code::UndefinedVariable, Span::default(), message)
+                .label("left as it is")
+                .help(format!("define it above with `${name}=VALUE`"));
+            self.report(reference.at, reference.expansion, diagnostic);
+        }
+    }
+}
+
+/// A line and the lines that stand where it was left: the finished part goes in front of the
+/// first, the rest behind the last.
+fn joined(line: &mut Line, mut lines: Vec<Line>) -> Vec<Line> {
+    let rest = core::mem::take(line);
+    let mut finished = rest.clone().take_done();
+    if let Some(first) = lines.first_mut() {
+        finished.extend(first.all().cloned());
+        *first = Line::from_pieces(finished);
+    }
+    if let Some(last) = lines.last_mut() {
+        let pieces = last.all().cloned().chain(rest.into_rest());
+        *last = Line::from_pieces(pieces.collect());
+    }
+    lines
+}
+
+/// The first reference in a text; `next` is the character behind the text, on the same line.
+fn first_reference(text: &str, next: Option<char>) -> Option<Reference<'_>> {
+    let dollars = text.match_indices('$').map(|(at, _)| at);
+    dollars.filter_map(|start| reference_at(text, start, next)).next()
+}
+
+fn reference_at(text: &str, start: usize, next: Option<char>) -> Option<Reference<'_>> {
+    let rest = &text[start + 1..];
+    if let Some(inner) = rest.strip_prefix('{') {
+        let inner = &inner[..inner.find('}')?];
+        let name = name_at(inner)?;
+        let arguments = inner[name.len()..].trim_ascii();
+        let plain = arguments.is_empty() && name.len() == inner.len();
+        let takes_arguments = matches!(name, "_RANDOM" | "_ENV");
+        return (plain || takes_arguments).then_some(Reference {
+            start,
+            end: start + inner.len() + 3,
+            name,
+            arguments,
+        });
+    }
+    let name = name_at(rest)?;
+    let behind = rest[name.len()..].chars().next().or(next);
+    behind.is_none_or(char::is_whitespace).then_some(Reference {
+        start,
+        end: start + 1 + name.len(),
+        name,
+        arguments: "",
+    })
+}
+
+/// The name of a variable at the beginning of a text.
+pub(super) fn name_at(text: &str) -> Option<&str> {
+    let len = text.bytes().take_while(|&byte| byte == b'_' || byte.is_ascii_alphanumeric()).count();
+    let starts_well = text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+    (len > 0 && starts_well).then(|| &text[..len])
+}
+
+/// The numbers of `${_RANDOM}`: SplitMix64, from the clock unless there is a `random_seed`.
+#[derive(Debug, Default)]
+pub(super) struct Random {
+    state: Option<u64>,
+}
+
+impl Random {
+    const DEFAULT_MAX: u64 = 32767;
+
+    pub(super) fn seed(&mut self, seed: u64) {
+        self.state = Some(seed);
+    }
+
+    /// A number for the arguments `[MIN [MAX]]`; `None` if they are not that.
+    fn between(&mut self, arguments: &str) -> Option<u64> {
+        let mut numbers = arguments.split_ascii_whitespace();
+        let mut number = |default| numbers.next().map_or(Some(default), |word| word.parse().ok());
+        let (min, max): (u64, u64) = (number(0)?, number(Self::DEFAULT_MAX)?);
+        let range = max.checked_sub(min)?;
+        numbers.next().is_none().then(|| match range.checked_add(1) {
+            Some(count) => min + self.next() % count,
+            None => self.next(),
+        })
+    }
+
+    fn next(&mut self) -> u64 {
+        let clock = || {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            now.as_nanos() as u64
+        };
+        let state = self.state.get_or_insert_with(clock);
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_without_braces_ends_at_white_space_only() {
+        let found = |text| first_reference(text, None).map(|found| (found.start, found.end));
+        assert_eq!(found("a $B c"), Some((2, 4)));
+        assert_eq!(found("a $B.c ${D}e"), Some((7, 11)));
+        assert_eq!(found("$1 $ ${} ${1} ${A B} $"), None);
+        assert_eq!(found("${_RANDOM 1 2}"), Some((0, 14)));
+        assert_eq!(first_reference("$B", Some('x')), None);
+    }
+
+    #[test]
+    fn random_numbers_stay_in_their_range_and_repeat_with_a_seed() {
+        let numbers = |seed| {
+            let mut random = Random::default();
+            random.seed(seed);
+            (0..50).filter_map(|_| random.between("5 7")).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(1), numbers(1));
+        assert_ne!(numbers(1), numbers(2));
+        assert!((5..=7).all(|number| numbers(1).contains(&number)));
+        assert!(numbers(3).iter().all(|number| (5..=7).contains(number)));
+        assert_eq!(Random::default().between("7 5"), None);
+    }
+}
