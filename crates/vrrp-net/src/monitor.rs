@@ -17,6 +17,8 @@ const GROUPS: [u32; 3] = [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV4_IFADDR, libc::R
 const RECEIVE_BUFFER_BYTES: usize = 1024 * 1024;
 /// Events that one call of [`Monitor::read`] takes out of the socket before it returns.
 const READ_DATAGRAMS_MAX: usize = 1024;
+/// More events than any receive buffer holds.
+const FORGET_DATAGRAMS_MAX: usize = 1 << 16;
 
 /// All links and addresses of a namespace at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -71,6 +73,8 @@ pub struct Monitor {
     netlink: Netlink,
     waker: Waker,
     buffer: Vec<u8>,
+    /// Whether events were lost since the last list, so that there must be another.
+    is_behind: bool,
 }
 
 impl Monitor {
@@ -97,7 +101,7 @@ impl Monitor {
         let mut netlink = Netlink::open()?;
         let snapshot = Snapshot::take(&mut netlink)?;
         let (waker, buffer) = (Waker::new()?, vec![0; DUMP_DATAGRAM_BYTES_MAX]);
-        Ok((Self { socket, netlink, waker, buffer }, snapshot))
+        Ok((Self { socket, netlink, waker, buffer, is_behind: false }, snapshot))
     }
 
     /// What ends a wait of this monitor's from another thread.
@@ -113,14 +117,21 @@ impl Monitor {
     ///
     /// # Errors
     /// [`NetError`] if the socket cannot be read, or the kernel's message cannot be understood.
+    /// Events may be lost then; so what comes next, as soon as it can be had, is a
+    /// [`NetEvent::Resync`].
     pub fn wait(
         &mut self,
         events: &mut Vec<NetEvent>,
         timeout: Option<Duration>,
     ) -> Result<Wake, NetError> {
+        let timeout = if self.is_behind { Some(Duration::ZERO) } else { timeout };
         let wake = wait(self.socket.as_fd(), &self.waker, timeout)?;
-        if wake == Wake::Readable {
+        if wake == Wake::Woken {
+            return Ok(wake);
+        }
+        if self.is_behind || wake == Wake::Readable {
             self.read(events)?;
+            return Ok(Wake::Readable);
         }
         Ok(wake)
     }
@@ -130,28 +141,42 @@ impl Monitor {
     /// # Errors
     /// As [`Monitor::wait`].
     pub fn read(&mut self, events: &mut Vec<NetEvent>) -> Result<(), NetError> {
-        for _ in 0..READ_DATAGRAMS_MAX {
-            match self.receive()? {
-                Received::Datagram(datagram) => append(datagram, events)?,
-                Received::Nothing => return Ok(()),
-                Received::Overrun => {
-                    self.forget_queued()?;
-                    events.push(NetEvent::Resync(Snapshot::take(&mut self.netlink)?));
-                    return Ok(());
-                }
-            }
+        if !self.is_behind {
+            // Behind until the contrary is known, however this ends.
+            self.is_behind = true;
+            self.is_behind = self.read_queued(events)?;
+        }
+        if self.is_behind && self.forget_queued()? {
+            events.push(NetEvent::Resync(Snapshot::take(&mut self.netlink)?));
+            self.is_behind = false;
         }
         Ok(())
     }
 
-    /// Empties the socket: what is in it is older than the list that is made next.
-    fn forget_queued(&mut self) -> Result<(), NetError> {
+    /// Appends what is in the socket. `true` if more was meant for it than it could hold.
+    fn read_queued(&mut self, events: &mut Vec<NetEvent>) -> Result<bool, NetError> {
         for _ in 0..READ_DATAGRAMS_MAX {
-            if let Received::Nothing = self.receive()? {
-                break;
+            match self.receive()? {
+                Received::Datagram(datagram) => append(datagram, events)?,
+                Received::Nothing => break,
+                Received::Overrun => return Ok(true),
             }
         }
-        Ok(())
+        Ok(false)
+    }
+
+    /// Empties the socket: what is in it is older than the list that is made next. `false` if
+    /// it does not become empty.
+    ///
+    /// A socket that has overflowed takes nothing more in until it was empty once, and does not
+    /// say so again: a list made before that would miss what happens in between.
+    fn forget_queued(&mut self) -> Result<bool, NetError> {
+        for _ in 0..FORGET_DATAGRAMS_MAX {
+            if let Received::Nothing = self.receive()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn receive(&mut self) -> Result<Received<'_>, NetError> {
@@ -163,11 +188,12 @@ impl Monitor {
 
 impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { socket, netlink, waker, buffer: _ } = self;
+        let Self { socket, netlink, waker, buffer: _, is_behind } = self;
         f.debug_struct("Monitor")
             .field("socket", socket)
             .field("netlink", netlink)
             .field("waker", waker)
+            .field("is_behind", is_behind)
             .finish_non_exhaustive()
     }
 }

@@ -222,3 +222,76 @@ impl Kernel for Recorder {
         self.call(Call::Announce(announcements.to_vec()), |_| Ok(announcements.len()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::words::{Errno, IfIndex};
+
+    fn eth0() -> Interface {
+        Interface { index: IfIndex::new(2).unwrap(), name: "eth0".parse().unwrap() }
+    }
+
+    fn address(last: u8) -> AddressSpec {
+        AddressSpec::host(eth0(), [192, 0, 2, last].into())
+    }
+
+    #[test]
+    fn addresses_come_and_go_as_in_a_kernel() {
+        let recorder = Recorder::new();
+        let mut kernel = recorder.kernel();
+        let specs = [address(1), address(2), address(1)];
+        let (added, there) = (Addition::Added, Addition::AlreadyThere);
+        assert_eq!(kernel.add_addresses(&specs), [Ok(added), Ok(added), Ok(there)]);
+        let (removed, missing) = (Removal::Removed, Removal::NotThere);
+        assert_eq!(kernel.remove_addresses(&specs[1..]), [Ok(removed), Ok(removed)]);
+        assert_eq!(kernel.remove_addresses(&specs[..1]), [Ok(missing)]);
+        assert_eq!(recorder.addresses(), []);
+    }
+
+    #[test]
+    fn refusals_hit_one_address_or_one_call_each() {
+        let recorder = Recorder::new();
+        let mut kernel = recorder.kernel();
+        let error = NetError::refused(Operation::AddAddress, Errno::ENOBUFS);
+        recorder.refuse_next(error.clone());
+        let outcomes = kernel.add_addresses(&[address(1), address(2)]);
+        assert_eq!(outcomes, [Err(error.clone()), Ok(Addition::Added)]);
+        assert_eq!(recorder.addresses(), [address(2)]);
+
+        recorder.refuse_next(error.clone());
+        assert_eq!(kernel.attach(eth0()), Err(error));
+        assert_eq!(recorder.attached(), None);
+    }
+
+    #[test]
+    fn an_advert_takes_an_attached_interface() {
+        let recorder = Recorder::new();
+        let mut kernel = recorder.kernel();
+        let (from, to) = ([192, 0, 2, 1].into(), [224, 0, 0, 18].into());
+        assert!(matches!(kernel.send_advert(from, to, b"x"), Err(NetError::Detached { .. })));
+        kernel.attach(eth0()).unwrap();
+        assert_eq!(kernel.send_advert(from, to, b"y"), Ok(()));
+        kernel.detach();
+        assert!(kernel.send_advert(from, to, b"z").is_err());
+        assert_eq!(recorder.take().len(), 5, "failed calls are calls, too");
+        assert_eq!(recorder.take(), []);
+    }
+
+    #[test]
+    fn a_test_can_wait_for_calls_of_another_thread() {
+        let recorder = Recorder::new();
+        let mut kernel = recorder.kernel();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                kernel.attach(eth0()).unwrap();
+                kernel.detach();
+            });
+            let both = recorder.take_when(Duration::from_secs(20), |calls| calls.len() == 2);
+            assert_eq!(both, Some(vec![Call::Attach(eth0()), Call::Detach]));
+        });
+        assert_eq!(recorder.take_when(Duration::ZERO, |calls| !calls.is_empty()), None);
+    }
+}

@@ -334,3 +334,28 @@ fn ip_of(bytes: &[u8]) -> Option<IpAddr> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broadcast_address_is_computed_for_every_prefix_that_has_one() {
+        let address = Ipv4Addr::new(203, 0, 113, 77);
+        for (prefix_len, ones, zeros) in [
+            (0, [255, 255, 255, 255], [0, 0, 0, 0]),
+            (8, [203, 255, 255, 255], [203, 0, 0, 0]),
+            (28, [203, 0, 113, 79], [203, 0, 113, 64]),
+            (30, [203, 0, 113, 79], [203, 0, 113, 76]),
+        ] {
+            assert_eq!(Broadcast::AllOnes.with(address, prefix_len), Some(ones.into()));
+            assert_eq!(Broadcast::AllZeros.with(address, prefix_len), Some(zeros.into()));
+        }
+        for prefix_len in 31..=255 {
+            assert_eq!(Broadcast::AllOnes.with(address, prefix_len), None);
+            assert_eq!(Broadcast::AllZeros.with(address, prefix_len), None);
+        }
+        assert_eq!(Broadcast::Is(address).with(address, 32), Some(address));
+        assert_eq!(Broadcast::None.with(address, 24), None);
+    }
+}

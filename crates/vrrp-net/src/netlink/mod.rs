@@ -5,9 +5,8 @@ mod link;
 mod message;
 mod socket;
 
-use neli::consts::nl::{NlmF, Nlmsg};
+use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{RtAddrFamily, RtScope, Rtm};
-use neli::nl::NlPayload;
 use neli::rtnl::{Ifaddrmsg, IfaddrmsgBuilder};
 use neli::types::{Buffer, RtBuffer};
 use neli::{Size, ToBytes};
@@ -17,7 +16,7 @@ pub use link::{
     Link, LinkChange, LinkFlags, MacvlanMode, NetNs, NewLink, NewLinkKind, OperationalState,
     VethPeer,
 };
-pub(crate) use message::{RawMessage, messages};
+pub(crate) use message::{Message, messages};
 pub(crate) use socket::{Received, Socket};
 
 use crate::error::{NetError, Operation};
@@ -190,8 +189,9 @@ impl Netlink {
         self.socket.send(requests.as_bytes()).map_err(|e| NetError::refused(operation, e))?;
         let mut buffer = vec![0; DUMP_DATAGRAM_BYTES_MAX];
         while links.is_empty() {
-            for message in self.answers(operation, sequence, &mut buffer)? {
-                collect(operation, &message, Link::decode, &mut links)?;
+            let datagram = self.receive(operation, &mut buffer)?;
+            for message in answers(operation, sequence, datagram) {
+                collect(operation, &message?, Link::decode, &mut links)?;
             }
         }
         Ok(links.pop())
@@ -209,6 +209,8 @@ impl Netlink {
         P: Size + ToBytes,
     {
         let mut buffer = vec![0; DUMP_DATAGRAM_BYTES_MAX];
+        // What is left of a list that was given up would keep the next one from being begun.
+        while let Ok(Received::Datagram(_)) = self.socket.receive(&mut buffer) {}
         for _ in 0..DUMP_ATTEMPTS {
             let sequence = self.next_sequence();
             let mut requests = Requests::default();
@@ -229,29 +231,27 @@ impl Netlink {
         decode: impl Fn(&[u8]) -> Result<Option<T>, String>,
         buffer: &mut [u8],
     ) -> Result<Option<Vec<T>>, NetError> {
-        let (mut found, mut consistent) = (Vec::new(), true);
+        let (mut found, mut is_consistent) = (Vec::new(), true);
         loop {
-            for message in self.answers(operation, sequence, buffer)? {
-                consistent &= !message.nl_flags().contains(NlmF::DUMP_INTR);
+            let datagram = self.receive(operation, buffer)?;
+            for message in answers(operation, sequence, datagram) {
+                let message = message?;
+                is_consistent &= !message.is_interrupted();
                 if collect(operation, &message, &decode, &mut found)? {
-                    return Ok(consistent.then_some(found));
+                    return Ok(is_consistent.then_some(found));
                 }
             }
         }
     }
 
-    /// The messages of the next datagram that answer this request.
-    fn answers(
+    /// The next datagram, which must be there.
+    fn receive<'a>(
         &self,
         operation: Operation,
-        sequence: u32,
-        buffer: &mut [u8],
-    ) -> Result<Vec<RawMessage>, NetError> {
+        buffer: &'a mut [u8],
+    ) -> Result<&'a [u8], NetError> {
         match self.socket.receive(buffer) {
-            Ok(Received::Datagram(datagram)) => messages(datagram)
-                .filter(|message| !message.as_ref().is_ok_and(|m| *m.nl_seq() != sequence))
-                .collect::<Result<_, _>>()
-                .map_err(|detail| NetError::malformed(operation, detail)),
+            Ok(Received::Datagram(datagram)) => Ok(datagram),
             Ok(Received::Nothing | Received::Overrun) => {
                 Err(NetError::NoAnswer { operation, interface: None })
             }
@@ -333,9 +333,9 @@ impl Netlink {
                 }
             };
             for message in messages(datagram).map_while(Result::ok) {
-                let slot = message.nl_seq().wrapping_sub(first) as usize;
-                if let (Some(slot @ None), Some(answer)) =
-                    (slots.get_mut(slot), Answer::of(&message))
+                let slot = message.sequence.wrapping_sub(first) as usize;
+                if let (Some(slot @ None), Some(Ok(answer))) =
+                    (slots.get_mut(slot), message.answer())
                 {
                     *slot = Some(answer);
                     missing -= 1;
@@ -351,23 +351,34 @@ impl Netlink {
     }
 }
 
+/// The messages of a datagram that answer this request.
+fn answers(
+    operation: Operation,
+    sequence: u32,
+    datagram: &[u8],
+) -> impl Iterator<Item = Result<Message<'_>, NetError>> {
+    messages(datagram)
+        .map(move |message| message.map_err(|detail| NetError::malformed(operation, detail)))
+        .filter(move |message| message.as_ref().map_or(true, |it| it.sequence == sequence))
+}
+
 /// Takes from a message of a dump what it lists. `true` if it was the last one.
 fn collect<T>(
     operation: Operation,
-    message: &RawMessage,
+    message: &Message<'_>,
     decode: impl Fn(&[u8]) -> Result<Option<T>, String>,
     found: &mut Vec<T>,
 ) -> Result<bool, NetError> {
-    if let NlPayload::Payload(body) = message.nl_payload() {
-        let item = decode(body.as_ref()).map_err(|e| NetError::malformed(operation, e))?;
-        found.extend(item);
-        return Ok(false);
-    }
-    match Answer::of(message) {
+    let malformed = |detail| NetError::malformed(operation, detail);
+    match message.answer().transpose().map_err(malformed)? {
+        None => {
+            found.extend(decode(message.body).map_err(malformed)?);
+            Ok(false)
+        }
+        Some(Answer::Done) => Ok(true),
         Some(Answer::Refused(errno, explanation)) => {
             Err(NetError::Refused { operation, interface: None, errno, explanation })
         }
-        _ => Ok(*message.nl_type() == u16::from(Nlmsg::Done)),
     }
 }
 
@@ -380,10 +391,9 @@ pub(crate) enum Notice {
 }
 
 impl Notice {
-    pub(crate) fn decode(message: &RawMessage) -> Result<Option<Self>, String> {
-        let NlPayload::Payload(body) = message.nl_payload() else { return Ok(None) };
-        let body = body.as_ref();
-        Ok(match Rtm::from(*message.nl_type()) {
+    pub(crate) fn decode(message: &Message<'_>) -> Result<Option<Self>, String> {
+        let body = message.body;
+        Ok(match message.kind() {
             Rtm::Newlink => Link::decode(body)?.map(Self::LinkChanged),
             Rtm::Dellink => Link::decode(body)?.map(Self::LinkGone),
             Rtm::Newaddr => InterfaceAddress::decode(body)?.map(Self::AddressAdded),
