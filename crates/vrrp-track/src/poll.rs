@@ -16,6 +16,9 @@ const BATCH: usize = 64;
 /// Longer waits than this are cut in pieces, so that no deadline overflows the kernel's milliseconds.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
 
+/// No deadline lies further ahead, whatever a configuration says: an instant cannot hold all durations.
+pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// Waits until one of its descriptors can be read; each is known by a token of the caller's choice.
 pub(crate) struct Poller {
     epoll: OwnedFd,

@@ -8,10 +8,10 @@ use std::fmt;
 /// Never run through a shell: the words reach the program as they are. Standard input is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Program {
-    argv: Vec<OsString>,
-    env: Vec<(OsString, OsString)>,
-    credentials: Option<Credentials>,
-    output: Output,
+    pub(crate) argv: Vec<OsString>,
+    pub(crate) env: Vec<(OsString, OsString)>,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) output: Output,
 }
 
 impl Program {

@@ -1,9 +1,31 @@
 //! One-off programs, such as notify scripts: in order per key, keys side by side, never killed.
+//!
+//! ```
+//! use std::sync::mpsc;
+//! use std::time::{Duration, Instant};
+//! use vrrp_track::Program;
+//! use vrrp_track::runner::{RunReport, Runner, RunnerLimits};
+//!
+//! let runner = Runner::start(RunnerLimits::default())?;
+//! let (reports, inbox) = mpsc::channel();
+//! let report = Box::new(move |report: RunReport| drop(reports.send(report.to_string())));
+//! let notify = Program::new("sh").args(["-c", "exit 7"]);
+//! runner.run(&"VI_1".into(), notify, Duration::from_secs(30), report)?;
+//! assert_eq!(runner.drain(Instant::now() + Duration::from_secs(30)), 0);
+//! assert!(inbox.recv()?.starts_with("exit code 7 after "));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::handle::{BELL, Bell, join, lock, spawn_thread};
+use crate::poll::{LONGEST, Poller};
+use crate::spawn::{self, Running, Tether};
 use crate::{Outcome, Program, TrackError};
 
 /// Runs one-off programs on one thread: those of one key one after the other, in the order of
@@ -11,8 +33,12 @@ use crate::{Outcome, Program, TrackError};
 ///
 /// A program is never killed, and gets no parent-death signal: it outlives the embedding program if need be.
 /// One that overruns its limit is reported, and the next one of its key starts.
+///
+/// Dropping the runner gives up what is still waiting, each with a report that says so, and leaves what is
+/// running to itself. [`drain`](Self::drain) first where that matters.
 pub struct Runner {
-    limits: RunnerLimits,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// How much a [`Runner`] takes on.
@@ -22,7 +48,7 @@ pub struct RunnerLimits {
     pub running: NonZeroUsize,
     /// Programs that wait their turn, over all keys; default 4096.
     pub queued: usize,
-    /// Programs that overran and are still running; above this none is started any more; default 256.
+    /// Programs that overran and are still running; while there are as many, none is started; default 256.
     pub overrun: usize,
 }
 
@@ -43,11 +69,20 @@ pub enum RunReport {
     },
     /// It ended, after this time.
     Ended {
-        /// How.
+        /// How; [`Outcome::TimedOut`] never.
         outcome: Outcome,
         /// How long it ran.
         took: Duration,
     },
+}
+
+impl fmt::Display for RunReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overran { limit } => write!(f, "still running after {limit:?}"),
+            Self::Ended { outcome, took } => write!(f, "{outcome} after {took:.1?}"),
+        }
+    }
 }
 
 /// Receives the reports of one program, on the runner's thread; must not block for long.
@@ -61,19 +96,72 @@ pub struct QueueFull {
     pub queued: usize,
 }
 
+struct Job {
+    key: Arc<str>,
+    program: Program,
+    limit: Duration,
+    report: Report,
+}
+
+/// What the handles and the thread both see.
+struct Shared {
+    ledger: Mutex<Ledger>,
+    bell: Bell,
+    /// Notified when `Ledger::pending` has become zero.
+    idle: Condvar,
+    queued_max: usize,
+}
+
+#[derive(Default)]
+struct Ledger {
+    stop: bool,
+    /// Jobs that the thread has not seen yet.
+    incoming: Vec<Job>,
+    /// Jobs that have not been started yet, those in `incoming` among them.
+    queued: usize,
+    /// Programs within their limit.
+    running: usize,
+}
+
+impl Ledger {
+    const fn pending(&self) -> usize {
+        self.queued + self.running
+    }
+}
+
 impl Runner {
     /// Starts the thread.
     ///
     /// # Errors
     /// No thread or descriptor to be had.
     pub fn start(limits: RunnerLimits) -> Result<Self, TrackError> {
-        Ok(Self { limits })
+        let shared = Arc::new(Shared {
+            ledger: Mutex::default(),
+            bell: Bell::new()?,
+            idle: Condvar::new(),
+            queued_max: limits.queued,
+        });
+        let poller = Poller::new()?;
+        poller
+            .add(shared.bell.as_fd(), BELL)
+            .map_err(|source| TrackError::System { what: "epoll", source })?;
+        let engine = Engine {
+            shared: Arc::clone(&shared),
+            poller,
+            limits,
+            waiting: HashMap::new(),
+            free: VecDeque::new(),
+            runs: BTreeMap::new(),
+            next_run: 0,
+        };
+        let thread = spawn_thread("runner", move || engine.run())?;
+        Ok(Self { shared, thread: Some(thread) })
     }
 
     /// Queues `program` behind the others of `key`, and returns at once.
     ///
     /// # Errors
-    /// The queue is full; the program will not run, `report` is dropped.
+    /// The queue is full; the program will not run, and `report` is never called.
     pub fn run(
         &self,
         key: &Arc<str>,
@@ -81,14 +169,181 @@ impl Runner {
         limit: Duration,
         report: Report,
     ) -> Result<(), QueueFull> {
-        let _ = (key, program, limit, report);
-        Err(QueueFull { queued: self.limits.queued })
+        let mut ledger = lock(&self.shared.ledger);
+        if ledger.queued >= self.shared.queued_max {
+            return Err(QueueFull { queued: ledger.queued });
+        }
+        ledger.queued += 1;
+        ledger.incoming.push(Job { key: Arc::clone(key), program, limit, report });
+        drop(ledger);
+        self.shared.bell.ring();
+        Ok(())
     }
 
-    /// Waits until everything queued has run or overrun its limit, at most until `deadline`; returns how
+    /// Waits until everything queued has ended or overrun its limit, at most until `deadline`; returns how
     /// many programs are still waiting or within their limit.
     pub fn drain(&self, deadline: Instant) -> usize {
-        let _ = deadline;
-        0
+        let mut ledger = lock(&self.shared.ledger);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if ledger.pending() == 0 || left.is_zero() {
+                return ledger.pending();
+            }
+            let waited = self.shared.idle.wait_timeout(ledger, left);
+            (ledger, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        lock(&self.shared.ledger).stop = true;
+        self.shared.bell.ring();
+        join(self.thread.take());
+    }
+}
+
+/// The thread's side.
+struct Engine {
+    shared: Arc<Shared>,
+    poller: Poller,
+    limits: RunnerLimits,
+    /// The keys that have a program within its limit, or one waiting, and what waits.
+    waiting: HashMap<Arc<str>, VecDeque<Job>>,
+    /// Keys with something waiting and nothing within its limit, longest free first.
+    free: VecDeque<Arc<str>>,
+    runs: BTreeMap<u64, Run>,
+    next_run: u64,
+}
+
+/// A program that has been started and not waited for.
+struct Run {
+    running: Running,
+    key: Arc<str>,
+    limit: Duration,
+    /// `None` once it has overrun its limit, and its key has gone on.
+    deadline: Option<Instant>,
+    report: Report,
+}
+
+impl Engine {
+    fn run(mut self) {
+        loop {
+            let deadline = self.runs.values().filter_map(|run| run.deadline).min();
+            for token in self.poller.wait(deadline) {
+                if token != BELL {
+                    self.ended(token);
+                    continue;
+                }
+                self.shared.bell.silence();
+                let mut ledger = lock(&self.shared.ledger);
+                let (stop, incoming) = (ledger.stop, std::mem::take(&mut ledger.incoming));
+                drop(ledger);
+                incoming.into_iter().for_each(|job| self.queue(job));
+                if stop {
+                    return self.give_up();
+                }
+            }
+            self.overran(Instant::now());
+            self.start_next();
+        }
+    }
+
+    fn queue(&mut self, job: Job) {
+        let key = Arc::clone(&job.key);
+        let waiting = self.waiting.entry(Arc::clone(&key)).or_insert_with(|| {
+            self.free.push_back(key);
+            VecDeque::new()
+        });
+        waiting.push_back(job);
+    }
+
+    /// Starts what may run. Those that overran do not count: a few that hang for ever must not hold up
+    /// all others.
+    fn start_next(&mut self) {
+        while self.within_limit() < self.limits.running.get() {
+            let Some(key) = self.free.pop_front() else { return };
+            let Some(job) = self.waiting.get_mut(&key).and_then(VecDeque::pop_front) else {
+                self.waiting.remove(&key);
+                continue;
+            };
+            self.start(job);
+        }
+    }
+
+    fn within_limit(&self) -> usize {
+        self.runs.values().filter(|run| run.deadline.is_some()).count()
+    }
+
+    fn start(&mut self, job: Job) {
+        let Job { key, program, limit, mut report } = job;
+        let overrun = self.runs.len() - self.within_limit();
+        let started = if overrun >= self.limits.overrun {
+            Err(format!("{overrun} programs have overrun their limits and are still running")
+                .into())
+        } else {
+            spawn::start(&program, Tether::Free, &self.poller, self.next_run)
+        };
+        lock(&self.shared.ledger).queued -= 1;
+        match started {
+            Ok(running) => {
+                lock(&self.shared.ledger).running += 1;
+                let deadline = Some(running.started() + limit.min(LONGEST));
+                self.runs.insert(self.next_run, Run { running, key, limit, deadline, report });
+                self.next_run += 1;
+            }
+            Err(why) => {
+                report(RunReport::Ended {
+                    outcome: Outcome::CouldNotStart(why),
+                    took: Duration::ZERO,
+                });
+                self.free.push_back(key);
+                self.settle();
+            }
+        }
+    }
+
+    fn ended(&mut self, id: u64) {
+        if !self.runs.get(&id).is_some_and(|run| run.running.has_ended()) {
+            return;
+        }
+        let Some(mut run) = self.runs.remove(&id) else { return };
+        let took = run.running.age();
+        let outcome = run.running.finish(&self.poller);
+        (run.report)(RunReport::Ended { outcome, took });
+        if run.deadline.is_some() {
+            self.release(run.key);
+        }
+    }
+
+    fn overran(&mut self, now: Instant) {
+        let mut released = Vec::new();
+        for run in self.runs.values_mut() {
+            if run.deadline.take_if(|deadline| *deadline <= now).is_some() {
+                (run.report)(RunReport::Overran { limit: run.limit });
+                released.push(Arc::clone(&run.key));
+            }
+        }
+        released.into_iter().for_each(|key| self.release(key));
+    }
+
+    /// A program no longer holds up its key.
+    fn release(&mut self, key: Arc<str>) {
+        lock(&self.shared.ledger).running -= 1;
+        self.free.push_back(key);
+        self.settle();
+    }
+
+    fn settle(&self) {
+        if lock(&self.shared.ledger).pending() == 0 {
+            self.shared.idle.notify_all();
+        }
+    }
+
+    fn give_up(mut self) {
+        for mut job in self.waiting.drain().flat_map(|(_, jobs)| jobs) {
+            let outcome = Outcome::CouldNotStart("the runner has been stopped".into());
+            (job.report)(RunReport::Ended { outcome, took: Duration::ZERO });
+        }
     }
 }

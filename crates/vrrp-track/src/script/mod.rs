@@ -1,9 +1,40 @@
 //! Scripts: programs run at intervals, whose exit code counts.
+//!
+//! Exit code 0 is a success, everything else a failure, each [with its name](Outcome). The first result decides
+//! alone, later ones after [rise and fall](crate::Damper). A script is started every interval, from start to
+//! start, and never while its last run is under way. Up to 16 scripts all start at once; the first runs of more
+//! are spread over their interval, but at most over a second.
+//!
+//! Each run has a process group of its own. At the timeout it counts as failed at once, and the group gets
+//! SIGTERM, 2 s later SIGKILL; as long as it will not die, another failure counts per interval. Where the
+//! [shim](crate::shim) is in place, scripts get SIGTERM too when this process dies.
+//!
+//! ```
+//! use std::sync::mpsc;
+//! use vrrp_track::Program;
+//! use vrrp_track::script::{ScriptSource, ScriptTracker};
+//!
+//! let (updates, inbox) = mpsc::channel();
+//! let sources = vec![
+//!     ScriptSource::new("always", Program::new("true")),
+//!     ScriptSource::new("never", Program::new("sh").arg("-c").arg("exit 3")),
+//! ];
+//! let tracker = ScriptTracker::start(sources, Box::new(move |update| drop(updates.send(update))))?;
+//! let mut texts = [inbox.recv()?.to_string(), inbox.recv()?.to_string()];
+//! texts.sort();
+//! assert_eq!(texts, ["always: up (exit code 0)", "never: down (exit code 3)"]);
+//! tracker.stop();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod engine;
+mod schedule;
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use self::engine::Engine;
 use crate::handle::{Handle, check_names, lock};
 use crate::{Outcome, Program, Sink, TrackError, Verdict};
 
@@ -95,9 +126,10 @@ impl ScriptTracker {
     pub fn start(sources: Vec<ScriptSource>, sink: Sink) -> Result<Self, TrackError> {
         check_names(sources.iter().map(|source| &source.name))?;
         let status = Arc::new(Mutex::new(ScriptStatus::default()));
-        let handle = Handle::spawn("track-script", sources, move |mailbox, poller| {
-            drop((mailbox.take(), poller, sink))
-        })?;
+        let for_thread = Arc::clone(&status);
+        let run =
+            move |mailbox: Arc<_>, poller| Engine::new(poller, sink, for_thread).run(&mailbox);
+        let handle = Handle::spawn("track-script", sources, run)?;
         Ok(Self { handle, status })
     }
 

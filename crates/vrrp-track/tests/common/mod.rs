@@ -54,3 +54,18 @@ pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "this test must run under CI, but: {why}");
     eprintln!("skipped: {why}");
 }
+
+/// Whether a process of this id runs; a zombie does not.
+pub(crate) fn is_running(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// The process id that a script has written to a file, once it has.
+#[track_caller]
+pub(crate) fn pid_in(path: &std::path::Path) -> u32 {
+    let read = || std::fs::read_to_string(path).ok()?.strip_suffix('\n')?.parse().ok();
+    wait_until("the script has written its process id", || read().is_some());
+    read().unwrap()
+}
