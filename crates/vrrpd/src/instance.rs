@@ -268,11 +268,19 @@ impl Instance {
                 self.handle(now, Event::Fault(socket_fault()));
             }
         }
-        // The address first: without one nothing can be sent, whatever else is well.
+        // What became worse comes first and what became better last, so that the cause of a
+        // transition is the root of the matter: an interface that is gone has no address either.
+        let (worse, better): (Vec<_>, Vec<_>) = self
+            .link
+            .faults(self.settings.track_primary)
+            .into_iter()
+            .partition(|(_, is_present)| *is_present);
+        for (reason, _) in worse {
+            self.handle(now, Event::Fault(reason));
+        }
         self.handle(now, Event::PrimaryAddress(self.link.primary));
-        for (reason, present) in self.link.faults(self.settings.track_primary) {
-            let event = if present { Event::Fault(reason) } else { Event::FaultCleared(reason) };
-            self.handle(now, event);
+        for (reason, _) in better {
+            self.handle(now, Event::FaultCleared(reason));
         }
     }
 
