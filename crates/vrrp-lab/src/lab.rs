@@ -131,21 +131,36 @@ impl Lab {
         let number = self.world.claim("a host", name, 63)?;
         Host::start(Arc::clone(&self.world), name, number, options)
     }
+
+    /// Ends the lab and waits until nothing of it is left.
+    ///
+    /// # Errors
+    /// If the kernel takes longer than the limit for answers to end all its processes. They
+    /// are killed nevertheless.
+    pub fn close(mut self) -> Result<(), LabError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), LabError> {
+        let Some(reader) = self.reader.take() else { return Ok(()) };
+        let closed = self.world.room.close();
+        if closed.is_err() {
+            // The init is bound to its parent, so it dies with it. Fails if it is dead already.
+            let _ = self.launcher.kill();
+        }
+        let waited = self.launcher.wait().map_err(LabError::io("waiting for the lab's end"));
+        self.world.pump.stop();
+        if reader.join().is_err() {
+            log::error!("lab: the reading thread panicked");
+        }
+        closed.and(waited.map(drop))
+    }
 }
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        if let Err(error) = self.world.room.close() {
-            log::warn!("lab: {error}: killing it");
-            // The init is bound to its parent, so it dies with it.
-            let _ = self.launcher.kill();
-        }
-        if let Err(error) = self.launcher.wait() {
-            log::warn!("lab: waiting for its end: {error}");
-        }
-        self.world.pump.stop();
-        if self.reader.take().is_some_and(|reader| reader.join().is_err()) {
-            log::error!("lab: the reading thread panicked");
+        if let Err(error) = self.end() {
+            log::warn!("{error}");
         }
     }
 }
