@@ -97,15 +97,7 @@ impl Story<'_> {
         let killed = self.stage.kill_daemon(One)?;
         self.narrator.tell(killed, "vrrpd on server1 is killed (SIGKILL): it says nothing")?;
         let announced = self.wait_for_master(Two, killed, "after the kill")?;
-        let left_behind = self.stage.holders()? == Holders::both();
-        if left_behind {
-            let address = Stage::virtual_address();
-            self.narrator.tell_now(&format!("{address} is on server2, and still on server1:"))?;
-            self.narrator
-                .add("a killed daemon cannot take its address along, so both have it now")?;
-        } else {
-            self.tell_holder(Two)?;
-        }
+        let left_behind = self.tell_holders_after_kill()?;
         let start = self.stage.start_daemon(One)?;
         self.narrator.tell(start, "vrrpd on server1 is started again")?;
         if left_behind {
@@ -117,6 +109,23 @@ impl Story<'_> {
             )?;
         }
         self.take_over(One, start, "after the start")
+    }
+
+    /// A killed daemon leaves its address behind, and as long as that is so it is told; `true`
+    /// if it is so.
+    fn tell_holders_after_kill(&self) -> Result<bool, DemoError> {
+        if self.stage.holders()? != Holders::both() {
+            self.tell_holder(Two)?;
+            return Ok(false);
+        }
+        let (seen, address) = (Instant::now(), Stage::virtual_address());
+        self.narrator.tell(seen, &format!("{address} is on server2, and still on server1:"))?;
+        self.narrator.add("a killed daemon takes nothing off, so two servers have the address")?;
+        let next = self.stage.wait_for_advert(Two, Priority::new(Two.healthy()), seen)?;
+        let both = self.stage.holders()? == Holders::both();
+        let now = if both { "still both have it" } else { "no longer both have it" };
+        self.narrator.tell(next, &format!("server2 advertises once more, and {now}"))?;
+        Ok(both)
     }
 
     fn daemon_returns(&mut self) -> Result<(), DemoError> {
