@@ -227,3 +227,23 @@ impl Injector {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(lost_count: Option<u32>) -> Reading {
+        let frame = Frame { at: Instant::now(), outgoing: false, bytes: Vec::new() };
+        Reading { frame: Some(frame), lost_count }
+    }
+
+    #[test]
+    fn what_is_not_kept_is_counted() {
+        let state = CaptureState::default();
+        (0..FRAME_LIMIT_COUNT + 3).for_each(|_| state.take_in(reading(None)));
+        state.take_in(reading(Some(5)));
+        let queue = state.queue();
+        assert_eq!(queue.frames.len(), FRAME_LIMIT_COUNT);
+        assert_eq!((queue.lost_in_queue_count, queue.lost_in_kernel_count), (4, 5));
+    }
+}
