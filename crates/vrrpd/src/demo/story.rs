@@ -28,10 +28,10 @@ struct Story<'a> {
 
 impl Story<'_> {
     fn introduce(&self) -> Result<(), DemoError> {
-        let who = if self.stage.is_without_root() { "an ordinary user" } else { "root" };
+        let how = if self.stage.is_without_root() { "without privileges" } else { "by root" };
         self.narrator.say(&format!(
-            "Two servers on a wire of their own: namespaces that {who} made, this program as the \
-             daemon\non both, and one address that has to be where it is served.\n"
+            "Two servers on a wire of their own, in namespaces made {how}; this program as the\n\
+             daemon on both; and one address that has to be where it is served.\n"
         ))?;
         for server in Server::BOTH {
             let (name, address, base) = (server.name(), server.address(), server.base());
