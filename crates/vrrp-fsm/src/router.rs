@@ -153,8 +153,7 @@ impl Router {
         let heard = Heard { source, priority, interval };
         let accepted = matches!(backup.expected, Takeover::Silence)
             && backup.lower_since.is_none()
-            && !self.outranks(priority)
-            && !self.learns(self.active_adver_interval(), interval);
+            && !self.outranks(priority);
         (accepted && !self.ignores(&heard)).then_some(heard)
     }
 }
@@ -564,7 +563,6 @@ impl Router {
     fn take_in(&mut self, event: Event) -> Option<Cause> {
         match event {
             Event::Fault(FaultReason::NoPrimaryAddress) => self.set_primary(None),
-            Event::FaultCleared(FaultReason::NoPrimaryAddress) => None,
             Event::PrimaryAddress(primary) => self.set_primary(primary),
             Event::Fault(FaultReason::Tracker(name)) => self.set_tracker(name, Influence::Fault),
             Event::FaultCleared(FaultReason::Tracker(name)) => self.clear_tracker(name),

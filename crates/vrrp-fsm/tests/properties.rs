@@ -353,36 +353,3 @@ proptest! {
         }
     }
 }
-
-/// The property above would be vacuous if the answer were always no.
-#[test]
-fn the_advert_of_a_followed_router_is_expected() {
-    let mut router = Router::new(Config::new(Version::V3));
-    let heard = Heard {
-        source: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)),
-        priority: Priority::new(200),
-        interval: Interval::DEFAULT,
-    };
-    let address = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
-    let told = [Event::PrimaryAddress(address), Event::Startup];
-    for event in told {
-        let _ = router.handle(Instant::ZERO, event);
-    }
-    assert!(!router.would_only_restart_timer(&heard), "nobody was heard yet");
-    let _ = router.handle(Instant::ZERO, Event::Advert(heard));
-    assert!(router.would_only_restart_timer(&heard));
-
-    let differs = [
-        Heard { priority: Priority::new(201), ..heard },
-        Heard { priority: Priority::RESIGN, ..heard },
-        Heard { interval: Interval::from_centis(50).unwrap(), ..heard },
-        Heard { source: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 3)), ..heard },
-    ];
-    for other in differs {
-        assert!(!router.would_only_restart_timer(&other), "{other:?}");
-    }
-
-    let _ =
-        router.handle(Instant::ZERO, Event::Advert(Heard { priority: Priority::RESIGN, ..heard }));
-    assert!(!router.would_only_restart_timer(&heard), "it resigned");
-}

@@ -363,6 +363,9 @@ fn active_announcements() -> Vec<Row> {
     let refreshed =
         Announce { refresh: Duration::from_secs(60), refresh_repeat: 2, ..Announce::DEFAULT };
     let brief = Announce { lower_prio_repeat: 2, lower_prio_delay: Duration::from_secs(1), ..once };
+    let fewer = Announce { lower_prio_repeat: 2, ..Announce::DEFAULT };
+    let brief_once = Announce { lower_prio_delay: Duration::ZERO, ..brief };
+    let loses = |at| report(Report::LosingAdvert(peer(ABOVE, 99, at)));
     let mute = Announce { lower_prio_repeat: 0, ..once };
     let takeover_announcing = |rounds: Option<u8>| {
         let mut actions = takeover(Backup, 100, UNHEARD);
@@ -380,9 +383,9 @@ fn active_announcements() -> Vec<Row> {
         row("active/announce-once", MANUAL, started(announcing(once)))
             .when(3_609_375, Event::Timer)
             .then(takeover_announcing(Some(1)), Active, 4_609_375),
-        row("active/announce-never", MANUAL, started(announcing(never)))
-            .when(3_609_375, Event::Timer)
-            .then(takeover_announcing(None), Active, 4_609_375),
+        row("active/announce-never", MANUAL, started(slow(announcing(never))))
+            .when(144_375_000, Event::Timer)
+            .then(takeover_announcing(None), Active, 184_375_000),
         row("active/refresh", MANUAL, active(announcing(refreshed)).and(63_000_000, Event::Timer))
             .when(63_609_375, Event::Timer)
             .then([announce(2)], Active, 64_000_000),
@@ -392,13 +395,15 @@ fn active_announcements() -> Vec<Row> {
         row("active/lower-postpones-second", DECIDED, second(V3))
             .when(149_375_000, Event::Timer)
             .then([], Active, 149_375_001),
-        row("active/lower-no-announcement", MANUAL, active(announcing(mute)))
-            .when(4_000_000, advert(ABOVE, 99))
-            .then(
-                [send(100), report(Report::LosingAdvert(peer(ABOVE, 99, 4_000_000)))],
-                Active,
-                5_000_000,
-            ),
+        row("active/lower-keeps-rounds", DECIDED, second(announcing(fewer)))
+            .when(149_375_001, Event::Timer)
+            .then([announce(5)], Active, 184_375_001),
+        row("active/lower-announce-once", MANUAL, alone(announcing(brief_once)))
+            .when(144_375_001, advert(ABOVE, 99))
+            .then([send(100), announce(2), loses(144_375_001)], Active, 184_375_001),
+        row("active/lower-no-announcement", MANUAL, alone(announcing(mute)))
+            .when(144_375_001, advert(ABOVE, 99))
+            .then([send(100), loses(144_375_001)], Active, 184_375_001),
         row("active/all-due", DECIDED, active(announcing(refreshed)))
             .when(70_000_000, Event::Timer)
             .then([send(100), announce(5), announce(2)], Active, 71_000_000),
@@ -519,6 +524,27 @@ fn leaving_faults() -> Vec<Row> {
             5_609_375,
         ),
         row(
+            "fault/address-told-as-fault",
+            DECIDED,
+            started(V3).and(1_000_000, Event::Fault(FaultReason::NoPrimaryAddress)),
+        )
+        .when(2_000_000, Event::PrimaryAddress(Some(OWN)))
+        .then(
+            [to(Fault, Backup, 100, Cause::FaultCleared(FaultReason::NoPrimaryAddress))],
+            Backup,
+            5_609_375,
+        ),
+        row(
+            "fault/tracker-told-as-fault",
+            DECIDED,
+            started(V3).and(1_000_000, Event::Fault(tracker_fault("disk"))),
+        )
+        .when(2_000_000, healthy("disk"))
+        .then([to(Fault, Backup, 100, cleared("disk"))], Backup, 5_609_375),
+        row("fault/tracker-cleared-as-fault", DECIDED, faulty(V3))
+            .when(2_000_000, Event::FaultCleared(tracker_fault("disk")))
+            .then([to(Fault, Backup, 100, cleared("disk"))], Backup, 5_609_375),
+        row(
             "fault/only-an-address-helps",
             DECIDED,
             started(V3).and(1_000_000, Event::PrimaryAddress(None)),
@@ -566,6 +592,9 @@ fn waiting() -> Vec<Row> {
             Initialize,
             None,
         ),
+        row("init/waiting-shutdown-stays", DECIDED, waits(V3).and(1_000_000, Event::Shutdown))
+            .when(2_000_000, healthy("check"))
+            .then([], Initialize, None),
         row("init/waiting-faulty", DECIDED, waits(V3))
             .when(1_000_000, Event::Fault(FaultReason::NoCarrier))
             .then([to(Initialize, Fault, 100, Cause::Fault(FaultReason::NoCarrier))], Fault, None),
@@ -618,6 +647,9 @@ fn priority() -> Vec<Row> {
             Active,
             4_007_812,
         ),
+        row("priority/no-fault-to-clear", DECIDED, raised())
+            .when(3_500_000, Event::FaultCleared(tracker_fault("apache")))
+            .then([], Active, 4_007_812),
         row("priority/backup-sooner", DECIDED, started(V3)).when(1_000_000, weight(50)).then(
             [changed(100, 150)],
             Backup,
@@ -708,6 +740,12 @@ fn settings() -> Vec<Row> {
     let too_low = || tracker("load", Influence::WeightedFault);
     let becomes = |config| Event::Reconfigure(config);
     let refresh = Announce { refresh: Duration::from_millis(500), ..Announce::DEFAULT };
+    let slow_refreshing = |refresh| Config {
+        announce: Announce { refresh, delay: Duration::ZERO, ..Announce::DEFAULT },
+        ..every(4000, V3)
+    };
+    let ten_seconds = Duration::from_secs(10);
+    let refreshing = |refresh| started(slow_refreshing(refresh)).and(144_375_000, Event::Timer);
     vec![
         row("settings/same-backup", DECIDED, follows(V3)).when(2_000_000, becomes(V3)).then(
             [],
@@ -786,6 +824,12 @@ fn settings() -> Vec<Row> {
         row("settings/refresh", DECIDED, active(V3))
             .when(4_000_000, becomes(Config { announce: refresh, ..V3 }))
             .then([], Active, 4_500_000),
+        row("settings/same-refresh", DECIDED, refreshing(ten_seconds))
+            .when(149_375_000, becomes(slow_refreshing(ten_seconds)))
+            .then([], Active, 154_375_000),
+        row("settings/no-refresh", DECIDED, refreshing(ten_seconds))
+            .when(149_375_000, becomes(slow_refreshing(Duration::ZERO)))
+            .then([], Active, 184_375_000),
         row(
             "settings/nopreempt",
             DECIDED,
