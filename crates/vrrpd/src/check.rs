@@ -38,7 +38,7 @@ pub(crate) fn run(args: &CheckArgs) -> ExitCode {
 fn explain(code: &str) -> ExitCode {
     match code.parse::<Code>() {
         Ok(code) => {
-            println!("{code}: {}\n\n{}", code.title(), code.explanation());
+            exit::print(format_args!("{code}: {}\n\n{}", code.title(), code.explanation()));
             exit::OK
         }
         Err(error) => {
@@ -65,7 +65,7 @@ fn check(file: &Path, args: &CheckArgs) -> ExitCode {
     }
     if args.format == Format::Text {
         let instances = loaded.config.map_or(0, |config| config.instances.len());
-        println!("{}: valid, {instances} virtual router(s)", file.display());
+        exit::print(format_args!("{}: valid, {instances} virtual router(s)", file.display()));
     }
     exit::OK
 }

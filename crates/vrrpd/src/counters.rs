@@ -10,8 +10,9 @@ use vrrp_proto::{DropReason, Remark};
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    pub(crate) fn add(&self, count: u64) {
-        self.0.fetch_add(count, Ordering::Relaxed);
+    /// Raises it; returns what it is then.
+    pub(crate) fn add(&self, count: u64) -> u64 {
+        self.0.fetch_add(count, Ordering::Relaxed) + count
     }
 
     pub(crate) fn get(&self) -> u64 {
@@ -24,8 +25,9 @@ impl Counter {
 pub(crate) struct Drops([Counter; DropReason::ALL.len()]);
 
 impl Drops {
-    pub(crate) fn count(&self, reason: DropReason) {
-        self.0[reason.index()].add(1);
+    /// Counts one more; returns how many there were for this reason.
+    pub(crate) fn count(&self, reason: DropReason) -> u64 {
+        self.0[reason.index()].add(1)
     }
 
     /// The reasons that occurred, by name.
@@ -40,8 +42,9 @@ impl Drops {
 pub(crate) struct RemarkCounts([Counter; Remark::ALL.len()]);
 
 impl RemarkCounts {
-    pub(crate) fn count(&self, remark: Remark) {
-        self.0[remark.index()].add(1);
+    /// Counts one more; returns how many there were.
+    pub(crate) fn count(&self, remark: Remark) -> u64 {
+        self.0[remark.index()].add(1)
     }
 
     /// The remarks that occurred, by name.

@@ -10,3 +10,9 @@ pub(crate) const CONFIG: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// The daemon cannot run, or does not answer.
 pub(crate) const UNAVAILABLE: u8 = 3;
+
+/// Writes to standard output. A reader that has gone away (`vrrpd status | head -1`) is no error.
+pub(crate) fn print(text: std::fmt::Arguments<'_>) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}

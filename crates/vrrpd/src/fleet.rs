@@ -91,7 +91,10 @@ impl Fleet {
         let name = Arc::clone(&settings.name);
         let listener = self.listener(&settings)?;
         let (outlet, inbox) = inbox();
-        let route = Arc::new(Route::new(demands(&settings), outlet.clone()));
+        let teller = self.teller.clone();
+        let route =
+            Route::new(Arc::clone(&name), demands(&settings), outlet.clone(), teller.clone());
+        let route = Arc::new(route);
         let port = Port::new(Arc::clone(&settings), Box::new(SystemKernel::open_v4()?));
         let interests = health::interests(&model.tracks);
         let mut influences = self.health.subscribe(Arc::clone(&name), outlet.clone(), interests);
@@ -108,7 +111,7 @@ impl Fleet {
             inbox,
             drainer: listener.drainer(),
             port,
-            teller: self.teller.clone(),
+            teller,
             link,
             influences,
         };
@@ -179,6 +182,13 @@ impl Fleet {
     }
 }
 
+impl Drop for Fleet {
+    /// An instance keeps its own inbox open, so it has to be told.
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 fn prepared(model: &model::Instance) -> Result<(&model::Instance, Settings), FleetError> {
     let instance = || Arc::clone(&model.name);
     Settings::of(model)
@@ -196,6 +206,7 @@ fn demands(settings: &Settings) -> Demands {
         own_sources: Vec::new(),
         group: settings.group.into(),
         accept_no_addresses: settings.no_addresses,
+        seen_checksum: None,
     }
 }
 

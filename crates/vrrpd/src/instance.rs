@@ -13,7 +13,7 @@ use vrrp_fsm::{
     Action, Actions, Event, FaultReason, Heard, Influence, Instant, Report, Router, State,
     Transition,
 };
-use vrrp_proto::Priority;
+use vrrp_proto::{Priority, Version};
 
 use crate::clock;
 use crate::inbox::Message;
@@ -414,6 +414,7 @@ impl Instance {
             faults: self.router.faults().map(|fault| fault.to_string()).collect(),
             waiting_for: self.router.waiting_for().map(|name| name.to_string()).collect(),
             master: self.master(),
+            peer_checksum: self.peer_checksum(),
             advert_interval_ms: self.settings.router.interval.as_micros() / 1000,
             master_advert_interval_ms: self.router.active_adver_interval().as_micros() / 1000,
             timer_ms: self.router.deadline().map(|deadline| millis(now, deadline)),
@@ -461,6 +462,13 @@ impl Instance {
             priority: peer.priority.get(),
             this_node: false,
         })
+    }
+
+    /// Which of the checksums of version 3 over IPv4 the last sound advert had.
+    fn peer_checksum(&self) -> Option<String> {
+        let has_two = self.settings.router.version == Version::V3;
+        let seen = self.route.demands().seen_checksum.filter(|_| has_two);
+        seen.map(|form| form.name().to_owned())
     }
 
     fn adverts(&self) -> AdvertCounters {

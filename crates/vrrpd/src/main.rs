@@ -51,12 +51,12 @@ fn status(args: &StatusArgs) -> ExitCode {
         }
     };
     if !args.json {
-        print!("{status}");
+        exit::print(format_args!("{}", status.to_string().trim_end()));
         return exit::OK;
     }
     match serde_json::to_string_pretty(&status) {
         Ok(text) => {
-            println!("{text}");
+            exit::print(format_args!("{text}"));
             exit::OK
         }
         Err(error) => {

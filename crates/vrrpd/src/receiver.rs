@@ -2,6 +2,7 @@
 //! router it is for, and only what passed reaches an instance.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,14 +15,15 @@ use rustix::io::Errno;
 use vrrp_fsm::{Heard, Instant};
 use vrrp_net::{AdvertReceiver, Interface, InterfaceName, NetError, Waker};
 use vrrp_proto::{
-    AddressList, Advert, Authentication, Cast, DecodeError, Family, HopLimits, Interval, IpMeta,
-    PROTOCOL, Rules, Version, Vrid, peek_vrid, split_ipv4,
+    AddressList, Advert, Authentication, Cast, ChecksumForm, DecodeError, Family, HopLimits,
+    Interval, IpMeta, PROTOCOL, Remark, Rules, Version, Vrid, peek_vrid, split_ipv4,
 };
 
 use crate::clock;
 use crate::counters::{Counter, Drops, RemarkCounts};
 use crate::inbox::{Delivery, Mailbox, Outlet};
 use crate::links::StartError;
+use crate::notify::Teller;
 use crate::status::InterfaceStatus;
 
 /// How long to leave a socket alone that cannot be waited on.
@@ -40,6 +42,8 @@ pub(crate) struct Demands {
     pub(crate) own_sources: Vec<IpAddr>,
     pub(crate) group: IpAddr,
     pub(crate) accept_no_addresses: bool,
+    /// The checksum that the last sound advert had: version 3 over IPv4 has two dialects.
+    pub(crate) seen_checksum: Option<ChecksumForm>,
 }
 
 impl Demands {
@@ -72,16 +76,23 @@ pub(crate) struct Received {
 /// The way to one instance.
 #[derive(Debug)]
 pub(crate) struct Route {
-    pub(crate) demands: Mutex<Demands>,
-    pub(crate) outlet: Outlet,
+    instance: Arc<str>,
+    demands: Mutex<Demands>,
+    outlet: Outlet,
+    teller: Teller,
     pub(crate) mailbox: Mailbox,
     pub(crate) received: Received,
 }
 
 impl Route {
-    pub(crate) fn new(demands: Demands, outlet: Outlet) -> Self {
+    pub(crate) fn new(
+        instance: Arc<str>,
+        demands: Demands,
+        outlet: Outlet,
+        teller: Teller,
+    ) -> Self {
         let (mailbox, received) = Default::default();
-        Self { demands: Mutex::new(demands), outlet, mailbox, received }
+        Self { instance, demands: Mutex::new(demands), outlet, teller, mailbox, received }
     }
 
     pub(crate) fn demands(&self) -> MutexGuard<'_, Demands> {
@@ -89,19 +100,58 @@ impl Route {
     }
 
     fn take(&self, at: Instant, ip: &IpMeta, message: &[u8]) {
-        let demands = self.demands();
+        let mut demands = self.demands();
         let advert = match Advert::parse(message, ip, &demands.rules()) {
             Ok(advert) => advert,
-            Err(error) => return self.received.drops.count(error.reason()),
+            Err(error) => return self.drop_advert(ip.source, error),
         };
         self.received.accepted.add(1);
         for remark in advert.remarks.iter() {
-            self.received.remarks.count(remark);
+            self.remark(ip.source, remark);
         }
         let heard =
             Heard { source: ip.source, priority: advert.priority, interval: advert.interval };
+        demands.seen_checksum = Some(advert.checksum);
+        drop(demands);
         if self.outlet.advert(&self.mailbox, at, heard) == Delivery::Full {
             self.received.crowded_out.add(1);
+        }
+    }
+
+    fn drop_advert(&self, source: IpAddr, error: DecodeError) {
+        let count = self.received.drops.count(error.reason());
+        self.complain(count, Complaint::Dropped { source, error, count });
+    }
+
+    fn remark(&self, source: IpAddr, remark: Remark) {
+        let count = self.received.remarks.count(remark);
+        self.complain(count, Complaint::Odd { source, remark, count });
+    }
+
+    /// Tells of the first, and then of ever fewer: a neighbour must not fill the log.
+    fn complain(&self, count: u64, complaint: Complaint) {
+        if count.is_power_of_two() {
+            self.teller.remark(&self.instance, log::Level::Warn, complaint);
+        }
+    }
+}
+
+/// What there is to say of an advert, formatted by whoever writes it down.
+#[derive(Debug)]
+enum Complaint {
+    Dropped { source: IpAddr, error: DecodeError, count: u64 },
+    Odd { source: IpAddr, remark: Remark, count: u64 },
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dropped { source, error, count } => {
+                write!(f, "dropped an advert from {source}: {error} ({count} like this so far)")
+            }
+            Self::Odd { source, remark, count } => {
+                write!(f, "an advert from {source}: {remark} ({count} like this so far)")
+            }
         }
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct InstanceStatus {
     pub(crate) waiting_for: Vec<String>,
     /// Who is master, as far as this node knows.
     pub(crate) master: Option<MasterStatus>,
+    /// The checksum dialect of the last advert heard, in version 3 over IPv4.
+    pub(crate) peer_checksum: Option<String>,
     pub(crate) advert_interval_ms: u64,
     /// The interval it goes by as a backup: the master's, in version 3.
     pub(crate) master_advert_interval_ms: u64,
@@ -189,6 +191,9 @@ impl fmt::Display for InstanceStatus {
         let held = if self.addresses_installed { "here" } else { "not here" };
         writeln!(f, "  addresses  {} ({held})", self.addresses.join(", "))?;
         writeln!(f, "  adverts    {}", self.adverts)?;
+        if let Some(form) = &self.peer_checksum {
+            writeln!(f, "  checksum   {form} in the last advert heard")?;
+        }
         for (remark, count) in &self.remarks {
             writeln!(f, "  remark     {remark}: {count}")?;
         }
