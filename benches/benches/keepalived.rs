@@ -150,15 +150,17 @@ fn failover(stage: &Stage, daemon: Daemon, centis: u32, bound: Duration) -> f64 
     };
     capture.wait_for("the master", LIMIT, from_one).unwrap();
     let backup = stage.start(daemon, &stage.two, &config(1, 100, centis));
-    // Ten adverts more: the backup is there and listens.
-    let seen = Instant::now();
-    while seen.elapsed()
-        < Duration::from_secs(2) + 10 * Duration::from_millis(10 * u64::from(centis))
-    {
-        capture.wait_for("an advert", LIMIT, from_one).unwrap();
+    // Some adverts more: the backup is there and listens.
+    let listens = Duration::from_secs(2) + 10 * Duration::from_millis(10 * u64::from(centis));
+    let started = Instant::now();
+    let mut last_advert = started;
+    while started.elapsed() < listens {
+        last_advert = capture
+            .wait_for("an advert", LIMIT, |frame| from_one(frame).map(|()| frame.at))
+            .unwrap();
     }
     kill_all(daemon, &stage.one);
-    let late = first_announcement_after(&capture, bound);
+    let late = first_announcement_after(&capture, last_advert, bound);
     kill_all(daemon, &stage.two);
     drop((master, backup));
     clean(&stage.one);
@@ -166,21 +168,16 @@ fn failover(stage: &Stage, daemon: Daemon, centis: u32, bound: Duration) -> f64 
     late
 }
 
-fn first_announcement_after(capture: &Capture, bound: Duration) -> f64 {
-    let mut last_advert = None;
+fn first_announcement_after(capture: &Capture, mut last_advert: Instant, bound: Duration) -> f64 {
     let announced = capture
         .wait_for("a gratuitous ARP", LIMIT, |frame| {
-            match advert_source(frame) {
-                Some(source) if source == Ipv4Addr::new(10, 0, 0, 1) => {
-                    last_advert = Some(frame.at)
-                }
-                _ => {}
+            if advert_source(frame) == Some(Ipv4Addr::new(10, 0, 0, 1).into()) {
+                last_advert = frame.at;
             }
-            (is_gratuitous_arp(frame) && last_advert.is_some()).then_some(frame.at)
+            is_gratuitous_arp(frame).then_some(frame.at)
         })
         .unwrap();
-    let waited = announced.duration_since(last_advert.expect("checked above"));
-    (waited.as_secs_f64() - bound.as_secs_f64()) * 1e3
+    (announced.duration_since(last_advert).as_secs_f64() - bound.as_secs_f64()) * 1e3
 }
 
 /// keepalived's parent would start a killed child again, so all of a daemon's processes go.
