@@ -95,9 +95,9 @@ impl Diagnostic {
         self
     }
 
-    /// In lenient mode, makes a warning of an error that keepalived tolerates.
-    pub(crate) fn soften(&mut self, lenient: bool) {
-        if lenient && self.code.is_tolerated() {
+    /// Makes a warning of an error that keepalived tolerates.
+    pub(crate) fn soften(&mut self) {
+        if self.code.is_tolerated() {
             self.severity = Severity::Warning;
         }
     }

@@ -13,6 +13,8 @@ pub mod keywords;
 pub mod model;
 mod options;
 mod outline;
+mod print;
+mod reference;
 mod render;
 mod source;
 mod span;
@@ -26,6 +28,7 @@ pub use code::{Code, UnknownCode};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use model::Config;
 pub use options::{Includes, Limits, Options};
+pub use reference::reference;
 pub use render::{RenderOptions, render, to_json};
 pub use source::{ExpandedFrom, Location, SourceMap};
 pub use span::{Span, Spanned};
@@ -79,11 +82,16 @@ fn parse_into(
 ) -> (Option<Config>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let span = expand::expand(name, text, options, sources, &mut diagnostics);
-    let expanded = sources.text(span);
-    let depth = options.limits.block_depth;
-    let outline = outline::outline(expanded, span.start, depth, &mut diagnostics);
-    let config = build::build(expanded, span.start, &outline, options, &mut diagnostics);
+    let config = span.map(|span| {
+        let expanded = sources.text(span);
+        let depth = options.limits.block_depth;
+        let outline = outline::outline(expanded, span.start, depth, &mut diagnostics);
+        build::build(expanded, span.start, &outline, options, &mut diagnostics)
+    });
+    if options.lenient {
+        diagnostics.iter_mut().for_each(Diagnostic::soften);
+    }
     diagnostics.sort_by_key(|found| (found.span.map(|span| sources.order(span)), found.code));
     let sound = !diagnostics.iter().any(Diagnostic::is_error);
-    (sound.then_some(config), diagnostics)
+    (config.filter(|_| sound), diagnostics)
 }

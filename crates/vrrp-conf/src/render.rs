@@ -213,7 +213,7 @@ fn json_place(text: &mut String, span: Span, sources: &SourceMap) {
 }
 
 /// A JSON string (RFC 8259 §7).
-fn json_string(text: &mut String, value: &str) {
+pub(crate) fn json_string(text: &mut String, value: &str) {
     text.push('"');
     for c in value.chars() {
         match c {

@@ -20,7 +20,7 @@ impl Reader<'_> {
             AddressReading { address: VirtualAddress { prefix_len, ..host }, seen: Vec::new() };
         let mut words = statement.arguments();
         while let Some((option, rest)) = words.split_first() {
-            words = self.address_option(&mut reading, option, rest)?;
+            words = self.address_option(&mut reading, option, rest).unwrap_or_default();
         }
         Some(Spanned::new(reading.address, statement.span()))
     }
@@ -58,7 +58,8 @@ impl Reader<'_> {
             diagnostic.help = crate::did_you_mean::closest(&option.text, OPTIONS.iter().copied())
                 .map(|near| format!("did you mean `{near}`?"));
             self.push(diagnostic);
-            return Some(rest);
+            // Whether the next word is its value, nobody knows.
+            return None;
         }
         let Some((value, rest)) = rest.split_first() else {
             let message = format!("`{}` without a value", option.text);

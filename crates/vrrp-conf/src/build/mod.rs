@@ -40,6 +40,7 @@ pub(crate) fn build(
         defaults: Defaults::default(),
         definitions: HashMap::new(),
         virtual_routers: HashMap::new(),
+        failed: Vec::new(),
         lines: HashMap::new(),
     };
     let blocks = reader.known_blocks(outline);
@@ -51,6 +52,7 @@ pub(crate) fn build(
         }
     }
     reader.report_unused();
+    reader.report_nothing(base);
     reader.config
 }
 
@@ -122,6 +124,8 @@ struct Reader<'o> {
     definitions: HashMap<(Kind, Arc<str>), Definition>,
     /// Which instance a virtual router belongs to.
     virtual_routers: HashMap<instance::RouterKey, Spanned<Arc<str>>>,
+    /// Keywords of the current block whose value could not be read.
+    failed: Vec<&'static str>,
     /// Where the top level's lines that are no blocks are.
     lines: HashMap<&'static str, Span>,
 }
@@ -228,6 +232,7 @@ impl Reader<'_> {
             return self.push(diagnostic);
         }
         self.definitions.insert(key, Definition { at: word.span, used: false });
+        self.failed.clear();
         read(self, name, body);
     }
 
@@ -262,6 +267,15 @@ impl Reader<'_> {
         self.diagnostics.extend(unused);
     }
 
+    /// Warns of a text in which no instance is even tried.
+    fn report_nothing(&mut self, base: u32) {
+        if !self.definitions.keys().any(|(kind, _)| *kind == Kind::Instance) {
+            let message = "no `vrrp_instance` is configured";
+            let at = Span::new(base, base);
+            self.push(Diagnostic::new(Code::NothingConfigured, at, message));
+        }
+    }
+
     /// Reports that something is not done yet; `true` if it is.
     fn is_missing(&mut self, feature: FeatureId, at: Span) -> bool {
         let Some(feature) = feature.missing() else { return false };
@@ -281,8 +295,7 @@ impl Reader<'_> {
         self.push(Diagnostic::new(code, span, message));
     }
 
-    fn push(&mut self, mut diagnostic: Diagnostic) {
-        diagnostic.soften(self.options.lenient);
+    fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
     }
 }

@@ -37,8 +37,10 @@ impl Reader<'_> {
                 return Some(Spanned::new(authentication, at));
             }
         };
-        let message = format!("`authentication` without `{missing}`");
-        self.error(Code::Required, at, message);
+        if !self.failed.contains(&missing) {
+            let message = format!("`authentication` without `{missing}`");
+            self.error(Code::Required, at, message);
+        }
         None
     }
 

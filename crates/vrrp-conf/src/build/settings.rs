@@ -98,19 +98,24 @@ impl Reader<'_> {
         keyword: &'static Keyword,
         statement: &'s Statement<'t>,
     ) -> Option<Setting<'t, 's>> {
-        if !self.has_right_body(keyword, statement) {
+        let value = match self.has_right_body(keyword, statement) {
+            true => self.value(keyword, statement),
+            false => None,
+        };
+        let Some(value) = value else {
+            self.failed.push(keyword.name);
             return None;
-        }
+        };
         let word = statement.keyword();
         let arguments = statement.arguments();
-        let value = self.value(keyword, statement)?;
         self.warn_of_keyword_as_argument(block, keyword, arguments);
         let span = match (arguments.first(), arguments.last()) {
             (Some(first), Some(last)) => first.span.to(last.span),
             _ => word.span,
         };
+        let is_off = matches!(value, Value::Bool(false) | Value::Time(Duration::ZERO));
         if let Class::NotYet(effect) = keyword.class
-            && !matches!(value, Value::Bool(false))
+            && !is_off
         {
             self.report_not_yet(keyword, word, effect);
         }

@@ -31,7 +31,8 @@ impl Reader<'_> {
 
     /// Reports a setting that is missing.
     pub(super) fn require<T>(&mut self, value: Option<T>, what: &str, name: &Name) -> Option<T> {
-        if value.is_none() {
+        // One that could not be read has been reported.
+        if value.is_none() && !self.failed.contains(&what) {
             let message = format!("`{name}` has no `{what}`");
             let diagnostic = Diagnostic::new(Code::Required, name.span, message)
                 .help(format!("add a line that begins with `{what}`"));

@@ -166,6 +166,13 @@ impl Line {
         }
     }
 
+    /// Puts a line's pieces in front of the rest.
+    pub(super) fn put_front(&mut self, line: Self) {
+        for piece in line.into_rest().into_iter().rev() {
+            self.put_back(piece);
+        }
+    }
+
     /// Declares a piece finished.
     pub(super) fn finish(&mut self, piece: Piece) {
         if piece.len() > 0 {

@@ -23,22 +23,28 @@ use variable::{Random, Variable};
 use crate::source::{ExpansionId, FileId, FileRange, Origin};
 use crate::{Code, Diagnostic, Options, SourceMap, Span};
 
-/// Expands a text and all that it includes; gives the expanded range of the map.
+/// Expands a text and all that it includes; gives the expanded range of the map, or nothing
+/// if a limit was reached before the end.
 pub(crate) fn expand(
     name: &str,
     text: &str,
     options: &Options,
     sources: &mut SourceMap,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Span {
+) -> Option<Span> {
     let start = sources.expanded_len();
     let mut expander = Expander::new(options, sources);
     let file = expander.sources.add_file(name.into(), text.into());
     expander.file(file, Path::new(name));
     let findings = core::mem::take(&mut expander.findings);
+    let complete = !expander.stopped;
+    if sources.expanded_len() == start {
+        // So that a finding about nothing has a place.
+        sources.push("\n", Origin { file, offset: 0, stands_for: 1, expansion: None });
+    }
     let end = sources.expanded_len();
     diagnostics.extend(findings.into_iter().map(|finding| finding.place(sources)));
-    Span::new(start, end)
+    complete.then_some(Span::new(start, end))
 }
 
 /// A diagnostic about text that does not go out.
@@ -303,13 +309,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    fn report(
-        &mut self,
-        at: FileRange,
-        expansion: Option<ExpansionId>,
-        mut diagnostic: Diagnostic,
-    ) {
-        diagnostic.soften(self.options.lenient);
+    fn report(&mut self, at: FileRange, expansion: Option<ExpansionId>, diagnostic: Diagnostic) {
         self.findings.push(Finding { diagnostic, at, expansion });
     }
 }

@@ -64,32 +64,35 @@ impl Expander<'_> {
         at: FileRange,
         expansion: Option<ExpansionId>,
     ) -> Option<Arguments> {
-        let mut rest = line.rest();
-        self.replace(&mut rest, false);
-        let (mut text, mut behind) = (String::new(), Vec::new());
-        let mut end = at;
-        let mut closed = false;
-        for piece in rest.all().cloned() {
-            if closed {
-                behind.push(piece);
-                continue;
-            }
-            match piece.text(self.sources).find(')') {
-                Some(close) => {
+        let mut text = String::new();
+        while let Some(piece) = line.next() {
+            let close = piece.text(self.sources).find(')');
+            let reference = self.split_at_reference(&piece, line);
+            match (close, reference) {
+                (close, Some((before, reference, after)))
+                    if close.is_none_or(|close| close >= before.len()) =>
+                {
+                    text.push_str(before.text(self.sources));
+                    line.put_back(after);
+                    match self.value(&reference) {
+                        Some(lines) => lines.into_iter().for_each(|value| line.put_front(value)),
+                        None => text.push_str(reference.text(self.sources)),
+                    }
+                }
+                (Some(close), _) => {
                     let (inside, after) = piece.split(close + 1, self.sources);
                     text.push_str(inside.text(self.sources));
                     text.pop();
-                    end = inside.at;
-                    behind.push(after);
-                    closed = true;
+                    let end = inside.at;
+                    line.put_back(after);
+                    let joined = end.file == at.file && end.end > at.start;
+                    let at = if joined { FileRange { end: end.end, ..at } } else { at };
+                    return Some(Arguments { text, at, expansion });
                 }
-                None => text.push_str(piece.text(self.sources)),
+                (None, _) => text.push_str(piece.text(self.sources)),
             }
         }
-        let joined = end.file == at.file && end.end > at.start;
-        let at = if joined { FileRange { end: end.end, ..at } } else { at };
-        *line = Line::from_pieces(behind);
-        closed.then_some(Arguments { text, at, expansion })
+        None
     }
 
     fn repeat_line(&mut self, line: &Line, repetition: Repetition, arguments: &Arguments) {

@@ -77,9 +77,7 @@ impl Expander<'_> {
             if lines.len() > 1 {
                 return Step::Several(joined(line, lines));
             }
-            for piece in lines.pop().unwrap_or_default().into_rest().into_iter().rev() {
-                line.put_back(piece);
-            }
+            line.put_front(lines.pop().unwrap_or_default());
             if at_beginning {
                 return Step::Again;
             }
@@ -91,7 +89,11 @@ impl Expander<'_> {
     }
 
     /// A piece before, at, and behind its first reference.
-    fn split_at_reference(&self, piece: &Piece, line: &Line) -> Option<(Piece, Piece, Piece)> {
+    pub(super) fn split_at_reference(
+        &self,
+        piece: &Piece,
+        line: &Line,
+    ) -> Option<(Piece, Piece, Piece)> {
         let next = line.first_char(self.sources);
         let Reference { start, end, .. } = first_reference(piece.text(self.sources), next)?;
         let (before, rest) = piece.clone().split(start, self.sources);
@@ -100,7 +102,7 @@ impl Expander<'_> {
     }
 
     /// What a reference stands for, as lines; `None` if it is to be left as it is.
-    fn value(&mut self, reference: &Piece) -> Option<Vec<Line>> {
+    pub(super) fn value(&mut self, reference: &Piece) -> Option<Vec<Line>> {
         let text = reference.shared(self.sources);
         let Reference { name, arguments, .. } = first_reference(text.as_str(), None)?;
         let (at, parent) = (reference.at, reference.expansion);

@@ -18,6 +18,8 @@ const fn k(
 const SECOND: u64 = 1_000_000;
 const DAY: u64 = 86_400 * SECOND;
 const MAX_COUNT: i64 = u32::MAX as i64;
+/// Rounds of announcements: more is a flood.
+const MAX_ROUNDS: i64 = 255;
 
 const IPVS: Class = NotOurs("IPVS");
 const CHECKER: Class = NotOurs("the health checkers of IPVS");
@@ -34,14 +36,10 @@ const BUFFERS: Class = Accepted("vrrpd sizes its sockets itself");
 
 /// Things that are more than a keyword.
 pub const FEATURES: &[Feature] = &[
-    Feature {
-        id: FeatureId::Ipv6Instances,
-        about: "IPv6 addresses in `virtual_ipaddress`",
-        supported: false,
-    },
+    Feature { id: FeatureId::Ipv6Instances, about: "an IPv6 virtual router", supported: false },
     Feature {
         id: FeatureId::OtherFamilyExcluded,
-        about: "addresses of the other family in `virtual_ipaddress_excluded`",
+        about: "an excluded address of the other family",
         supported: false,
     },
     Feature { id: FeatureId::AuthHeader, about: "`auth_type AH`", supported: false },
@@ -128,7 +126,7 @@ const GLOBAL_DEFS: Block = Block {
         ),
         k(
             "enable_script_security",
-            Supported,
+            NotYet(Warn),
             Flag,
             "off",
             "refuse to run as root what another user could change",
@@ -153,7 +151,7 @@ const GLOBAL_DEFS: Block = Block {
         k(
             "vrrp_garp_master_repeat",
             Supported,
-            Int(1, MAX_COUNT),
+            Int(1, MAX_ROUNDS),
             "5",
             "default of `garp_master_repeat`",
         ),
@@ -167,7 +165,7 @@ const GLOBAL_DEFS: Block = Block {
         k(
             "vrrp_garp_master_refresh_repeat",
             Supported,
-            Int(1, MAX_COUNT),
+            Int(1, MAX_ROUNDS),
             "1",
             "default of `garp_master_refresh_repeat`",
         ),
@@ -181,7 +179,7 @@ const GLOBAL_DEFS: Block = Block {
         k(
             "vrrp_garp_lower_prio_repeat",
             Supported,
-            Int(0, MAX_COUNT),
+            Int(0, MAX_ROUNDS),
             "`vrrp_garp_master_repeat`",
             "default of `garp_lower_prio_repeat`",
         ),
@@ -221,7 +219,7 @@ const GLOBAL_DEFS: Block = Block {
             "default of `owner_ignore_adverts`",
         ),
         k("v3_checksum_as_v2", Supported, OptBool, "off", "default of the instances'"),
-        k("vrrp_garp_interval", NotYet(Warn), Secs(0, DAY), "0", "between two gratuitous ARPs"),
+        k("vrrp_garp_interval", Supported, Secs(0, DAY), "0", "between two gratuitous ARPs"),
         k("vrrp_gna_interval", NotYet(Warn), Secs(0, DAY), "0", "between two advertisements"),
         k(
             "vrrp_garp_extra_if",
@@ -510,7 +508,7 @@ const VRRP_INSTANCE: Block = Block {
             GLOBAL,
             "seconds to a second burst; 0: none",
         ),
-        k("garp_master_repeat", Supported, Int(1, MAX_COUNT), GLOBAL, "rounds of announcements"),
+        k("garp_master_repeat", Supported, Int(1, MAX_ROUNDS), GLOBAL, "rounds of announcements"),
         k(
             "garp_master_refresh",
             Supported,
@@ -521,12 +519,12 @@ const VRRP_INSTANCE: Block = Block {
         k(
             "garp_master_refresh_repeat",
             Supported,
-            Int(1, MAX_COUNT),
+            Int(1, MAX_ROUNDS),
             GLOBAL,
             "rounds of a refresh",
         ),
         k("garp_lower_prio_delay", Supported, Secs(0, DAY), GLOBAL, "after a losing advert"),
-        k("garp_lower_prio_repeat", Supported, Int(0, MAX_COUNT), GLOBAL, "after a losing advert"),
+        k("garp_lower_prio_repeat", Supported, Int(0, MAX_ROUNDS), GLOBAL, "after a losing advert"),
         k(
             "garp_extra_if",
             NotYet(Warn),

@@ -1,0 +1,72 @@
+//! What diagnostics look like.
+
+use insta::assert_snapshot;
+use vrrp_conf::{Options, RenderOptions, parse_str, to_json};
+
+fn rendered(text: &str) -> String {
+    let options = Options { config_id: Some("node".into()), ..Options::default() };
+    parse_str("vrrp.conf", text, &options).render(RenderOptions::default())
+}
+
+const INSTANCE: &str = "vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 51
+    virtual_ipaddress {
+        192.0.2.1/24
+    }
+}
+";
+
+#[test]
+fn a_misspelt_keyword() {
+    let text = INSTANCE.replace("virtual_router_id 51", "virtual_router_id 51\n    prioritty 90");
+    assert_snapshot!(rendered(&text));
+}
+
+#[test]
+fn a_duplicate_shows_both_places() {
+    let text = INSTANCE.replace("interface eth0", "interface eth0\n    interface eth1");
+    assert_snapshot!(rendered(&text));
+}
+
+#[test]
+fn a_block_that_is_not_closed() {
+    let text = INSTANCE.replacen("    }\n", "", 1) + INSTANCE;
+    assert_snapshot!(rendered(&text));
+}
+
+#[test]
+fn a_value_from_a_variable_shows_the_way_to_it() {
+    let text = "$PRIORITY=300\n$VI= \\\nvrrp_instance VI_1 { \\\n    priority ${PRIORITY} \\\n    \
+                interface eth0 \\\n    virtual_router_id 1 \\\n    \
+                virtual_ipaddress { 192.0.2.1 } \\\n}\n\n$VI\n";
+    assert_snapshot!(rendered(text));
+}
+
+#[test]
+fn a_sequence_shows_where_its_numbers_come_from() {
+    let text = INSTANCE.replace("192.0.2.1/24", "~SEQ(HOST, 254, 256) 192.0.2.${HOST}/24");
+    assert_snapshot!(rendered(&text));
+}
+
+#[test]
+fn two_instances_of_one_virtual_router() {
+    let text = format!("{INSTANCE}\n{}", INSTANCE.replace("VI_1", "VI_2"));
+    assert_snapshot!(rendered(&text));
+}
+
+#[test]
+fn a_warning_and_an_error_are_counted() {
+    let text = INSTANCE.replace(
+        "interface eth0",
+        "state MASTER\n    nopreempt\n    version 3\n    advert_int 50\n    interface eth0",
+    );
+    assert_snapshot!(rendered(&text));
+}
+
+#[test]
+fn json_names_the_places() {
+    let text = INSTANCE.replace("interface eth0", "interface eth0\n    interface \"eth\\\"1\"");
+    let loaded = parse_str("vrrp.conf", &text, &Options::default());
+    assert_snapshot!(to_json(&loaded.diagnostics, &loaded.sources));
+}
