@@ -58,7 +58,10 @@ fn check(file: &Path, args: &CheckArgs) -> ExitCode {
     };
     match args.format {
         Format::Text => eprint!("{}", rendered(&loaded)),
-        Format::Json => {}
+        Format::Json => {
+            let json = vrrp_conf::to_json(&loaded.diagnostics, &loaded.sources);
+            exit::print(format_args!("{json}"));
+        }
     }
     if loaded.has_errors() {
         return ExitCode::from(exit::CONFIG);

@@ -7,7 +7,7 @@
 //!
 //! - only an advert is parked that passed every check and repeats the one that the instance
 //!   published as its template, and it publishes one only while
-//!   [`Router::would_only_restart_timer`](vrrp_fsm::Router::would_only_restart_timer) holds;
+//!   [`Router::expected_advert`](vrrp_fsm::Router::expected_advert) names one;
 //! - the first advert that differs withdraws the template, so nothing is parked behind it and
 //!   nothing is handled out of order;
 //! - a parked advert keeps its own time of arrival, and a later one overwrites it, as a restarted
@@ -65,7 +65,7 @@ impl Outlet {
     pub(crate) fn advert(&self, mailbox: &Mailbox, at: Instant, heard: Heard) -> Delivery {
         let mut slot = mailbox.slot();
         if slot.template.as_ref() == Some(&heard) {
-            slot.parked = Some(at);
+            slot.parked = Some((at, heard));
             slot.parked_total += 1;
             return Delivery::Parked;
         }
@@ -86,27 +86,23 @@ pub(crate) struct Mailbox {
 #[derive(Debug, Default)]
 struct Slot {
     template: Option<Heard>,
-    parked: Option<Instant>,
+    parked: Option<(Instant, Heard)>,
     parked_total: u64,
 }
 
 impl Mailbox {
-    /// The time of the parked advert, if there is one. It repeats the template that was published.
-    pub(crate) fn take(&self) -> Option<Instant> {
+    /// Takes the parked advert out, with its time of arrival.
+    pub(crate) fn take(&self) -> Option<(Instant, Heard)> {
         self.slot().parked.take()
     }
 
-    /// Publishes the advert whose repetitions need no wake-up, or none. Returns the time of one
-    /// that was parked under the template before, which is to be handled first: then nothing is
-    /// published.
-    pub(crate) fn publish(&self, template: Option<&Heard>) -> Option<Instant> {
+    /// Publishes the advert whose repetitions need no wake-up, or none. Returns one that was
+    /// parked before, which is to be handled first: then nothing is published.
+    pub(crate) fn publish(&self, template: Option<Heard>) -> Option<(Instant, Heard)> {
         let mut slot = self.slot();
-        if let Some(at) = slot.parked.take() {
-            slot.template = None;
-            return Some(at);
-        }
-        slot.template.clone_from(&template.cloned());
-        None
+        let parked = slot.parked.take();
+        slot.template = template.filter(|_| parked.is_none());
+        parked
     }
 
     /// How many adverts were parked so far.

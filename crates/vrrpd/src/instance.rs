@@ -10,8 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use log::Level;
 use vrrp_fsm::{
-    Action, Actions, Event, FaultReason, Heard, Influence, Instant, Report, Router, State,
-    Transition,
+    Action, Actions, Event, FaultReason, Influence, Instant, Report, Router, State, Transition,
 };
 use vrrp_proto::{Priority, Version};
 
@@ -83,8 +82,6 @@ struct Instance {
     port: Port,
     teller: Teller,
     link: LinkView,
-    /// The last advert that reached the router: the template for parking its repetitions.
-    last_heard: Option<Heard>,
     installed: bool,
     sent: u64,
     send_errors: u64,
@@ -117,7 +114,6 @@ impl Instance {
             port,
             teller,
             link,
-            last_heard: None,
             installed: false,
             sent: 0,
             send_errors: 0,
@@ -202,29 +198,21 @@ impl Instance {
 
     /// Handles the repeated advert that was left in the mailbox, if there is one.
     fn take_parked(&mut self) {
-        if let (Some(at), Some(heard)) = (self.route.mailbox.take(), self.last_heard) {
+        if let Some((at, heard)) = self.route.mailbox.take() {
             self.handle(at, Event::Advert(heard));
         }
     }
 
     /// Says which advert needs no wake-up from now on.
     fn republish(&mut self) {
-        loop {
-            let template =
-                self.last_heard.filter(|heard| self.router.would_only_restart_timer(heard));
-            let Some(at) = self.route.mailbox.publish(template.as_ref()) else { return };
-            if let Some(heard) = self.last_heard {
-                self.handle(at, Event::Advert(heard));
-            }
+        while let Some((at, heard)) = self.route.mailbox.publish(self.router.expected_advert()) {
+            self.handle(at, Event::Advert(heard));
         }
     }
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Advert { at, heard } => {
-                self.last_heard = Some(heard);
-                self.handle(at, Event::Advert(heard));
-            }
+            Message::Advert { at, heard } => self.handle(at, Event::Advert(heard)),
             Message::Order(order) => self.obey(order),
         }
     }
