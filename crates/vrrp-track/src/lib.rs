@@ -1,7 +1,5 @@
 //! Health sources: processes, files and scripts whose state others decide by.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the process tracker's loop follows"))]
-
 mod damper;
 pub mod file;
 mod handle;

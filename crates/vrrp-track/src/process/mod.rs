@@ -1,6 +1,13 @@
 //! Processes: how many of a kind are running.
 
+mod census;
+mod connector;
+mod engine;
+mod index;
+mod judge;
+mod procfs;
 mod source;
+mod table;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -8,8 +15,14 @@ use std::time::{Duration, Instant};
 
 pub use source::{COMM_MAX_BYTES, Matcher, ParamMatch, Parameters, ProcessSource};
 
+use self::census::Census;
+use self::engine::Engine;
 use crate::handle::{Handle, check_names, lock};
 use crate::{Sink, TrackError, Verdict};
+
+/// How often /proc is scanned where the kernel's process connector is of no use. A process that starts or renames
+/// itself is noticed this much later, and the time that a scan takes.
+pub const SCAN_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Watches processes on one thread, until dropped or [stopped](Self::stop).
 pub struct ProcessTracker {
@@ -25,9 +38,13 @@ impl ProcessTracker {
     pub fn start(sources: Vec<ProcessSource>, sink: Sink) -> Result<Self, TrackError> {
         check_names(sources.iter().map(|source| &source.name))?;
         let status = Arc::new(Mutex::new(ProcessStatus::default()));
-        let handle = Handle::spawn("track-process", sources, move |mailbox, poller| {
-            drop((mailbox.take(), poller, sink))
-        })?;
+        let census =
+            Census::new().map_err(|source| TrackError::System { what: "/proc", source })?;
+        let for_thread = Arc::clone(&status);
+        let run = move |mailbox: Arc<_>, poller| {
+            Engine::new(census, poller, sink, for_thread).run(&mailbox)
+        };
+        let handle = Handle::spawn("track-process", sources, run)?;
         Ok(Self { handle, status })
     }
 
@@ -86,9 +103,9 @@ pub struct ProcessSourceStatus {
 /// How starts and renames of processes are noticed. Exits of matching processes are seen at once either way.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Detection {
-    /// Not decided yet: the thread is just starting.
+    /// Not at all: there are no sources, or the thread is just starting.
     #[default]
-    Starting,
+    Idle,
     /// The kernel's process connector reports them.
     Connector,
     /// /proc is scanned at this interval.
@@ -103,7 +120,7 @@ pub enum Detection {
 impl fmt::Display for Detection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Starting => f.write_str("starting"),
+            Self::Idle => f.write_str("idle"),
             Self::Connector => f.write_str("process connector"),
             Self::Scan { interval, why } => write!(f, "scan of /proc every {interval:?} ({why})"),
         }

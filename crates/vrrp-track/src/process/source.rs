@@ -157,19 +157,6 @@ impl Matcher {
         Self::CommandLine { command: command.into(), parameters }
     }
 
-    /// Whether a process with this kernel name and this `/proc/PID/cmdline` counts.
-    ///
-    /// `cmdline` is asked for only if it matters: reading it touches the process's memory.
-    pub(crate) fn matches<'a>(&self, comm: &[u8], cmdline: impl FnOnce() -> &'a [u8]) -> bool {
-        match self {
-            Self::Comm(name) => name.as_bytes() == comm,
-            Self::CommandLine { command, parameters } => {
-                let mut words = words(cmdline());
-                words.next() == Some(command.as_bytes()) && parameters.matches(words)
-            }
-        }
-    }
-
     fn warning(&self) -> Option<String> {
         let Self::Comm(name) = self else { return None };
         let shown = name.display();
@@ -187,115 +174,9 @@ impl Matcher {
     }
 }
 
-impl Parameters {
-    fn matches<'a>(&self, mut words: impl Iterator<Item = &'a [u8]>) -> bool {
-        let (expected, others_may_follow) = match self {
-            Self::Any => return true,
-            Self::Exact(expected) => (expected.as_slice(), false),
-            Self::Partial(expected) => (expected.as_slice(), true),
-            Self::Initial(expected) => {
-                let Some((last, before)) = expected.split_last() else { return true };
-                return before.iter().all(|word| words.next() == Some(word.as_bytes()))
-                    && words.next().is_some_and(|word| word.starts_with(last.as_bytes()));
-            }
-        };
-        expected.iter().all(|word| words.next() == Some(word.as_bytes()))
-            && (others_may_follow || words.next().is_none())
-    }
-}
-
-/// The words of a `/proc/PID/cmdline`: each ends with a NUL; a process that wrote its title over them may
-/// have left the last one out.
-fn words(cmdline: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let text = cmdline.strip_suffix(b"\0").unwrap_or(cmdline);
-    let present = !cmdline.is_empty();
-    text.split(|&byte| byte == 0).filter(move |_| present)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const CMDLINE: &[u8] = b"/bin/prog\x0030\x0031\0";
-
-    /// Command, parameters, `full_command`, `param_match`, and whether it matches.
-    type Case = (&'static str, &'static [&'static str], bool, Option<ParamMatch>, bool);
-
-    fn list(words: &[&str]) -> Vec<OsString> {
-        words.iter().map(OsString::from).collect()
-    }
-
-    fn matches(matcher: &Matcher) -> bool {
-        matcher.matches(b"prog", || CMDLINE)
-    }
-
-    /// The cases of keepalived 2.4.3, as protocol descriptions have them (`/bin/prog 30 31`).
-    #[test]
-    fn configuration_words_select_processes_as_keepalived_does() {
-        use ParamMatch::{Initial, Partial};
-        #[rustfmt::skip]
-        let cases: [Case; 24] = [
-            ("prog",      &[],                 false, None,          true),
-            ("pro",       &[],                 false, None,          false),
-            ("/bin/prog", &[],                 false, None,          false),
-            ("/bin/prog", &[],                 true,  None,          true),
-            ("prog",      &[],                 true,  None,          false),
-            ("/bin/prog", &["30", "31"],       false, None,          true),
-            ("/bin/prog", &["30", "31"],       true,  None,          true),
-            ("prog",      &["30", "31"],       false, None,          false),
-            ("/bin/prog", &["30"],             false, None,          false),
-            ("/bin/prog", &["30", "31", "32"], false, None,          false),
-            ("/bin/prog", &["30"],             false, Some(Partial), true),
-            ("/bin/prog", &["30", "31"],       false, Some(Partial), true),
-            ("/bin/prog", &["3"],              false, Some(Partial), false),
-            ("/bin/prog", &["31"],             false, Some(Partial), false),
-            ("/bin/prog", &["30", "3"],        false, Some(Initial), true),
-            ("/bin/prog", &["30", "31"],       false, Some(Initial), true),
-            ("/bin/prog", &["3"],              false, Some(Initial), true),
-            ("/bin/prog", &["3", "31"],        false, Some(Initial), false),
-            ("/bin/prog", &["30", "32"],       false, Some(Initial), false),
-            ("/bin/prog", &["30", "31", ""],   false, Some(Initial), false),
-            ("/bin/prog", &[],                 false, Some(Partial), false),
-            ("/bin/prog", &[],                 false, Some(Initial), false),
-            ("/bin/prog", &[],                 true,  Some(Initial), false),
-            ("prog",      &[],                 false, Some(Partial), false),
-        ];
-        for (command, parameters, full, param_match, expected) in cases {
-            let matcher = Matcher::from_words(command, list(parameters), full, param_match);
-            assert_eq!(
-                matches(&matcher),
-                expected,
-                "{command} {parameters:?} {full} {param_match:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn param_match_alone_asks_for_no_parameters() {
-        let matcher = Matcher::from_words("d", vec![], false, Some(ParamMatch::Partial));
-        assert!(matcher.matches(b"x", || b"d\0"));
-        assert!(!matcher.matches(b"x", || b"d\0-f\0"));
-        assert!(!matcher.matches(b"x", || b"d\0\0"), "an empty parameter is one");
-    }
-
-    #[test]
-    fn a_process_without_a_command_line_matches_by_name_only() {
-        assert!(Matcher::comm("kthreadd").matches(b"kthreadd", || b""));
-        let matcher = Matcher::from_words("", vec![], true, None);
-        assert!(!matcher.matches(b"kthreadd", || b""));
-        assert!(matcher.matches(b"odd", || b"\0"), "an empty argv[0]");
-    }
-
-    #[test]
-    fn a_title_without_final_nul_is_one_word() {
-        let matcher = Matcher::from_words("nginx: master process", vec![], true, None);
-        assert!(matcher.matches(b"nginx", || b"nginx: master process"));
-    }
-
-    #[test]
-    fn the_command_line_is_read_only_if_it_matters() {
-        assert!(!Matcher::comm("a").matches(b"b", || unreachable!("comm decides")));
-    }
 
     #[test]
     fn names_that_can_never_match_are_warned_about() {
