@@ -577,7 +577,13 @@ impl Router {
             Event::FaultCleared(reason) => {
                 self.faults.remove(&reason).then_some(Cause::FaultCleared(reason))
             }
-            _ => None,
+            // No circumstances: `handle` answers them itself.
+            Event::Startup
+            | Event::Shutdown
+            | Event::Timer
+            | Event::Advert(_)
+            | Event::AddressesLost
+            | Event::Reconfigure(_) => None,
         }
     }
 
