@@ -106,8 +106,6 @@ pub const TOP_LEVEL: Block = Block {
         k("virtual_server", IPVS, Anything, "", ""),
         k("virtual_server_group", IPVS, Anything, "", ""),
         k("SSL", IPVS, Anything, "", ""),
-        k("sorry_server", IPVS, Anything, "", ""),
-        k("real_server", IPVS, Anything, "", ""),
     ],
 };
 
