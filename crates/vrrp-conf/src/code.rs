@@ -243,6 +243,56 @@ codes! {
     NotUtf8 = "W0515" doubt "bytes that are no text"
         "The file is not UTF-8. Each offending byte is read as U+FFFD, which matters where it is \
          part of a name, a password or a path.\n\nSave the file as UTF-8."
+    ClusterVrid = "E0601" fatal "members with different VRIDs for one virtual router"
+        "Routers find each other by the VRID. With two of them, each member is alone, both are \
+         master, and both have the addresses.\n\nUse one `virtual_router_id` on all members."
+    ClusterVersion = "E0602" fatal "members with different versions for one virtual router"
+        "A router drops adverts of another version, so both become master.\n\nUse one `version` \
+         on all members."
+    ClusterInterval = "E0603" fatal "members with different intervals in VRRPv2"
+        "A version 2 router drops adverts with another interval than its own, so both become \
+         master.\n\nUse one `advert_int` on all members."
+    ClusterAuthentication = "E0604" fatal "members with different authentication"
+        "A router drops adverts that do not authenticate as its own do, so both become \
+         master.\n\nUse the same `authentication` block on all members."
+    ClusterUnicast = "E0605" fatal "members that do not send to each other"
+        "A unicast router hears only those that have it among their `unicast_peer`, and a \
+         multicast router hears no unicast one. Who hears nobody becomes master.\n\nName each \
+         member's `unicast_src_ip` among the peers of all others."
+    ClusterOwners = "E0606" fatal "two owners of one virtual router"
+        "Priority 255 says that the addresses belong to the router itself, which cannot be true \
+         of two.\n\nGive all but one a lower priority."
+    ClusterIntervalV3 = "W0651" doubt "members with different intervals in VRRPv3"
+        "A version 3 backup learns the interval of the master, so a takeover takes another time \
+         depending on who was master.\n\nUse one `advert_int` on all members."
+    ClusterAddresses = "W0652" doubt "members with different addresses"
+        "An address that only one member has moves nowhere when that member fails. vrrpd goes on \
+         with a warning; some other routers drop such adverts, and both become master.\n\nList \
+         the same addresses on all members; during a change, expect the warning."
+    ClusterChecksum = "W0653" doubt "members with different checksums"
+        "vrrpd accepts both forms of the version 3 checksum over IPv4. Other routers accept one: \
+         they become master beside one that sends the other form.\n\nSet `v3_checksum_as_v2` \
+         the same everywhere."
+    ClusterEqual = "W0654" doubt "members with the same priority"
+        "Who is master then depends on who started first and on the addresses, and differs from \
+         one time to the next.\n\nGive each member a priority of its own; to keep a returning \
+         router from taking over, use `nopreempt`."
+    ClusterWeight = "W0655" doubt "weights that never change who is master"
+        "Even with all its weighted trackers failed, the member with the highest priority stays \
+         above the next one, so they achieve nothing.\n\nMake the weights larger than the \
+         difference of the priorities."
+    ClusterSharedFault = "W0656" doubt "a failure that leaves nobody as master"
+        "All members check the same remote host with weight 0. When that host fails, all of them \
+         are in FAULT, and nobody has the addresses.\n\nGive the check a weight, so that the \
+         best of them stays master."
+    ClusterAlone = "W0657" doubt "a virtual router with one member"
+        "No other file has it, so nobody takes over when this member fails.\n\nConfigure it on \
+         another member, or check the VRID, the addresses and the name if it should be there."
+    ClusterNopreempt = "W0658" doubt "`nopreempt` that holds a failover back"
+        "With `nopreempt`, a router never takes over from a master that is still there, also \
+         when trackers have lowered that master's priority below its own. Only a master that \
+         stops or is in FAULT is replaced.\n\nUse trackers with weight 0 on the others, or \
+         `preempt_delay` instead of `nopreempt`."
 }
 
 impl Code {

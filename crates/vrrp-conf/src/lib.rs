@@ -5,6 +5,7 @@
 //! is.
 
 mod build;
+pub mod cluster;
 mod code;
 mod diagnostic;
 mod did_you_mean;
