@@ -10,6 +10,7 @@ use rustix::process::{Pid, PidfdFlags, Resource, getrlimit, pidfd_open};
 
 use super::index::Index;
 use super::procfs::{self, Proc, Stat};
+use super::rota::Rota;
 use super::source::{COMM_MAX_BYTES, ProcessSource};
 use super::table::{Member, Table};
 use crate::poll::Poller;
@@ -23,6 +24,7 @@ pub(super) struct Census {
     /// Whether the ids that /proc shows are those that we may use.
     ids_are_ours: bool,
     index: Index,
+    rota: Rota,
     table: Table<OwnedFd>,
     pidfds: usize,
     pidfd_max: usize,
@@ -41,6 +43,7 @@ impl Census {
             proc: Proc::open()?,
             ids_are_ours: procfs::is_ours(),
             index: Index::default(),
+            rota: Rota::default(),
             table: Table::new(0),
             pidfds: 0,
             pidfd_max: usize::try_from(descriptors / PIDFD_SHARE).unwrap_or(usize::MAX),
@@ -64,6 +67,13 @@ impl Census {
     }
 
     /// Looks at every process there is.
+    pub(super) fn scan_all(&mut self, poller: &Poller) {
+        self.rota = Rota::default();
+        self.scan(poller);
+    }
+
+    /// Looks at the processes that may have changed, and at some of those that hardly have; see
+    /// [`Rota`].
     pub(super) fn scan(&mut self, poller: &Poller) {
         let started = Instant::now();
         self.unreadable = 0;
@@ -71,16 +81,19 @@ impl Census {
         if let Err(e) = self.proc.for_each(|pid| pids.push(pid)) {
             log::error!("cannot list /proc: {e}");
         }
-        for &pid in &pids {
+        let met = pids.len();
+        let mut to_look_at: HashSet<u32> = self.rota.choose(pids).into_iter().collect();
+        // Those that match, also if they have vanished.
+        to_look_at.extend(self.table.pids());
+        for pid in to_look_at {
             self.look_at(pid, poller);
         }
-        let found: HashSet<u32> = pids.iter().copied().collect();
-        for pid in self.table.pids_without_pidfd() {
-            if !found.contains(&pid) {
-                self.lose(pid, poller);
-            }
-        }
-        self.last_scan = Some((pids.len(), started.elapsed()));
+        self.last_scan = Some((met, started.elapsed()));
+    }
+
+    /// How often every process's name is read again, if scans come at this interval.
+    pub(super) fn round_time(&self, scan_interval: Duration) -> Duration {
+        self.rota.round_time(scan_interval)
     }
 
     /// Looks at the processes again whose end nothing tells of.

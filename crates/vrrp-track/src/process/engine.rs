@@ -117,7 +117,7 @@ impl Engine {
             self.disconnect(Link::Idle);
         } else {
             // The first scan does not wait for the connector's proof, which takes a moment.
-            self.scan();
+            self.scan_all();
             self.hidden = self.census.hidden();
             if matches!(self.link, Link::Idle) {
                 self.connect();
@@ -160,7 +160,7 @@ impl Engine {
         } else if batch.overrun || is_proven != was_proven {
             // What came before its proof, or was dropped, it did not tell.
             self.status_is_old = true;
-            self.scan();
+            self.scan_all();
         } else if is_proven {
             for event in batch.events {
                 match event {
@@ -185,7 +185,7 @@ impl Engine {
     fn give_up_connector(&mut self, why: String) {
         log::info!("{why}: scanning /proc every {SCAN_INTERVAL:?}");
         self.disconnect(Link::Scan(why));
-        self.scan();
+        self.scan_all();
     }
 
     fn relies_on_connector(&self) -> bool {
@@ -200,12 +200,14 @@ impl Engine {
             self.census.scan_those_without_pidfd(&self.poller);
             self.plan_scan();
         } else {
-            self.scan();
+            self.census.scan(&self.poller);
+            self.status_is_old = true;
+            self.plan_scan();
         }
     }
 
-    fn scan(&mut self) {
-        self.census.scan(&self.poller);
+    fn scan_all(&mut self) {
+        self.census.scan_all(&self.poller);
         self.status_is_old = true;
         self.plan_scan();
     }
@@ -263,7 +265,11 @@ impl Engine {
     }
 
     fn detection(&self) -> Detection {
-        let scan = |why: &str| Detection::Scan { interval: SCAN_INTERVAL, why: why.into() };
+        let scan = |why: &str| Detection::Scan {
+            interval: SCAN_INTERVAL,
+            round: self.census.round_time(SCAN_INTERVAL),
+            why: why.into(),
+        };
         match &self.link {
             Link::Idle => Detection::Idle,
             Link::Connector(connector) if connector.is_proven() => Detection::Connector,

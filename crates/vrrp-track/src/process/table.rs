@@ -73,6 +73,10 @@ impl<F> Table<F> {
         members.map(|(&pid, _)| pid).collect()
     }
 
+    pub(super) fn pids(&self) -> impl Iterator<Item = u32> {
+        self.members.keys().copied()
+    }
+
     pub(super) fn pidfds(&self) -> impl Iterator<Item = &F> {
         self.members.values().filter_map(|member| member.pidfd.as_ref())
     }
