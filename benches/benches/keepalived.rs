@@ -35,9 +35,19 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
+    // `-- failover`, `-- sent`, `-- received`: only that part.
+    let wanted: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|word| word == part);
     let stage = Stage::new(build_vrrpd());
-    failovers(&stage);
-    steady_state(&stage);
+    if is_wanted("failover") {
+        failovers(&stage);
+    }
+    println!("{INSTANCES} instances, an advert every 100 ms each, for {STEADY:?}\n");
+    for (part, role) in [("sent", Role::Sender), ("received", Role::Receiver)] {
+        if is_wanted(part) {
+            steady_state(&stage, part, role);
+        }
+    }
 }
 
 /// The daemon as users run it.
@@ -226,15 +236,9 @@ fn usage(daemon: Daemon, host: &Host) -> Usage {
     Usage { cpu_ns, resident_kib }
 }
 
-/// CPU time per advert and resident memory, as sender and as receiver.
-fn steady_state(stage: &Stage) {
-    println!("{INSTANCES} instances, an advert every 100 ms each, for {STEADY:?}\n");
-    let sent =
-        [Daemon::Vrrpd, Daemon::Keepalived].map(|daemon| steady(stage, daemon, Role::Sender));
-    report("sent", sent);
-    let received =
-        [Daemon::Vrrpd, Daemon::Keepalived].map(|daemon| steady(stage, daemon, Role::Receiver));
-    report("received", received);
+/// CPU time per advert and resident memory, as sender or as receiver.
+fn steady_state(stage: &Stage, part: &str, role: Role) {
+    report(part, [Daemon::Vrrpd, Daemon::Keepalived].map(|daemon| steady(stage, daemon, role)));
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,5 @@
 //! The daemon's clock: the kernel's monotonic one, as the state machine wants it.
 
-use std::time::Duration;
-
 use rustix::time::{ClockId, clock_gettime};
 use vrrp_fsm::Instant;
 
@@ -11,10 +9,4 @@ pub(crate) fn now() -> Instant {
     // CLOCK_MONOTONIC counts up from the machine's start and is never negative.
     let (secs, nanos) = (time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs());
     Instant::from_micros(secs * 1_000_000 + nanos / 1_000)
-}
-
-/// The point of the standard library's clock (the same kernel clock) that `at` stands for.
-pub(crate) fn wake_time(at: Instant) -> std::time::Instant {
-    let ahead = Duration::from_micros(at.as_micros().saturating_sub(now().as_micros()));
-    std::time::Instant::now() + ahead
 }

@@ -14,10 +14,14 @@
 //!   timer is restarted again;
 //! - before the instance lets its timer fire it drains the socket and the mailbox.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use vrrp_fsm::{Heard, Instant};
+
+use crate::clock;
+use crate::instance::Order;
 
 /// How many messages wait at the most. Adverts beyond it are dropped and counted; what comes from
 /// this machine (links, trackers, orders) waits for its place instead.
@@ -29,14 +33,44 @@ pub(crate) enum Message {
     /// An advert that passed every check.
     Advert { at: Instant, heard: Heard },
     /// Something that the machine tells.
-    Order(crate::instance::Order),
+    Order(Order),
 }
 
-/// The receiver's and the daemon's end.
-#[derive(Debug, Clone)]
-pub(crate) struct Outlet {
-    sender: Sender<Message>,
+/// What both ends share.
+///
+/// A queue under a lock and not a lock-free channel: before such a channel's receiver sleeps it
+/// spins and yields, in the hope that something comes. Here nothing comes for a whole interval,
+/// and with a hundred instances the yielding cost more than sending the adverts.
+#[derive(Debug, Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Something was put into the queue.
+    arrived: Condvar,
+    /// Something was taken out of the full queue, or nobody takes anything any more.
+    room: Condvar,
 }
+
+#[derive(Debug, Default)]
+struct Queue {
+    messages: VecDeque<Message>,
+    /// How many wait for a place.
+    waiting: usize,
+    closed: bool,
+}
+
+impl Queue {
+    fn is_full(&self) -> bool {
+        self.messages.len() >= INBOX_MESSAGES
+    }
+}
+
+/// The end of those who have something to say.
+#[derive(Debug, Clone)]
+pub(crate) struct Outlet(Arc<Shared>);
+
+/// The instance's end.
+#[derive(Debug)]
+pub(crate) struct Inbox(Arc<Shared>);
 
 /// What became of an advert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,16 +83,87 @@ pub(crate) enum Delivery {
     Full,
 }
 
-/// A new inbox: the sending end and the instance's.
-pub(crate) fn inbox() -> (Outlet, Receiver<Message>) {
-    let (sender, receiver) = bounded(INBOX_MESSAGES);
-    (Outlet { sender }, receiver)
+/// A new inbox and its other end.
+pub(crate) fn inbox() -> (Outlet, Inbox) {
+    let shared = Arc::new(Shared::default());
+    (Outlet(Arc::clone(&shared)), Inbox(shared))
+}
+
+impl Inbox {
+    /// The next message, waited for until `deadline`; for ever without one.
+    pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<Message> {
+        let mut queue = self.0.queue();
+        loop {
+            if let Some(message) = queue.take(&self.0.room) {
+                return Some(message);
+            }
+            queue = match deadline.map(time_until) {
+                None => self.0.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                Some(time::Duration::ZERO) => return None,
+                Some(left) => {
+                    let waited = self.0.arrived.wait_timeout(queue, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// The next message, if there is one already.
+    pub(crate) fn try_next(&self) -> Option<Message> {
+        self.0.queue().take(&self.0.room)
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        let mut queue = self.0.queue();
+        queue.closed = true;
+        queue.messages.clear();
+        self.0.room.notify_all();
+    }
+}
+
+impl Queue {
+    fn take(&mut self, room: &Condvar) -> Option<Message> {
+        let message = self.messages.pop_front()?;
+        if self.waiting > 0 {
+            room.notify_one();
+        }
+        Some(message)
+    }
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // Nothing that holds the lock can panic; a poisoned queue is as good as any.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, mut queue: MutexGuard<'_, Queue>, message: Message) {
+        queue.messages.push_back(message);
+        drop(queue);
+        self.arrived.notify_one();
+    }
+}
+
+fn time_until(at: Instant) -> time::Duration {
+    at.saturating_since(clock::now())
 }
 
 impl Outlet {
     /// Delivers an order, waiting for a place; false where the instance has ended.
-    pub(crate) fn order(&self, order: crate::instance::Order) -> bool {
-        self.sender.send(Message::Order(order)).is_ok()
+    pub(crate) fn order(&self, order: Order) -> bool {
+        let mut queue = self.0.queue();
+        while queue.is_full() && !queue.closed {
+            queue.waiting += 1;
+            queue = self.0.room.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue.waiting -= 1;
+        }
+        let is_open = !queue.closed;
+        if is_open {
+            self.0.put(queue, Message::Order(order));
+        }
+        is_open
     }
 
     /// Delivers an advert: to the mailbox if it says nothing new, else to the inbox.
@@ -70,10 +175,12 @@ impl Outlet {
             return Delivery::Parked;
         }
         slot.template = None;
-        match self.sender.try_send(Message::Advert { at, heard }) {
-            Ok(()) => Delivery::Queued,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Delivery::Full,
+        let queue = self.0.queue();
+        if queue.is_full() || queue.closed {
+            return Delivery::Full;
         }
+        self.0.put(queue, Message::Advert { at, heard });
+        Delivery::Queued
     }
 }
 
@@ -113,5 +220,92 @@ impl Mailbox {
     fn slot(&self) -> MutexGuard<'_, Slot> {
         // Nothing that holds the lock can panic; a poisoned slot is as good as any.
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use vrrp_proto::{Interval, Priority};
+
+    use super::*;
+
+    const AT: Instant = Instant::from_micros(1);
+
+    fn heard(priority: u8) -> Heard {
+        let source = "192.0.2.1".parse().unwrap();
+        Heard { source, priority: Priority::new(priority), interval: Interval::DEFAULT }
+    }
+
+    fn removed() -> Order {
+        Order::AddressRemoved("192.0.2.100".parse().unwrap())
+    }
+
+    #[test]
+    fn only_repetitions_of_the_template_are_parked_and_the_first_other_one_ends_that() {
+        let ((outlet, inbox), mailbox) = (inbox(), Mailbox::default());
+        let deliver =
+            |at, priority| outlet.advert(&mailbox, Instant::from_micros(at), heard(priority));
+        assert_eq!(deliver(1, 100), Delivery::Queued);
+        assert_eq!(mailbox.publish(Some(heard(100))), None);
+        assert_eq!(deliver(2, 100), Delivery::Parked);
+        assert_eq!(deliver(3, 100), Delivery::Parked);
+        assert_eq!(deliver(4, 0), Delivery::Queued);
+        assert_eq!(deliver(5, 100), Delivery::Queued, "nothing overtakes the one that differs");
+        assert_eq!(mailbox.take(), Some((Instant::from_micros(3), heard(100))));
+        assert_eq!(mailbox.take(), None);
+        assert_eq!(mailbox.parked_total(), 2);
+        let queued = |inbox: &Inbox| match inbox.try_next() {
+            Some(Message::Advert { at, heard }) => Some((at.as_micros(), heard.priority.get())),
+            _ => None,
+        };
+        assert_eq!(
+            [queued(&inbox), queued(&inbox), queued(&inbox)],
+            [Some((1, 100)), Some((4, 0)), Some((5, 100))]
+        );
+    }
+
+    #[test]
+    fn what_was_parked_meanwhile_comes_back_before_another_template_counts() {
+        let ((outlet, _inbox), mailbox) = (inbox(), Mailbox::default());
+        assert_eq!(mailbox.publish(Some(heard(100))), None);
+        assert_eq!(outlet.advert(&mailbox, AT, heard(100)), Delivery::Parked);
+        assert_eq!(mailbox.publish(Some(heard(100))), Some((AT, heard(100))));
+        assert_eq!(outlet.advert(&mailbox, AT, heard(100)), Delivery::Queued);
+    }
+
+    #[test]
+    fn a_full_inbox_turns_adverts_away_and_lets_orders_wait() {
+        let ((outlet, inbox), mailbox) = (inbox(), Mailbox::default());
+        for _ in 0..INBOX_MESSAGES {
+            assert_eq!(outlet.advert(&mailbox, AT, heard(100)), Delivery::Queued);
+        }
+        assert_eq!(outlet.advert(&mailbox, AT, heard(100)), Delivery::Full);
+        let ordering = thread::spawn(move || outlet.order(removed()));
+        for _ in 0..INBOX_MESSAGES {
+            assert!(matches!(inbox.next(None), Some(Message::Advert { .. })));
+        }
+        assert!(matches!(inbox.next(None), Some(Message::Order(_))));
+        assert!(ordering.join().unwrap());
+    }
+
+    #[test]
+    fn nobody_waits_for_an_instance_that_has_ended() {
+        let ((outlet, inbox), mailbox) = (inbox(), Mailbox::default());
+        while outlet.advert(&mailbox, AT, heard(100)) == Delivery::Queued {}
+        let ordering = thread::spawn({
+            let outlet = outlet.clone();
+            move || outlet.order(removed())
+        });
+        drop(inbox);
+        assert!(!ordering.join().unwrap());
+        assert!(!outlet.order(removed()));
+    }
+
+    #[test]
+    fn a_deadline_that_has_come_ends_the_wait() {
+        let (_outlet, inbox) = inbox();
+        assert!(inbox.next(Some(clock::now())).is_none());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::Sender;
 use log::Level;
 use vrrp_fsm::{
     Action, Actions, Event, FaultReason, Influence, Instant, Report, Router, State, Transition,
@@ -15,7 +15,7 @@ use vrrp_fsm::{
 use vrrp_proto::{Priority, Version};
 
 use crate::clock;
-use crate::inbox::Message;
+use crate::inbox::{Inbox, Message};
 use crate::links::LinkView;
 use crate::notify::{Line, Story, Teller};
 use crate::port::Port;
@@ -54,7 +54,7 @@ pub(crate) enum Order {
 pub(crate) struct Parts {
     pub(crate) settings: Arc<Settings>,
     pub(crate) route: Arc<Route>,
-    pub(crate) inbox: Receiver<Message>,
+    pub(crate) inbox: Inbox,
     pub(crate) drainer: Drainer,
     pub(crate) port: Port,
     pub(crate) teller: Teller,
@@ -77,7 +77,7 @@ struct Instance {
     settings: Arc<Settings>,
     router: Router,
     route: Arc<Route>,
-    inbox: Receiver<Message>,
+    inbox: Inbox,
     drainer: Drainer,
     port: Port,
     teller: Teller,
@@ -139,26 +139,14 @@ impl Instance {
 
     /// Waits for a message or the next deadline, and handles what came.
     fn wait(&mut self) {
-        let message = match self.next_message() {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout) => None,
-            // Whoever could say something is gone without saying that it is over.
-            Err(RecvTimeoutError::Disconnected) => return self.stop(),
-        };
+        let deadlines =
+            [self.router.deadline(), self.retry_install_at, self.port.announce_deadline()];
+        let message = self.inbox.next(deadlines.into_iter().flatten().min());
         self.take_parked();
         if let Some(message) = message {
             self.take(message);
         }
         self.take_deadlines();
-    }
-
-    fn next_message(&self) -> Result<Message, RecvTimeoutError> {
-        let deadlines =
-            [self.router.deadline(), self.retry_install_at, self.port.announce_deadline()];
-        match deadlines.into_iter().flatten().min() {
-            Some(deadline) => self.inbox.recv_deadline(clock::wake_time(deadline)),
-            None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        }
     }
 
     /// Does what is due: the protocol first, the announcements last, and of these a few frames
@@ -185,9 +173,9 @@ impl Instance {
             self.drainer.drain();
             self.take_parked();
             for _ in 0..DRAIN_MESSAGES {
-                match self.inbox.try_recv() {
-                    Ok(message) => self.take(message),
-                    Err(_) => break,
+                match self.inbox.try_next() {
+                    Some(message) => self.take(message),
+                    None => break,
                 }
             }
         }
