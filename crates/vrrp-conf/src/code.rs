@@ -115,6 +115,10 @@ codes! {
     UnexpectedText = "E0212" fatal "text that no part of the language allows"
         "Neither a word, nor a quoted text, nor a brace can stand here.\n\nRemove what is \
          marked."
+    UnclosedAtEnd = "E0213" tolerated "a file that ends within a block"
+        "The last block has fewer `}` than `{`. Something may be missing with it: a file that was \
+         not written to its end looks like this.\n\nLook whether the file is complete, and add \
+         the `}`."
     NotANumber = "E0301" tolerated "a value that is not a number"
         "The keyword takes a whole number in decimal digits, without a unit.\n\nMend the value."
     OutOfRange = "E0302" tolerated "a value out of range"
@@ -149,6 +153,9 @@ codes! {
     BadQuorum = "E0311" tolerated "a number of processes that is never right"
         "At least `quorum` processes must run and at most `quorum_max`. With a maximum below the \
          minimum the process is never up.\n\nRaise `quorum_max` or lower `quorum`."
+    OptionWithoutValue = "E0312" tolerated "an option without its value"
+        "The word is an option that needs a value behind it, on the same line.\n\nAdd the value, \
+         or remove the option."
     Required = "E0401" fatal "a required setting is missing"
         "Without it, the block has no meaning, and there is no default that could be right for \
          everybody.\n\nAdd it."
@@ -193,6 +200,10 @@ codes! {
     TwoGroups = "E0412" fatal "an instance in two sync groups"
         "The members of a sync group change state together, so an instance in two of them ties \
          both together.\n\nMake one group of them, or remove the instance from one."
+    IncompleteAuthentication = "E0413" tolerated "authentication that is not complete"
+        "It needs both `auth_type` and `auth_pass`. Without one of them keepalived sends adverts \
+         without any, which routers with authentication drop.\n\nAdd what is missing, or remove \
+         the block."
     IncludeMissing = "W0501" doubt "an include line that includes nothing"
         "The file that an `include` line names does not exist or cannot be read. Plain `include` \
          allows that, and it is rarely meant.\n\nMend the path, or use `includea` to have an \

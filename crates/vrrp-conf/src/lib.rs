@@ -1,8 +1,43 @@
 //! keepalived.conf for VRRP: text to a typed model, with spans and diagnostics.
 //!
 //! [`load`] reads a file and what it includes, [`parse_str`] a text. Both give everything
-//! that is wrong at once, each with its place, and a [`Config`] if nothing
-//! is.
+//! that is wrong at once, each with its place, and a [`Config`] if nothing is. The model is
+//! typed and complete: a VRID is one, every default is filled in, every reference leads
+//! somewhere, and each value knows where it was said.
+//!
+//! ```
+//! use vrrp_conf::{Code, Options, RenderOptions, parse_str};
+//!
+//! let text = "
+//! vrrp_instance VI_1 {
+//!     interface eth0
+//!     virtual_router_id 51
+//!     prioritty 90
+//!     virtual_ipaddress { 192.0.2.1/24 }
+//! }
+//! ";
+//! let loaded = parse_str("vrrp.conf", text, &Options::default());
+//! assert_eq!(loaded.diagnostics[0].code, Code::UnknownKeyword);
+//! let shown = loaded.render(RenderOptions::default());
+//! assert!(shown.contains("vrrp.conf:5:5") && shown.contains("did you mean `priority`?"));
+//!
+//! let text = text.replace("prioritty", "priority");
+//! let config = parse_str("vrrp.conf", &text, &Options::default()).config.expect("it is sound");
+//! assert_eq!(config.instances[0].priority.get(), 90);
+//! assert_eq!(config.instances[0].announce.repeat, 5, "a default");
+//! ```
+//!
+//! The way of a text: the pre-pass (`expand`) does includes, conditions, variables and
+//! sequences and writes the expanded text into a [`SourceMap`]; `outline` splits that into
+//! top-level blocks and sees to braces and quotes; the grammar (`syntax`) makes a tree of one
+//! block; `build` checks the tree against the table of [`keywords`] and makes the [`model`].
+//! [`cluster`] compares the models of several machines.
+//!
+//! What it does not do: look at the machine. Only `include` lines open files, and
+//! [`Includes::Refuse`] forbids that too; whether an interface or a user exists is the
+//! caller's question, and the spans are there to answer it with a place.
+//!
+//! The language is that of keepalived.conf(5); the values are those of RFC 9568 and RFC 3768.
 
 mod build;
 pub mod cluster;

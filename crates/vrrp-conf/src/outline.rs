@@ -13,6 +13,8 @@ pub(crate) struct TopLevel<'t> {
     pub(crate) keyword: &'t str,
     /// Where it is.
     pub(crate) span: Span,
+    /// So many braces are missing at its end, because the text ends there.
+    pub(crate) unclosed: usize,
 }
 
 /// Splits `text`, which begins at byte `base` of the map, into its top-level blocks.
@@ -73,10 +75,21 @@ impl<'t> Scanner<'t, '_> {
             self.line(start, end);
             start = end + 1;
         }
-        if !self.open.is_empty() {
-            self.report_unclosed(None);
+        let unclosed = self.open.len();
+        match (self.open.last(), &self.suspect) {
+            (None, _) => {}
+            (Some(_), Some(_)) => self.report_unclosed(None),
+            (Some(innermost), None) => {
+                let at = innermost.at as usize;
+                let message = "the file ends within this block";
+                let span = self.span(at, at + 1);
+                let diagnostic = Diagnostic::new(Code::UnclosedAtEnd, span, message)
+                    .label("this `{` has no `}`")
+                    .help("add a `}` on a line of its own at the end of the block");
+                self.diagnostics.push(diagnostic);
+            }
         }
-        self.finish(self.text.len());
+        self.finish_unclosed(self.text.len(), unclosed);
     }
 
     fn line(&mut self, start: usize, end: usize) {
@@ -129,13 +142,17 @@ impl<'t> Scanner<'t, '_> {
 
     /// Passes the current block or line on, up to a place.
     fn finish(&mut self, end: usize) {
+        self.finish_unclosed(end, 0);
+    }
+
+    fn finish_unclosed(&mut self, end: usize, unclosed: usize) {
         let Some(current) = self.current.take() else { return };
         if current.broken || current.keyword.is_empty() {
             return;
         }
         let text = self.text[current.start..end].trim_end();
         let span = self.span(current.start, current.start + text.len());
-        self.blocks.push(TopLevel { keyword: current.keyword, span });
+        self.blocks.push(TopLevel { keyword: current.keyword, span, unclosed });
     }
 
     fn open_brace(&mut self, at: usize, indentation: usize) {

@@ -81,7 +81,7 @@ fn faults_in_an_instance_are_found_at_their_word() {
         (" virtual_ipaddress {\n  192.0.2.300\n }", "E0305 3:3 error"),
         (" virtual_ipaddress {\n  192.0.2.2/33\n }", "E0306 3:3 error"),
         (" virtual_ipaddress {\n  192.0.2.2 divice eth0\n }", "E0309 3:13 error"),
-        (" virtual_ipaddress {\n  192.0.2.2 dev\n }", "E0206 3:13 error"),
+        (" virtual_ipaddress {\n  192.0.2.2 dev\n }", "E0312 3:13 error"),
         (" virtual_ipaddress {\n  192.0.2.2 dev a/b\n }", "E0308 3:17 error"),
         (" virtual_ipaddress {\n  192.0.2.2 scope near\n }", "E0307 3:19 error"),
         (" virtual_ipaddress {\n  192.0.2.2 brd x\n }", "E0305 3:17 error"),
@@ -94,14 +94,14 @@ fn faults_in_an_instance_are_found_at_their_word() {
         (" track_file {\n  nope\n }", "E0402 3:3 error"),
         (" track_interface {\n  eth1 weight 254\n }", "E0408 3:15 error"),
         (" track_interface {\n  eth1 weight -300\n }", "E0408 3:15 error"),
-        (" track_interface {\n  eth1 weight\n }", "E0206 3:8 error"),
+        (" track_interface {\n  eth1 weight\n }", "E0312 3:8 error"),
         (" track_interface {\n  eth1 wieght 5\n }", "E0309 3:8 error"),
         (" track_interface {\n  eth1 weight 5 backwards\n }", "E0207 3:17 error"),
         (" track_interface {\n  eth1\n  eth1 weight 2\n }", "E0210 4:3 error"),
         (" track_interface {\n  an-interface-of-24-bytes\n }", "E0308 3:3 error"),
         (" version 3\n authentication {\n auth_type PASS\n auth_pass x\n }", "E0406 3:2 error"),
-        (" authentication {\n auth_type PASS\n }", "E0401 2:2 error"),
-        (" authentication {\n auth_pass x\n }", "E0401 2:2 error"),
+        (" authentication {\n auth_type PASS\n }", "E0413 2:2 error"),
+        (" authentication {\n auth_pass x\n }", "E0413 2:2 error"),
         (" authentication {\n auth_type MD5\n auth_pass x\n }", "E0307 3:12 error"),
         (" authentication {\n auth_type AH\n auth_pass x\n }", "E0409 2:2 error"),
         (" notify \"/bin/x 'a\"", "E0310 2:9 error"),
@@ -204,6 +204,14 @@ fn a_missing_brace_is_found_where_the_indentation_says() {
                 priority 100\n}\n\nvrrp_instance B {\n    interface eth1\n    virtual_router_id 1\n    \
                 virtual_ipaddress { 192.0.2.2 }\n}\n";
     assert_eq!(findings(text, false), ["E0202 3:23 error"]);
+}
+
+#[test]
+fn a_file_that_ends_within_a_block_is_read_in_lenient_mode() {
+    let text = instance(" priority 80");
+    let text = &text[..text.rfind('}').unwrap()];
+    assert_eq!(findings(text, false), ["E0213 1:20 error"]);
+    assert_eq!(findings(text, true), ["E0213 1:20 warning"]);
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl Reader<'_> {
         }
         let Some((value, rest)) = rest.split_first() else {
             let message = format!("`{}` without a value", option.text);
-            self.error(Code::MissingValue, option.span, message);
+            self.error(Code::OptionWithoutValue, option.span, message);
             return Some(rest);
         };
         self.address_value(&mut reading.address, option, value);

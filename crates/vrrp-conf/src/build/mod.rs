@@ -48,7 +48,12 @@ pub(crate) fn build(
         for &(keyword, block) in blocks.iter().filter(|(keyword, _)| Phase::of(keyword) == phase) {
             let span = block.span;
             let text = &text[(span.start - base) as usize..(span.end - base) as usize];
-            reader.block(keyword, text, span.start);
+            match block.unclosed {
+                0 => reader.block(keyword, text, span.start),
+                count => {
+                    reader.block(keyword, &(text.to_owned() + &"\n}".repeat(count)), span.start)
+                }
+            }
         }
     }
     reader.report_unused();

@@ -39,7 +39,7 @@ impl Reader<'_> {
         };
         if !self.failed.contains(&missing) {
             let message = format!("`authentication` without `{missing}`");
-            self.error(Code::Required, at, message);
+            self.error(Code::IncompleteAuthentication, at, message);
         }
         None
     }
@@ -138,7 +138,7 @@ impl Reader<'_> {
             };
             let Some(value) = pair.get(1) else {
                 let message = format!("`{}` without a value", pair[0].text);
-                self.error(Code::MissingValue, pair[0].span, message);
+                self.error(Code::OptionWithoutValue, pair[0].span, message);
                 continue;
             };
             *place = self.integer(value, 0, 255).map(|ttl| ttl as u8);

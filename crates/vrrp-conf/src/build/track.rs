@@ -237,8 +237,8 @@ impl Reader<'_> {
         }
         if rest.is_empty() {
             let message = "`weight` without a value".to_owned();
-            self.error(Code::MissingValue, keyword.span, message);
-            return None;
+            self.error(Code::OptionWithoutValue, keyword.span, message);
+            return self.options.lenient.then_some(None);
         }
         let (weight, rest) = self.weight(rest, limit)?;
         self.no_more(rest);
