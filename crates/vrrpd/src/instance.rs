@@ -404,11 +404,14 @@ impl Instance {
         }
     }
 
-    /// Why the state is what it is, in one sentence.
+    /// Why the state is what it is: what led to it and, for a backup, whom it gives way to.
     fn why(&self) -> String {
-        match self.history.back() {
-            Some(transition) => transition.why.clone(),
-            None => "no first result yet".to_owned(),
+        let Some(transition) = self.history.back() else {
+            return "no first result yet".to_owned();
+        };
+        match self.router.active_router() {
+            Some(peer) => format!("{}; gives way to {peer}", transition.why),
+            None => transition.why.clone(),
         }
     }
 
