@@ -231,7 +231,19 @@ impl SourceMap {
         let (last, last_in) = self.lift(last, last_in, self.depth(first_in));
         let joined = first_in == last_in && first.file == last.file && last.end >= first.start;
         let end = if joined { last.end.max(first.end) } else { first.end };
-        Some((FileRange { end, ..first }, first_in))
+        Some((self.whole_characters(FileRange { end, ..first }), first_in))
+    }
+
+    /// The range that begins and ends between characters.
+    fn whole_characters(&self, mut range: FileRange) -> FileRange {
+        let text = self.file_text(range.file);
+        while !text.is_char_boundary(range.start as usize) {
+            range.start -= 1;
+        }
+        while !text.is_char_boundary(range.end as usize) {
+            range.end += 1;
+        }
+        range
     }
 
     pub(crate) fn depth(&self, mut expansion: Option<ExpansionId>) -> usize {

@@ -62,6 +62,15 @@ fn a_backslash_joins_lines_that_define_nothing() {
 }
 
 #[test]
+fn what_is_not_ascii_ends_a_line_as_well_as_anything() {
+    let text = "global_defs {\n router_id \u{e9}\u{fffd}\n}\n";
+    let id = parse_str("t", text, &options()).config.unwrap().global.router_id.unwrap();
+    assert_eq!(id.value, "\u{e9}\u{fffd}");
+    let found = codes(&parse_str("t", " \u{fffd}\n\u{2028}\\\n\u{fffd}\\", &options()));
+    assert!(found.contains(&Code::UnknownKeyword));
+}
+
+#[test]
 fn sequences_and_lists_repeat_the_rest_of_their_line() {
     assert_eq!(addresses("", "~SEQ(S, 0, 2) 10.0.${S}.1"), ["10.0.0.1", "10.0.1.1", "10.0.2.1"]);
     let crossed = addresses("", "~LST({A, B}, {10,1},{20,4}) ~SEQ(C,168,2,172) 192.${C}.${A}.${B}");

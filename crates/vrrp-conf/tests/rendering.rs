@@ -65,6 +65,14 @@ fn a_warning_and_an_error_are_counted() {
 }
 
 #[test]
+fn places_are_counted_in_characters() {
+    let text = INSTANCE
+        .replace("virtual_router_id", "pri\u{f6}rit\u{e9} 90 \u{fffd}\n    virtual_router_id");
+    assert_snapshot!(rendered(&text));
+    assert!(rendered("\u{fffd}").contains("unknown keyword"));
+}
+
+#[test]
 fn json_names_the_places() {
     let text = INSTANCE.replace("interface eth0", "interface eth0\n    interface \"eth\\\"1\"");
     let loaded = parse_str("vrrp.conf", &text, &Options::default());

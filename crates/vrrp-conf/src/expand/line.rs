@@ -280,9 +280,11 @@ pub(super) fn logical_lines<'a>(file: FileId, text: &'a str) -> impl Iterator<It
 
 /// The range without its backslash and the white space before it, if it ends in one.
 fn continued(range: FileRange, text: &str) -> Option<FileRange> {
-    let backslashes = text.bytes().rev().take_while(|&byte| byte == b'\\').count();
-    let kept = text[..text.len().saturating_sub(1)].trim_end().len() as u32;
-    (backslashes % 2 == 1).then_some(FileRange { end: range.start + kept, ..range })
+    let rest = text.strip_suffix('\\')?;
+    let before = rest.bytes().rev().take_while(|&byte| byte == b'\\').count();
+    let end = range.start + rest.trim_end().len() as u32;
+    // Two backslashes are one that stands for itself.
+    (before % 2 == 0).then_some(FileRange { end, ..range })
 }
 
 /// A line up to the `#` or `!` that begins a comment; inside quotes neither does.
