@@ -129,5 +129,22 @@ fn parse_into(
     }
     diagnostics.sort_by_key(|found| (found.span.map(|span| sources.order(span)), found.code));
     let sound = !diagnostics.iter().any(Diagnostic::is_error);
+    limit(&mut diagnostics, options.limits.diagnostics);
     (config.filter(|_| sound), diagnostics)
+}
+
+/// Leaves the first of so many findings that nobody reads them; errors go before warnings.
+fn limit(diagnostics: &mut Vec<Diagnostic>, limit: usize) {
+    let Some(more) = diagnostics.len().checked_sub(limit).filter(|more| *more > 0) else { return };
+    let mut places: Vec<usize> = (0..diagnostics.len()).collect();
+    places.sort_by_key(|&at| !diagnostics[at].is_error());
+    let kept: std::collections::HashSet<usize> = places.into_iter().take(limit).collect();
+    let mut at = 0;
+    diagnostics.retain(|_| {
+        at += 1;
+        kept.contains(&(at - 1))
+    });
+    if let Some(last) = diagnostics.last_mut() {
+        last.notes.push(format!("{more} more findings are not shown"));
+    }
 }

@@ -39,6 +39,8 @@ pub struct Limits {
     pub expanded_bytes: usize,
     /// Blocks within blocks.
     pub block_depth: usize,
+    /// Findings that are kept.
+    pub diagnostics: usize,
 }
 
 impl Default for Limits {
@@ -50,6 +52,7 @@ impl Default for Limits {
             expansions: 10_000_000,
             expanded_bytes: 256 << 20,
             block_depth: 16,
+            diagnostics: 1_000,
         }
     }
 }

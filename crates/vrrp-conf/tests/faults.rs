@@ -215,6 +215,15 @@ fn a_file_that_ends_within_a_block_is_read_in_lenient_mode() {
 }
 
 #[test]
+fn findings_are_limited_and_errors_go_first() {
+    let text = "smtp_server x\n".repeat(10) + &"virtual_server x { }\n".repeat(5000) + "oops\n";
+    let loaded = parse_str("t", &text, &Options::default());
+    assert_eq!(loaded.diagnostics.len(), 1000);
+    assert!(loaded.has_errors());
+    assert!(loaded.diagnostics.last().unwrap().notes[0].contains("more findings"));
+}
+
+#[test]
 fn lenient_mode_does_what_keepalived_does() {
     let text = instance(" prioritty 9\n priority 90 91\n priority 80\n advert_int 1.5\n version 2");
     let options = Options { lenient: true, ..Options::default() };
