@@ -304,6 +304,17 @@ codes! {
          when trackers have lowered that master's priority below its own. Only a master that \
          stops or is in FAULT is replaced.\n\nUse trackers with weight 0 on the others, or \
          `preempt_delay` instead of `nopreempt`."
+    SystemInterface = "W0701" doubt "an interface that this machine does not have"
+        "An instance whose interface does not exist is in FAULT until it comes; a tracked one \
+         counts as down. That is right for an interface that is made later, and a typing error \
+         otherwise.\n\nMend the name, or make the interface."
+    SystemProgram = "W0702" doubt "a program that cannot be run here"
+        "A check script that cannot be started has failed, which lowers the priority or puts the \
+         instance in FAULT; a notify program that cannot be started tells nobody.\n\nMend the \
+         path, or install the program and make it executable."
+    SystemWritable = "W0703" doubt "a program that others can change"
+        "Whoever can write to the file decides what the daemon runs, and as \
+         whom.\n\nTake the write permission from group and others: `chmod go-w`."
 }
 
 impl Code {

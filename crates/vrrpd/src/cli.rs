@@ -27,6 +27,11 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 valid, 1 errors, 2 wrong usage or a file cannot be read.
     Check(CheckArgs),
+    /// Print the configuration that is in effect: includes and variables resolved, every default
+    /// filled in.
+    ///
+    /// Exit status: 0 printed, 1 the configuration has errors, 2 wrong usage or unreadable file.
+    Config(ConfigArgs),
     /// Ask the running daemon who is master, and why.
     ///
     /// Exit status: 0 answered, 2 wrong usage, 3 no daemon answers there.
@@ -57,9 +62,32 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The configuration file.
+    /// The configuration file; several are the members of one cluster, and are checked together.
     #[arg(required_unless_present = "explain")]
-    pub(crate) file: Option<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
+    /// The identifier that selects the `@identifier` lines: `ID` for all files, or `ID=FILE` for
+    /// one of them [default: the node name up to its first dot].
+    #[arg(short = 'i', long, value_name = "ID[=FILE]")]
+    pub(crate) config_id: Vec<String>,
+    /// Judge as `vrrpd run --lenient` would.
+    #[arg(long)]
+    pub(crate) lenient: bool,
+    /// Look at this machine too: whether the interfaces and the programs exist.
+    #[arg(long)]
+    pub(crate) system: bool,
+    /// How to print what was found.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Explain a diagnostic's code (`E0201`), instead of checking a file.
+    #[arg(long, value_name = "CODE", conflicts_with = "files")]
+    pub(crate) explain: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration file.
+    #[arg(short = 'f', long = "file", default_value = "/etc/keepalived/keepalived.conf")]
+    pub(crate) file: PathBuf,
     /// The identifier that selects the `@identifier` lines of the configuration [default: the
     /// node name up to its first dot].
     #[arg(short = 'i', long)]
@@ -67,12 +95,9 @@ pub(crate) struct CheckArgs {
     /// Judge as `vrrpd run --lenient` would.
     #[arg(long)]
     pub(crate) lenient: bool,
-    /// How to print what was found.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(crate) format: Format,
-    /// Explain a diagnostic's code (`E0012`), instead of checking a file.
-    #[arg(long, value_name = "CODE", conflicts_with = "file")]
-    pub(crate) explain: Option<String>,
+    /// Print it as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

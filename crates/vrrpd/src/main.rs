@@ -21,6 +21,7 @@ mod run;
 mod rundir;
 mod settings;
 mod status;
+mod system;
 mod users;
 mod words;
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Config(args) => check::config(&args),
         Command::Status(args) => status(&args),
         Command::Demo(args) => demo::run(&args),
     }

@@ -79,7 +79,7 @@ fn read(args: &RunArgs) -> Result<Config, u8> {
             eprintln!("vrrpd: cannot read {}: {error}", args.file.display());
             exit::USAGE
         })?;
-    eprint!("{}", check::rendered(&loaded));
+    eprint!("{}", check::rendered(&loaded.diagnostics, &loaded.sources));
     loaded.config.ok_or_else(|| {
         eprintln!("vrrpd: {}", refusal(args));
         exit::CONFIG
