@@ -1,0 +1,265 @@
+//! What must hold after every step, whatever has happened.
+//!
+//! The checkers know the scenario and what was really delivered, and the protocol's rules; they
+//! look at a router's state, its actions and nothing else of it.
+
+mod bounds;
+mod pairs;
+mod violation;
+mod watch;
+
+use std::time::Duration;
+
+use vrrp_fsm::{FaultReason, Influence, State};
+use vrrp_proto::Priority;
+
+pub use bounds::Bounds;
+use pairs::{Pairs, must_yield};
+pub use violation::Violation;
+use watch::{Watch, ignores_all, outranks};
+
+use crate::cluster::{Cluster, Dropped, Happening, Node, Turn};
+use crate::machine::Machine;
+use crate::scenario::{Incident, NodeId, Scenario};
+
+/// The checkers, with what they remember of the steps before.
+#[derive(Debug)]
+pub struct Checks {
+    bounds: Bounds,
+    watches: Vec<Watch>,
+    pairs: Pairs,
+    /// When something happened last that may lead to another election.
+    disturbed_at: Duration,
+    /// Whether that is long ago and everyone is in their place.
+    settled: bool,
+    takeovers: u64,
+    settlings: u64,
+}
+
+impl Checks {
+    /// Checkers for a scenario that is about to begin.
+    pub fn new(scenario: &Scenario) -> Self {
+        let node_count = scenario.members.len();
+        Self {
+            bounds: Bounds::of(scenario),
+            watches: vec![Watch::default(); node_count],
+            pairs: Pairs::new(node_count),
+            disturbed_at: Duration::ZERO,
+            settled: false,
+            takeovers: 0,
+            settlings: 0,
+        }
+    }
+
+    /// How often a router became Active.
+    pub fn takeovers(&self) -> u64 {
+        self.takeovers
+    }
+
+    /// How often two routers were Active at once although they heard each other.
+    pub fn splits(&self) -> u64 {
+        self.pairs.splits
+    }
+
+    /// How often the cluster came to rest, and was found to be in order.
+    pub fn settlings(&self) -> u64 {
+        self.settlings
+    }
+
+    /// Judges the step that the cluster has just made.
+    ///
+    /// # Errors
+    /// The first promise that was broken.
+    pub fn after_step<M: Machine>(&mut self, cluster: &Cluster<'_, M>) -> Result<(), Violation> {
+        for happening in cluster.happenings() {
+            self.happening(cluster, happening)?;
+        }
+        for (node, watch) in cluster.nodes().iter().zip(&self.watches) {
+            if node.is_awake() {
+                check_part(node)?;
+                watch.idle(node, cluster.now(), self.bounds.lateness_max)?;
+            }
+        }
+        self.pairs.check(cluster, &self.bounds)?;
+        self.check_calm(cluster)
+    }
+
+    fn happening<M: Machine>(
+        &mut self,
+        cluster: &Cluster<'_, M>,
+        happening: &Happening,
+    ) -> Result<(), Violation> {
+        match happening {
+            Happening::Incident(Incident::Census { actives }) => census(cluster, *actives),
+            Happening::Incident(_) => {
+                self.disturb(cluster.now());
+                Ok(())
+            }
+            Happening::Turn(turn) => self.turn(cluster, turn),
+            Happening::Dropped { from, to, why } => self.dropped(cluster, *from, *to, why),
+            &Happening::WronglyAccepted { from, to } => {
+                Err(Violation::WronglyAccepted { from, to })
+            }
+        }
+    }
+
+    fn disturb(&mut self, now: Duration) {
+        self.disturbed_at = now;
+        self.settled = false;
+    }
+
+    fn turn<M: Machine>(&mut self, cluster: &Cluster<'_, M>, turn: &Turn) -> Result<(), Violation> {
+        let Turn { node, before, after, .. } = *turn;
+        self.watches[node].turn(&cluster.nodes()[node], turn)?;
+        if turn.priority != turn.priority_before {
+            self.pairs.changed(node, cluster.now());
+        }
+        if before == after {
+            return Ok(());
+        }
+        if after == State::Active {
+            self.takeovers += 1;
+        }
+        if self.settled {
+            return Err(Violation::Unrest { node, before, after });
+        }
+        Ok(())
+    }
+
+    fn dropped<M: Machine>(
+        &mut self,
+        cluster: &Cluster<'_, M>,
+        from: NodeId,
+        to: NodeId,
+        why: &Dropped,
+    ) -> Result<(), Violation> {
+        match why {
+            Dropped::Cut | Dropped::Foreign(_) => {}
+            Dropped::Refused(error) => {
+                return Err(Violation::Refused { from, to, error: *error });
+            }
+            Dropped::Lost | Dropped::Overflow | Dropped::Damaged(_) => {
+                self.pairs.lost(from, to, cluster.now());
+                if cluster.nodes()[to].understands(&cluster.nodes()[from]) {
+                    self.disturb(cluster.now());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Once nothing has happened for long enough, everyone is in their place. It does not ask
+    /// again then: from that time on, every change is one too many.
+    fn check_calm<M: Machine>(&mut self, cluster: &Cluster<'_, M>) -> Result<(), Violation> {
+        let calm_for = cluster.now().saturating_sub(self.disturbed_at);
+        if self.settled || calm_for <= self.bounds.settled {
+            return Ok(());
+        }
+        let Some(places) = places(cluster) else { return Ok(()) };
+        if calm_for <= self.bounds.settled * places {
+            return Ok(());
+        }
+        for node in cluster.nodes().iter().filter(|node| node.is_awake()) {
+            check_place(cluster, node)?;
+        }
+        self.settled = true;
+        self.settlings += 1;
+        Ok(())
+    }
+}
+
+fn census<M: Machine>(cluster: &Cluster<'_, M>, required: usize) -> Result<(), Violation> {
+    let found = cluster.nodes().iter().filter(|node| node.is_active()).count();
+    if found == required { Ok(()) } else { Err(Violation::Census { required, found }) }
+}
+
+/// A router takes part exactly while nothing stands in its way, and with the priority that
+/// its trackers make.
+fn check_part<M: Machine>(node: &Node<M>) -> Result<(), Violation> {
+    let (Some(state), Some(priority)) = (node.state(), node.priority()) else { return Ok(()) };
+    let required = required_priority(node);
+    if priority != required {
+        return Err(Violation::Priority { node: node.id(), priority, required });
+    }
+    let faulty = is_faulty(node);
+    let waiting = node.influences().any(|influence| influence == Influence::Waiting);
+    let right = match state {
+        State::Fault => faulty || waiting,
+        State::Initialize => !faulty && waiting,
+        State::Backup | State::Active => !faulty,
+    };
+    if right { Ok(()) } else { Err(Violation::Part { node: node.id(), state, faulty }) }
+}
+
+fn is_faulty<M: Machine>(node: &Node<M>) -> bool {
+    node.faults().next().is_some()
+        || node.influences().any(|influence| match influence {
+            Influence::Fault => true,
+            Influence::WeightedFault => !node.config().priority.is_owner(),
+            _ => false,
+        })
+}
+
+fn required_priority<M: Machine>(node: &Node<M>) -> Priority {
+    let base = node.config().priority;
+    if base.is_owner() {
+        return base;
+    }
+    let points = node.influences().map(|influence| match influence {
+        Influence::Weight(points) => points,
+        _ => 0,
+    });
+    let sum = i32::from(base.get()) + points.sum::<i32>();
+    Priority::new(u8::try_from(sum.clamp(1, 254)).expect("clamped"))
+}
+
+/// How many routers may have to find their places one after the other; `None` if they need
+/// not come to rest.
+///
+/// Where everyone hears everyone, they find them at once. Where not, several routers stay
+/// Active, and who hears two of them learns the interval of now the one, now the other: unless
+/// it is the same, that may go on for ever.
+fn places<M: Machine>(cluster: &Cluster<'_, M>) -> Option<u32> {
+    let present = || {
+        let on_the_wire = |node: &&Node<M>| !node.faults().any(FaultReason::prevents_sending);
+        cluster.nodes().iter().filter(|node| node.is_awake()).filter(on_the_wire)
+    };
+    if present().all(|a| present().all(|b| a.reaches(b.id()))) {
+        return Some(1);
+    }
+    let mut intervals = present().map(|node| node.config().interval);
+    let first = intervals.next();
+    intervals.all(|interval| Some(interval) == first).then_some(present().count() as u32)
+}
+
+/// A Backup Router follows someone whom it lets stay Active; an Active Router hears nobody
+/// better. Where everyone hears everyone, this makes it exactly one, and the best unless
+/// preemption is off; where not, it says which split is right.
+fn check_place<M: Machine>(cluster: &Cluster<'_, M>, node: &Node<M>) -> Result<(), Violation> {
+    let mut heard = cluster.nodes().iter().filter(|other| {
+        other.id() != node.id()
+            && other.is_active()
+            && other.reaches(node.id())
+            && node.understands(other)
+    });
+    match node.state() {
+        Some(State::Backup) => {
+            let (config, own) = (node.config(), node.priority());
+            let stays = |other: &Node<M>| match (own, other.priority()) {
+                (Some(own), Some(other)) => !outranks(config, own, other),
+                _ => false,
+            };
+            match heard.any(stays) {
+                true => Ok(()),
+                false => Err(Violation::Unguarded { node: node.id() }),
+            }
+        }
+        Some(State::Active) if !ignores_all(node.config()) => {
+            match heard.find(|other| must_yield(node, other)) {
+                Some(winner) => Err(Violation::Contested { winner: winner.id(), loser: node.id() }),
+                None => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,60 @@
+//! Many seeds.
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use vrrp_fsm::Config;
+
+use crate::machine::Machine;
+use crate::run::{Finding, Summary, simulate};
+use crate::scenario::Scenario;
+
+/// Runs the random scenarios of these seeds on every processor until one finds something.
+///
+/// # Errors
+/// The lowest seed in which a promise was broken, and which.
+pub fn explore<M: Machine>(
+    seeds: Range<u64>,
+    make: &(dyn Fn(&Config) -> M + Sync),
+) -> Result<Summary, (u64, Finding)> {
+    let next = AtomicU64::new(seeds.start);
+    let lowest = AtomicU64::new(seeds.end);
+    let work = || worker(&next, &lowest, make);
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let results: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("a worker does not panic")).collect()
+    });
+    let mut total = Summary::default();
+    let mut findings = Vec::new();
+    for (summary, finding) in results {
+        total += summary;
+        findings.extend(finding);
+    }
+    findings.into_iter().min_by_key(|(seed, _)| *seed).map_or(Ok(total), Err)
+}
+
+/// Takes seed after seed below the lowest that found something so far. All below that one are
+/// finished by someone, so that the lowest of all is found on any number of processors.
+fn worker<M: Machine>(
+    next: &AtomicU64,
+    lowest: &AtomicU64,
+    make: &dyn Fn(&Config) -> M,
+) -> (Summary, Option<(u64, Finding)>) {
+    let mut total = Summary::default();
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= lowest.load(Ordering::Relaxed) {
+            return (total, None);
+        }
+        match simulate(&Scenario::random(seed), make) {
+            Ok(summary) => total += summary,
+            Err(finding) => {
+                lowest.fetch_min(seed, Ordering::Relaxed);
+                return (total, Some((seed, finding)));
+            }
+        }
+    }
+}

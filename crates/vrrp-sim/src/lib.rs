@@ -1,0 +1,78 @@
+//! A cluster of VRRP routers on a simulated wire, with a simulated clock, and what must hold
+//! for it.
+//!
+//! The routers are those of `vrrp-fsm` and what they send are the bytes of `vrrp-proto`; only
+//! the public API of the two is used. Everything around them is make-believe: the wire loses,
+//! delays, reorders, doubles and damages packets, the machines crash, freeze and have clocks of
+//! their own. Time jumps from one thing that happens to the next, so that hours pass in
+//! milliseconds, and the same [`Scenario`] always runs the same way.
+//!
+//! - A [`Scenario`] is data: who takes part, and a script of what happens. Write one by hand,
+//!   or let [`Scenario::random`] make one of a seed.
+//! - A [`Cluster`] runs it, step by step.
+//! - [`Checks`] judge every step; a promise that was broken is a [`Violation`].
+//! - [`simulate`] does both to the end, [`explore`] does it for many seeds, and a [`Story`]
+//!   tells what was found, without everything that has nothing to do with it.
+//! - A [`Machine`] is what is simulated: a `Router`, or a wrapper that plants an error in one.
+//!
+//! It does *not* touch a socket, a clock or a file, and it does not simulate the daemon: how
+//! threads, kernel and scripts behave is shown by `vrrpd`'s own tests.
+//!
+//! # Example
+//!
+//! Two routers; the better one loses power after half a minute, and the other takes over.
+//!
+//! ```
+//! use std::time::Duration;
+//! use vrrp_fsm::{Config, Router, State};
+//! use vrrp_proto::{Authentication, Priority, Version};
+//! use vrrp_sim::{Checks, Cluster, Cue, Incident, Member, Scenario, Wire};
+//!
+//! let member = |address: &str, priority| -> Result<_, core::net::AddrParseError> {
+//!     let config = Config { priority: Priority::new(priority), ..Config::new(Version::V3) };
+//!     Ok(Member { config, address: address.parse()?, drift_ppm: 0 })
+//! };
+//! let at = |secs, incident| Cue { at: Duration::from_secs(secs), incident };
+//! let scenario = Scenario {
+//!     seed: 1,
+//!     members: vec![member("192.0.2.1", 200)?, member("192.0.2.2", 100)?],
+//!     authentication: Authentication::None,
+//!     wire: Wire::LOCAL,
+//!     script: vec![
+//!         at(0, Incident::Start(0)),
+//!         at(0, Incident::Start(1)),
+//!         at(30, Incident::Crash(0)),
+//!         at(40, Incident::Census { actives: 1 }),
+//!     ],
+//!     until: Duration::from_secs(40),
+//! };
+//!
+//! let mut checks = Checks::new(&scenario);
+//! let mut cluster = Cluster::new(&scenario, &|config| Router::new(config.clone()));
+//! while cluster.step() {
+//!     checks.after_step(&cluster)?;
+//! }
+//! assert_eq!(cluster.nodes()[1].state(), Some(State::Active));
+//! assert_eq!(checks.takeovers(), 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod checks;
+mod clock;
+mod cluster;
+mod explore;
+mod generate;
+mod machine;
+mod run;
+mod scenario;
+mod timeline;
+mod wire;
+
+pub use checks::{Bounds, Checks, Violation};
+pub use clock::Clock;
+pub use cluster::{Cluster, Dropped, Happening, Node, Turn};
+pub use explore::explore;
+pub use machine::Machine;
+pub use run::{Finding, Story, Summary, shrink, simulate, simulate_noting};
+pub use scenario::{Cue, Incident, Member, NodeId, Scenario, Wire};
+pub use timeline::Timeline;

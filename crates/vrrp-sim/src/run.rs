@@ -1,0 +1,189 @@
+//! Running scenarios under the checkers' eyes.
+
+use std::fmt;
+use std::mem::discriminant;
+use std::ops::AddAssign;
+use std::time::Duration;
+
+use vrrp_fsm::Config;
+
+use crate::checks::{Checks, Violation};
+use crate::cluster::Cluster;
+use crate::machine::Machine;
+use crate::scenario::{Incident, Scenario};
+use crate::timeline::{Timeline, seconds};
+
+/// More steps than any scenario takes whose routers do not excite each other.
+const STEPS_MAX: u64 = 1_000_000;
+
+/// Lines of a story that a reader bears.
+const LINES_MAX: usize = 60;
+
+/// What one or more scenarios came to in which every promise was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Scenarios.
+    pub runs: u64,
+    /// Things that happened.
+    pub steps: u64,
+    /// The time that passed in the simulation.
+    pub simulated: Duration,
+    /// How often a router became Active.
+    pub takeovers: u64,
+    /// How often two routers were Active at once although they heard each other.
+    pub splits: u64,
+    /// How often the cluster came to rest and was found in order.
+    pub settlings: u64,
+}
+
+impl AddAssign for Summary {
+    fn add_assign(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.steps += other.steps;
+        self.simulated += other.simulated;
+        self.takeovers += other.takeovers;
+        self.splits += other.splits;
+        self.settlings += other.settlings;
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { runs, steps, simulated, takeovers, splits, settlings } = self;
+        write!(
+            f,
+            "{runs} scenarios, {steps} steps, {} simulated hours: {takeovers} takeovers, {splits} \
+             splits healed, {settlings} times at rest",
+            simulated.as_secs() / 3600
+        )
+    }
+}
+
+/// A promise that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// When.
+    pub at: Duration,
+    /// Which.
+    pub violation: Violation,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, violation } = self;
+        write!(f, "at {} s: {violation}", seconds(*at))
+    }
+}
+
+/// Runs a scenario to its end with machines that `make` makes of their settings.
+///
+/// # Errors
+/// The first promise that was broken.
+pub fn simulate<M: Machine>(
+    scenario: &Scenario,
+    make: &dyn Fn(&Config) -> M,
+) -> Result<Summary, Finding> {
+    simulate_noting(scenario, make, None)
+}
+
+/// As [`simulate`]; also tells what happened.
+///
+/// # Errors
+/// The first promise that was broken.
+pub fn simulate_noting<M: Machine>(
+    scenario: &Scenario,
+    make: &dyn Fn(&Config) -> M,
+    mut timeline: Option<&mut Timeline>,
+) -> Result<Summary, Finding> {
+    let mut cluster = Cluster::new(scenario, make);
+    let mut checks = Checks::new(scenario);
+    let mut steps = 0;
+    while cluster.step() {
+        steps += 1;
+        let at = cluster.now();
+        if let Some(timeline) = &mut timeline {
+            timeline.note(at, cluster.happenings());
+        }
+        checks.after_step(&cluster).map_err(|violation| Finding { at, violation })?;
+        if steps > STEPS_MAX {
+            return Err(Finding { at, violation: Violation::Storm(STEPS_MAX) });
+        }
+    }
+    Ok(Summary {
+        runs: 1,
+        steps,
+        simulated: scenario.until,
+        takeovers: checks.takeovers(),
+        splits: checks.splits(),
+        settlings: checks.settlings(),
+    })
+}
+
+/// The scenario without everything that the finding does not need: what comes after it, and
+/// every incident without which it is found all the same.
+pub fn shrink<M: Machine>(
+    scenario: &Scenario,
+    make: &dyn Fn(&Config) -> M,
+    finding: &Finding,
+) -> Scenario {
+    let same = |other: &Scenario| {
+        simulate(other, make)
+            .is_err_and(|other| discriminant(&other.violation) == discriminant(&finding.violation))
+    };
+    let mut shrunk = scenario.clone();
+    shrunk.until = finding.at;
+    shrunk.script.retain(|cue| cue.at <= finding.at);
+    let mut place = shrunk.script.len();
+    while place > 0 {
+        place -= 1;
+        // A census goes by the whole script.
+        if matches!(finding.violation, Violation::Census { .. })
+            || matches!(shrunk.script[place].incident, Incident::Replace { .. })
+        {
+            continue;
+        }
+        let mut candidate = shrunk.clone();
+        candidate.script.remove(place);
+        if same(&candidate) {
+            shrunk = candidate;
+        }
+    }
+    shrunk
+}
+
+/// A finding with all that it takes to understand it.
+#[derive(Debug, Clone)]
+pub struct Story {
+    /// The scenario, reduced to what the finding needs.
+    pub scenario: Scenario,
+    /// What was found in it.
+    pub finding: Finding,
+    /// What happened in it.
+    pub timeline: Timeline,
+}
+
+impl Story {
+    /// Runs a scenario in which something was found once more, as short as possible.
+    pub fn of<M: Machine>(
+        scenario: &Scenario,
+        make: &dyn Fn(&Config) -> M,
+        finding: Finding,
+    ) -> Self {
+        let scenario = shrink(scenario, make, &finding);
+        let mut timeline = Timeline::new(LINES_MAX);
+        let again = simulate_noting(&scenario, make, Some(&mut timeline));
+        Self { scenario, finding: again.err().unwrap_or(finding), timeline }
+    }
+}
+
+impl fmt::Display for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scenario, finding, timeline } = self;
+        writeln!(f, "seed {}, {finding}", scenario.seed)?;
+        for (node, member) in scenario.members.iter().enumerate() {
+            writeln!(f, "  n{node}: {member}")?;
+        }
+        writeln!(f, "  wire: {}", scenario.wire)?;
+        timeline.fmt(f)
+    }
+}

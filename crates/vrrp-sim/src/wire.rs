@@ -1,0 +1,140 @@
+//! Packets on their way.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use arrayvec::ArrayVec;
+use fastrand::Rng;
+use vrrp_proto::IpMeta;
+
+use crate::cluster::Kind;
+use crate::scenario::{NodeId, Wire};
+
+/// Longer than any advert of the simulation's few virtual addresses.
+pub(crate) const MESSAGE_LEN_MAX: usize = 64;
+
+/// A message and what the IP header around it says.
+#[derive(Debug, Clone)]
+pub(crate) struct Packet {
+    pub(crate) from: NodeId,
+    pub(crate) to: NodeId,
+    /// The sender's, when it was sent.
+    pub(crate) kind: Kind,
+    pub(crate) ip: IpMeta,
+    pub(crate) message: ArrayVec<u8, MESSAGE_LEN_MAX>,
+    pub(crate) damaged: bool,
+}
+
+/// What becomes of one packet.
+pub(crate) struct Fate {
+    /// When it arrives, counted from its departure: never, once or twice.
+    pub(crate) delays: ArrayVec<Duration, 2>,
+    /// A number that says which of its bits is turned.
+    pub(crate) damage: Option<usize>,
+}
+
+impl Fate {
+    /// Every packet draws its own lots, so that what happens to one does not depend on what
+    /// else was sent: a scenario with an incident less stays the same scenario otherwise.
+    pub(crate) fn draw(wire: &Wire, seed: u64, from: NodeId, to: NodeId, at: Duration) -> Self {
+        let mut lots = lots(seed, [from as u64, to as u64, at.as_micros() as u64]);
+        let mut delays = ArrayVec::new();
+        if !happens(&mut lots, wire.loss) {
+            delays.push(delay(&mut lots, wire));
+        }
+        if happens(&mut lots, wire.duplication) {
+            let again = delay(&mut lots, wire);
+            if !delays.is_empty() {
+                delays.push(again);
+            }
+        }
+        let damaged = happens(&mut lots, wire.corruption);
+        Self { delays, damage: damaged.then(|| lots.usize(..)) }
+    }
+}
+
+impl Packet {
+    pub(crate) fn damage(&mut self, which: usize) {
+        let bit = which % (self.message.len() * 8);
+        self.message[bit / 8] ^= 1 << (bit % 8);
+        self.damaged = true;
+    }
+}
+
+/// How late a timer is: as with [`Fate`], it depends on nothing but itself.
+pub(crate) fn lateness(wire: &Wire, seed: u64, node: NodeId, deadline_micros: u64) -> Duration {
+    let max_micros = wire.lateness_max.as_micros() as u64;
+    if max_micros == 0 {
+        return Duration::ZERO;
+    }
+    let mut lots = lots(seed, [node as u64, u64::MAX, deadline_micros]);
+    Duration::from_micros(lots.u64(0..=max_micros))
+}
+
+fn lots(seed: u64, what: [u64; 3]) -> Rng {
+    let mut rng = Rng::with_seed(seed);
+    for word in what {
+        rng = Rng::with_seed(rng.u64(..) ^ word);
+    }
+    rng
+}
+
+fn happens(lots: &mut Rng, per_mille: u16) -> bool {
+    lots.u16(0..1000) < per_mille
+}
+
+fn delay(lots: &mut Rng, wire: &Wire) -> Duration {
+    let [min, max] = [wire.delay_min, wire.delay_max].map(|delay| delay.as_micros() as u64);
+    Duration::from_micros(lots.u64(min..=max.max(min)))
+}
+
+/// The packets on their way, by time of arrival.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight {
+    queue: BinaryHeap<Reverse<Arrival>>,
+    serial: u64,
+}
+
+#[derive(Debug)]
+struct Arrival {
+    at: Duration,
+    /// Keeps the order of those that arrive at once.
+    serial: u64,
+    packet: Packet,
+}
+
+impl InFlight {
+    pub(crate) fn push(&mut self, at: Duration, packet: Packet) {
+        self.serial += 1;
+        self.queue.push(Reverse(Arrival { at, serial: self.serial, packet }));
+    }
+
+    pub(crate) fn next_at(&self) -> Option<Duration> {
+        self.queue.peek().map(|Reverse(arrival)| arrival.at)
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Packet> {
+        self.queue.pop().map(|Reverse(arrival)| arrival.packet)
+    }
+}
+
+impl Ord for Arrival {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.at, self.serial).cmp(&(other.at, other.serial))
+    }
+}
+
+impl PartialOrd for Arrival {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Arrival {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Arrival {}
