@@ -204,6 +204,10 @@ codes! {
         "It needs both `auth_type` and `auth_pass`. Without one of them keepalived sends adverts \
          without any, which routers with authentication drop.\n\nAdd what is missing, or remove \
          the block."
+    IncompleteDefinition = "E0414" tolerated "a definition that lacks what it defines"
+        "The block has a name and not what the name stands for. keepalived drops the block and \
+         all that refers to it, so the router is blind to what it should track.\n\nAdd the \
+         setting."
     IncludeMissing = "W0501" doubt "an include line that includes nothing"
         "The file that an `include` line names does not exist or cannot be read. Plain `include` \
          allows that, and it is rarely meant.\n\nMend the path, or use `includea` to have an \

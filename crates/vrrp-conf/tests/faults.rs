@@ -159,7 +159,7 @@ fn faults_of_other_blocks_are_found_at_their_word() {
         check(&before_instance(lines), expected);
     }
     for (lines, expected) in [
-        (" interval 1", "E0401 1:13 error"),
+        (" interval 1", "E0414 1:13 error"),
         (" script /bin/x\n rise 0", "E0302 3:7 error"),
         (" script /bin/x arg", "E0207 2:16 error"),
         (" script /bin/x\n weight 254", "E0408 3:9 error"),
@@ -221,6 +221,23 @@ fn findings_are_limited_and_errors_go_first() {
     assert_eq!(loaded.diagnostics.len(), 1000);
     assert!(loaded.has_errors());
     assert!(loaded.diagnostics.last().unwrap().notes[0].contains("more findings"));
+}
+
+#[test]
+fn what_refers_to_a_broken_definition_is_not_to_blame_and_goes_with_it() {
+    let text = instance(" track_script {\n s\n }") + "vrrp_script s {\n interval 1\n}\n";
+    assert_eq!(findings(&text, false), ["E0414 11:13 error"]);
+    let options = Options { lenient: true, ..Options::default() };
+    let config = parse_str("t", &text, &options).config.unwrap();
+    assert!(config.scripts.is_empty() && config.instances[0].tracks.scripts.is_empty());
+}
+
+#[test]
+fn lenient_mode_drops_no_instance() {
+    let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 256\n \
+                virtual_ipaddress { 192.0.2.1 }\n}\n";
+    assert_eq!(findings(text, false), ["E0302 3:20 error"]);
+    assert_eq!(findings(text, true), ["E0401 1:15 error", "E0302 3:20 warning"]);
 }
 
 #[test]

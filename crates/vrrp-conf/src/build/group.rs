@@ -15,7 +15,7 @@ use crate::{Code, Diagnostic, Spanned};
 type Name = Spanned<Arc<str>>;
 
 impl Reader<'_> {
-    pub(super) fn sync_group(&mut self, name: Name, body: &Body<'_>) {
+    pub(super) fn sync_group(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
         let mut group = SyncGroup {
             name,
             members: Vec::new(),
@@ -38,10 +38,11 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        let Some(members) = self.require(members, "group", &group.name) else { return };
+        let members = self.require_in_definition(members, "group", &group.name)?;
         self.check_members(&group.name, &members);
         group.members = members;
         self.config.sync_groups.push(group);
+        Some(())
     }
 
     /// Reports members that another sync group has, and a group of one.
@@ -86,19 +87,19 @@ impl Reader<'_> {
         members
     }
 
-    pub(super) fn track_group(&mut self, name: Name, body: &Body<'_>) {
+    pub(super) fn track_group(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
         let mut members = None;
         for setting in self.block_settings("track_group", body) {
             if let Value::Items(body) = setting.value {
                 members = Some(self.members(body));
             }
         }
-        if let Some(members) = self.require(members, "group", &name) {
-            self.config.track_groups.insert(name.value, members);
-        }
+        let members = self.require_in_definition(members, "group", &name)?;
+        self.config.track_groups.insert(name.value, members);
+        Some(())
     }
 
-    pub(super) fn bfd_session(&mut self, name: Name, body: &Body<'_>) {
+    pub(super) fn bfd_session(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
         let (mut neighbor, mut ttl, mut hop_limit) = (None, 255, 64);
         let mut session = BfdSession {
             neighbor: Spanned::new(core::net::Ipv4Addr::UNSPECIFIED.into(), name.span),
@@ -134,10 +135,11 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        let Some(neighbor) = self.require(neighbor, "neighbor_ip", &session.name) else { return };
+        let neighbor = self.require_in_definition(neighbor, "neighbor_ip", &session.name)?;
         session.hop_limit = if neighbor.is_ipv4() { ttl } else { hop_limit };
         session.neighbor = neighbor;
         self.config.bfd_sessions.insert(Arc::clone(&session.name.value), session);
+        Some(())
     }
 
     pub(super) fn garp_group(&mut self, body: &Body<'_>) {

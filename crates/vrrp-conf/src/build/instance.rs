@@ -72,16 +72,16 @@ pub(super) struct Draft {
 }
 
 impl Reader<'_> {
-    pub(super) fn instance(&mut self, name: Name, body: &Body<'_>) {
+    pub(super) fn instance(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
         let mut draft = Draft::default();
         for setting in self.block_settings("vrrp_instance", body) {
             self.instance_setting(&mut draft, setting);
         }
         self.check_doubts(&draft);
-        if let Some(instance) = self.resolve(name, draft) {
-            self.check_router(&instance);
-            self.config.instances.push(instance);
-        }
+        let instance = self.resolve(name, draft)?;
+        self.check_router(&instance);
+        self.config.instances.push(instance);
+        Some(())
     }
 
     fn instance_setting(&mut self, draft: &mut Draft, setting: Setting<'_, '_>) {

@@ -118,6 +118,8 @@ impl Kind {
 struct Definition {
     at: Span,
     used: bool,
+    /// It could not be read: what refers to it is not to blame.
+    broken: bool,
 }
 
 /// The model in the making.
@@ -224,7 +226,7 @@ impl Reader<'_> {
         kind: Kind,
         statement: &Statement<'_>,
         body: &Body<'_>,
-        read: fn(&mut Self, Spanned<Arc<str>>, &Body<'_>),
+        read: fn(&mut Self, Spanned<Arc<str>>, &Body<'_>) -> Option<()>,
     ) {
         let Some(word) = statement.arguments().first() else { return };
         let name = Spanned::new(Arc::<str>::from(&*word.text), word.span);
@@ -236,16 +238,20 @@ impl Reader<'_> {
                 .help("give one of them another name");
             return self.push(diagnostic);
         }
-        self.definitions.insert(key, Definition { at: word.span, used: false });
         self.failed.clear();
-        read(self, name, body);
+        let at = word.span;
+        self.definitions.insert(key.clone(), Definition { at, used: false, broken: false });
+        if read(self, name, body).is_none() {
+            self.definitions.insert(key, Definition { at, used: true, broken: true });
+        }
     }
 
-    /// Whether a name is defined, which counts as a use; reports it if not.
+    /// Whether a name is defined and could be read, which counts as a use; reports it if it is
+    /// not defined.
     fn refer(&mut self, kind: Kind, name: &Spanned<Arc<str>>) -> bool {
         if let Some(definition) = self.definitions.get_mut(&(kind, Arc::clone(&name.value))) {
             definition.used = true;
-            return true;
+            return !definition.broken;
         }
         let names = self.definitions.keys().filter(|(other, _)| *other == kind);
         // Thousands of definitions are not searched for a similar name.

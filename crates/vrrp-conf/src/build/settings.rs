@@ -99,7 +99,7 @@ impl Reader<'_> {
         statement: &'s Statement<'t>,
     ) -> Option<Setting<'t, 's>> {
         let value = match self.has_right_body(keyword, statement) {
-            true => self.value(keyword, statement),
+            true => self.value(block, keyword, statement),
             false => None,
         };
         let Some(value) = value else {
@@ -124,11 +124,12 @@ impl Reader<'_> {
 
     fn value<'t, 's>(
         &mut self,
+        block: &'static Block,
         keyword: &'static Keyword,
         statement: &'s Statement<'t>,
     ) -> Option<Value<'t, 's>> {
         let words = statement.arguments();
-        self.has_right_count(keyword, statement)?;
+        self.has_right_count(block, keyword, statement)?;
         let first = words.first();
         Some(match (keyword.shape, first) {
             (Shape::Flag, _) | (Shape::OptBool, None) => Value::Bool(true),
@@ -200,7 +201,12 @@ impl Reader<'_> {
     }
 
     /// Whether there are enough words, and reports those beyond.
-    fn has_right_count(&mut self, keyword: &Keyword, statement: &Statement<'_>) -> Option<()> {
+    fn has_right_count(
+        &mut self,
+        block: &Block,
+        keyword: &Keyword,
+        statement: &Statement<'_>,
+    ) -> Option<()> {
         let words = statement.arguments();
         let (min, max) = match keyword.shape {
             Shape::Flag | Shape::Items(_) => (0, 0),
@@ -231,17 +237,23 @@ impl Reader<'_> {
             return None;
         }
         if let Some(rest) = words.get(max..) {
-            self.no_more_behind(rest, matches!(keyword.shape, Shape::Program));
+            let program = matches!(keyword.shape, Shape::Program);
+            let first = rest.first().filter(|word| block.find(&word.text).is_some());
+            let help = match first {
+                Some(word) => Some(format!("write `{}` on a line of its own", word.text)),
+                None => program.then(|| "put the program and its arguments in quotes".to_owned()),
+            };
+            self.no_more_behind(rest, help);
         }
         Some(())
     }
 
     /// Reports words that are one too many.
     pub(super) fn no_more(&mut self, rest: &[Word<'_>]) {
-        self.no_more_behind(rest, false);
+        self.no_more_behind(rest, None);
     }
 
-    fn no_more_behind(&mut self, rest: &[Word<'_>], program: bool) {
+    fn no_more_behind(&mut self, rest: &[Word<'_>], help: Option<String>) {
         let (Some(first), Some(last)) = (rest.first(), rest.last()) else { return };
         let message = match rest.len() {
             1 => format!("`{}` is one word too many", first.text),
@@ -249,9 +261,7 @@ impl Reader<'_> {
         };
         let mut diagnostic =
             Diagnostic::new(Code::TrailingWords, first.span.to(last.span), message);
-        if program {
-            diagnostic = diagnostic.help("put the program and its arguments in quotes");
-        }
+        diagnostic.help = help;
         self.push(diagnostic);
     }
 

@@ -29,19 +29,41 @@ impl Reader<'_> {
         }
     }
 
-    /// Reports a setting that is missing.
+    /// Reports a setting that an instance cannot do without.
     pub(super) fn require<T>(&mut self, value: Option<T>, what: &str, name: &Name) -> Option<T> {
-        // One that could not be read has been reported.
-        if value.is_none() && !self.failed.contains(&what) {
+        self.require_as(Code::Required, value, what, name)
+    }
+
+    /// Reports a setting that a definition cannot do without; keepalived drops the definition.
+    pub(super) fn require_in_definition<T>(
+        &mut self,
+        value: Option<T>,
+        what: &str,
+        name: &Name,
+    ) -> Option<T> {
+        self.require_as(Code::IncompleteDefinition, value, what, name)
+    }
+
+    fn require_as<T>(
+        &mut self,
+        code: Code,
+        value: Option<T>,
+        what: &str,
+        name: &Name,
+    ) -> Option<T> {
+        // One that could not be read has been reported; but that may be a warning only.
+        let reported =
+            self.failed.contains(&what) && (!self.options.lenient || code.is_tolerated());
+        if value.is_none() && !reported {
             let message = format!("`{name}` has no `{what}`");
-            let diagnostic = Diagnostic::new(Code::Required, name.span, message)
+            let diagnostic = Diagnostic::new(code, name.span, message)
                 .help(format!("add a line that begins with `{what}`"));
             self.push(diagnostic);
         }
         value
     }
 
-    pub(super) fn script(&mut self, name: Name, body: &Body<'_>) {
+    pub(super) fn script(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
         let (mut command, mut timeout, mut user) = (None, None, None);
         let mut script = Script {
             command: Spanned::new(Command { words: Vec::new(), user: None }, name.span),
@@ -67,16 +89,17 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        let Some(command) = self.require(command, "script", &script.name) else { return };
+        let command = self.require_in_definition(command, "script", &script.name)?;
         let user = user.or_else(|| self.config.global.script_user.clone());
         script.command = command.map(|words| Command { words, user });
         // keepalived takes a timeout of 0 for none given.
         let given = timeout.filter(|timeout| !timeout.is_zero());
         script.timeout = given.unwrap_or(script.interval);
         self.config.scripts.insert(Arc::clone(&script.name.value), script);
+        Some(())
     }
 
-    pub(super) fn process(&mut self, name: Name, body: &Body<'_>) {
+    pub(super) fn process(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
         let mut pattern = None;
         let mut process = TrackedProcess {
             process: Spanned::new(String::new(), name.span),
@@ -111,11 +134,12 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        let Some((first, rest)) = self.require(pattern, "process", &process.name) else { return };
+        let (first, rest) = self.require_in_definition(pattern, "process", &process.name)?;
         process.process = owned(first);
         process.parameters = rest.iter().map(|word| owned(word).value).collect();
         self.check_quorum(&process);
         self.config.processes.insert(Arc::clone(&process.name.value), process);
+        Some(())
     }
 
     fn check_quorum(&mut self, process: &TrackedProcess) {
@@ -130,7 +154,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn file(&mut self, name: Name, body: &Body<'_>) {
+    pub(super) fn file(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
         let mut path = None;
         let (mut weight, mut init) = (Weight { value: 1, reverse: false }, None);
         for setting in self.block_settings("track_file", body) {
@@ -141,9 +165,10 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        let Some(path) = self.require(path, "file", &name) else { return };
+        let path = self.require_in_definition(path, "file", &name)?;
         let key = Arc::clone(&name.value);
         self.config.files.insert(key, TrackedFile { name, path, weight, init });
+        Some(())
     }
 
     fn file_init(&mut self, words: &[Word<'_>]) -> Option<FileInit> {
