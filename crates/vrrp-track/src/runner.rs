@@ -35,7 +35,7 @@ use crate::{Outcome, Program, TrackError};
 /// One that overruns its limit is reported, and the next one of its key starts.
 ///
 /// Dropping the runner gives up what is still waiting, each with a report that says so, and leaves what is
-/// running to itself. [`drain`](Self::drain) first where that matters.
+/// running to itself, unreported. [`drain`](Self::drain) first where that matters.
 pub struct Runner {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -126,6 +126,23 @@ struct Ledger {
 impl Ledger {
     const fn pending(&self) -> usize {
         self.queued + self.running
+    }
+}
+
+impl Shared {
+    /// A job has left the queue: into so many programs running, one or none. All at once, since whoever
+    /// drains must not see it in neither place.
+    fn move_on(&self, running: usize) {
+        let mut ledger = lock(&self.ledger);
+        ledger.queued -= 1;
+        ledger.running += running;
+        self.settle(&ledger);
+    }
+
+    fn settle(&self, ledger: &Ledger) {
+        if ledger.pending() == 0 {
+            self.idle.notify_all();
+        }
     }
 }
 
@@ -284,10 +301,9 @@ impl Engine {
         } else {
             spawn::start(&program, Tether::Free, &self.poller, self.next_run)
         };
-        lock(&self.shared.ledger).queued -= 1;
         match started {
             Ok(running) => {
-                lock(&self.shared.ledger).running += 1;
+                self.shared.move_on(1);
                 let deadline = Some(running.started() + limit.min(LONGEST));
                 self.runs.insert(self.next_run, Run { running, key, limit, deadline, report });
                 self.next_run += 1;
@@ -298,7 +314,7 @@ impl Engine {
                     took: Duration::ZERO,
                 });
                 self.free.push_back(key);
-                self.settle();
+                self.shared.move_on(0);
             }
         }
     }
@@ -329,15 +345,10 @@ impl Engine {
 
     /// A program no longer holds up its key.
     fn release(&mut self, key: Arc<str>) {
-        lock(&self.shared.ledger).running -= 1;
         self.free.push_back(key);
-        self.settle();
-    }
-
-    fn settle(&self) {
-        if lock(&self.shared.ledger).pending() == 0 {
-            self.shared.idle.notify_all();
-        }
+        let mut ledger = lock(&self.shared.ledger);
+        ledger.running -= 1;
+        self.shared.settle(&ledger);
     }
 
     fn give_up(mut self) {

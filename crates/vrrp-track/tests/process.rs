@@ -455,3 +455,90 @@ fn events_that_the_kernel_drops_are_made_up_for_by_a_scan() {
     assert_ne!(tracker.status().last_scan, scan);
     assert_eq!(tracker.status().detection, Detection::Connector);
 }
+
+/// Runs one of these tests in a PID namespace of its own, as a container has.
+fn in_own_pid_namespace(options: &[&str], test: &str) {
+    let unshare = |options: &[&str]| {
+        let mut command = Command::new("unshare");
+        let user: &[&str] =
+            if rustix::process::geteuid().is_root() { &[] } else { &["--user", "--map-root-user"] };
+        command.args(user).args(["--pid", "--fork", "--kill-child"]).args(options);
+        command
+    };
+    let possible = unshare(options).arg("true").output();
+    if !possible.is_ok_and(|output| output.status.success()) {
+        return skip("PID namespaces, or the unshare tool, are not to be had");
+    }
+    let output = unshare(options)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--include-ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[test]
+fn processes_count_in_a_pid_namespace_with_its_own_proc() {
+    in_own_pid_namespace(&["--mount-proc"], "starts_and_ends_change_the_verdict");
+}
+
+#[test]
+fn processes_count_in_a_pid_namespace_with_somebody_elses_proc() {
+    in_own_pid_namespace(&[], "without_usable_process_ids_everything_is_seen_by_scanning");
+}
+
+#[test]
+#[ignore = "only makes sense where /proc belongs to another PID namespace: see the test before"]
+fn without_usable_process_ids_everything_is_seen_by_scanning() {
+    let (workshop, name) = (Workshop::new(), unique("q"));
+    let program = workshop.sleep(&name);
+    let (tracker, inbox) = watch(&name);
+    assert_eq!(inbox.next_text(), "p: down (0 processes)");
+    let mut child = Command::new(program).arg(LONG).spawn().unwrap();
+    assert_eq!(inbox.next_text(), "p: up (1 process)");
+    let (count, why) = tracker.status().without_pidfd.unwrap();
+    assert_eq!((count, why.as_str()), (1, "/proc is another PID namespace's"));
+    child.kill().unwrap();
+    assert_eq!(inbox.next_text(), "p: down (0 processes)", "although it is a zombie now");
+    child.wait().unwrap();
+}
+
+#[test]
+fn more_processes_than_descriptors_are_counted_by_scanning() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const DESCRIPTORS: u64 = 64;
+    // The limit is the process's: a process of its own for this test, which has it lowered.
+    let own = std::env::var_os("VRRP_TRACK_FEW_DESCRIPTORS").is_some();
+    if !own {
+        let output = Command::new("/proc/self/exe")
+            .args([
+                "--exact",
+                "more_processes_than_descriptors_are_counted_by_scanning",
+                "--nocapture",
+            ])
+            .env("VRRP_TRACK_FEW_DESCRIPTORS", "1")
+            .output()
+            .unwrap();
+        return assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let limit = getrlimit(Resource::Nofile);
+    let (mut workshop, name) = (Workshop::new(), unique("r"));
+    let program = workshop.sleep(&name);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(DESCRIPTORS), ..limit }).unwrap();
+    let (tracker, inbox) = watch(&name);
+    setrlimit(Resource::Nofile, limit).unwrap();
+    assert_eq!(inbox.next_text(), "p: down (0 processes)");
+    let places: Vec<usize> =
+        (0..20).map(|_| workshop.run(Command::new(&program).arg(LONG))).collect();
+    wait_until("all are counted", || tracker.status().sources[0].count == 20);
+    let (count, why) = tracker.status().without_pidfd.unwrap();
+    assert_eq!((count, why.as_str()), (4, "no more than 16 descriptors are taken for processes"));
+    for (killed, place) in places.into_iter().enumerate() {
+        workshop.kill(place);
+        wait_until("one less is counted", || {
+            tracker.status().sources[0].count == 19 - killed as u32
+        });
+    }
+    assert_eq!(tracker.status().without_pidfd, None);
+}

@@ -198,30 +198,32 @@ impl Engine {
         }
         if self.relies_on_connector() {
             self.census.scan_those_without_pidfd(&self.poller);
-            self.plan_scan();
         } else {
             self.census.scan(&self.poller);
             self.status_is_old = true;
-            self.plan_scan();
         }
+        self.next_scan = None;
+        self.plan_scan();
     }
 
     fn scan_all(&mut self) {
         self.census.scan_all(&self.poller);
         self.status_is_old = true;
+        self.next_scan = None;
         self.plan_scan();
     }
 
-    /// The next scan comes after the interval, but a slow one does not take more than half the time.
+    /// Plans the next scan if one is needed and not planned yet. It comes after the interval, but a slow one
+    /// does not take more than half the time.
     fn plan_scan(&mut self) {
-        let took = self.census.last_scan().map_or(Duration::ZERO, |(_, took)| took);
         let needed = match self.link {
             Link::Idle => false,
             _ if self.relies_on_connector() => self.census.without_pidfd().is_some(),
             Link::Connector(_) | Link::Scan(_) => true,
         };
+        let took = self.census.last_scan().map_or(Duration::ZERO, |(_, took)| took);
         let at = Instant::now() + SCAN_INTERVAL.saturating_sub(took).max(took);
-        self.next_scan = needed.then_some(at);
+        self.next_scan = needed.then(|| self.next_scan.unwrap_or(at));
     }
 
     fn judge(&mut self) {

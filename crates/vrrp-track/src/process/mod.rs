@@ -6,9 +6,9 @@
 //!
 //! - An **end** is seen at once: each matching process is held by a pidfd. Where there are too few descriptors,
 //!   or no pidfds, it is seen by the next scan, and [status](ProcessStatus::without_pidfd) says so.
-//! - A **start or rename** is seen at once where the kernel's process connector works: for root (or
-//!   `CAP_NET_ADMIN`) in the initial network, PID and user namespaces. It is believed after it has acknowledged
-//!   and announced a thread of ours, and tested again every 5 s.
+//! - A **start or rename** is seen at once where the kernel's process connector works: in the initial network,
+//!   PID and user namespaces, before Linux 6.6 for root only. It is believed after it has acknowledged and
+//!   announced a thread of ours, and tested again every 5 s.
 //! - Elsewhere, as in a container, /proc is scanned every [`SCAN_INTERVAL`]. Of more than 2000 processes, those
 //!   that have been running for 2 s take turns, so that a scan of 10,000 takes about 30 ms, not 100.
 //!
@@ -124,7 +124,8 @@ impl fmt::Display for ProcessStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.detection)?;
         if let Some((count, why)) = &self.without_pidfd {
-            write!(f, "; the end of {count} processes is seen by scanning ({why})")?;
+            let plural = if *count == 1 { "" } else { "es" };
+            write!(f, "; the end of {count} process{plural} is seen by scanning ({why})")?;
         }
         self.hidden.iter().try_for_each(|hidden| write!(f, "; {hidden}"))
     }
