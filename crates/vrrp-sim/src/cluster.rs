@@ -52,6 +52,10 @@ pub struct Node<M> {
     machine: Option<M>,
     frozen: bool,
     inbox: VecDeque<Delivery>,
+    /// Whether it leaves adverts aside that only restart its timer.
+    parks: bool,
+    /// Such an advert, with the time of its arrival.
+    parked: Option<(Instant, Heard)>,
     /// When its timer fires.
     wake: Option<Duration>,
     installed: bool,
@@ -150,6 +154,8 @@ impl<M: Machine> Node<M> {
             machine: None,
             frozen: false,
             inbox: VecDeque::new(),
+            parks: member.parks,
+            parked: None,
             wake: None,
             installed: false,
             faults: BTreeSet::new(),
@@ -408,6 +414,7 @@ impl<M: Machine> Cluster<'_, M> {
         node.installed = false;
         node.frozen = false;
         node.inbox.clear();
+        node.parked = None;
         node.clock.resume(now);
     }
 
@@ -503,11 +510,24 @@ impl<M: Machine> Cluster<'_, M> {
                 if damaged || foreign {
                     self.happenings.push(Happening::WronglyAccepted { from, to });
                 }
-                self.tell(to, Event::Advert(Heard { source: ip.source, priority, interval }));
+                self.hear(to, Heard { source: ip.source, priority, interval });
             }
             Err(error) if foreign => self.drop(from, to, Dropped::Foreign(error)),
             Err(error) if damaged => self.drop(from, to, Dropped::Damaged(error)),
             Err(error) => self.drop(from, to, Dropped::Refused(error)),
+        }
+    }
+
+    /// An advert that only restarts the timer need not wake the router: it is enough to tell
+    /// it before anything else is told.
+    fn hear(&mut self, id: NodeId, heard: Heard) {
+        let now = self.now;
+        let node = &mut self.nodes[id];
+        match &node.machine {
+            Some(machine) if node.parks && machine.router().would_only_restart_timer(&heard) => {
+                node.parked = Some((node.clock.read(now), heard));
+            }
+            _ => self.tell(id, Event::Advert(heard)),
         }
     }
 
@@ -566,10 +586,17 @@ impl<M: Machine> Cluster<'_, M> {
 impl<M: Machine> Cluster<'_, M> {
     fn tell(&mut self, id: NodeId, event: Event) {
         let node = &mut self.nodes[id];
+        if let Some((arrived, heard)) = node.parked.take() {
+            self.tell_at(id, arrived, Event::Advert(heard));
+        }
+        self.tell_at(id, self.nodes[id].clock.read(self.now), event);
+    }
+
+    fn tell_at(&mut self, id: NodeId, local: Instant, event: Event) {
+        let node = &mut self.nodes[id];
         node.note_told(&event);
         let mute = node.faults_told.iter().any(FaultReason::prevents_sending);
         let Some(machine) = &mut node.machine else { return };
-        let local = node.clock.read(self.now);
         let (before, priority_before) = (machine.router().state(), machine.router().priority());
         let actions = machine.handle(local, event.clone());
         let (after, priority) = (machine.router().state(), machine.router().priority());

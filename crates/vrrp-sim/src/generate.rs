@@ -80,6 +80,7 @@ impl Casting<'_> {
                 config: self.config(version, interval, spread),
                 address,
                 drift_ppm: self.rng.i32(-drift_max..=drift_max),
+                parks: self.rng.bool(),
             })
             .collect();
         self.adapt(&mut members);

@@ -30,7 +30,7 @@
 //!
 //! let member = |address: &str, priority| -> Result<_, core::net::AddrParseError> {
 //!     let config = Config { priority: Priority::new(priority), ..Config::new(Version::V3) };
-//!     Ok(Member { config, address: address.parse()?, drift_ppm: 0 })
+//!     Ok(Member { config, address: address.parse()?, drift_ppm: 0, parks: false })
 //! };
 //! let at = |secs, incident| Cue { at: Duration::from_secs(secs), incident };
 //! let scenario = Scenario {

@@ -10,7 +10,7 @@ use vrrp_fsm::Config;
 use crate::checks::{Checks, Violation};
 use crate::cluster::Cluster;
 use crate::machine::Machine;
-use crate::scenario::{Incident, Scenario};
+use crate::scenario::{Incident, Scenario, Wire};
 use crate::timeline::{Timeline, seconds};
 
 /// More steps than any scenario takes whose routers do not excite each other.
@@ -120,35 +120,49 @@ pub fn simulate_noting<M: Machine>(
 }
 
 /// The scenario without everything that the finding does not need: what comes after it, and
-/// every incident without which it is found all the same.
+/// every incident and every vice of the wire without which it is found all the same.
 pub fn shrink<M: Machine>(
     scenario: &Scenario,
     make: &dyn Fn(&Config) -> M,
     finding: &Finding,
 ) -> Scenario {
-    let same = |other: &Scenario| {
-        simulate(other, make)
+    let same = |candidate: &Scenario| {
+        simulate(candidate, make)
             .is_err_and(|other| discriminant(&other.violation) == discriminant(&finding.violation))
     };
     let mut shrunk = scenario.clone();
     shrunk.until = finding.at;
     shrunk.script.retain(|cue| cue.at <= finding.at);
-    let mut place = shrunk.script.len();
-    while place > 0 {
-        place -= 1;
-        // A census goes by the whole script.
-        if matches!(finding.violation, Violation::Census { .. })
-            || matches!(shrunk.script[place].incident, Incident::Replace { .. })
-        {
-            continue;
-        }
-        let mut candidate = shrunk.clone();
-        candidate.script.remove(place);
-        if same(&candidate) {
-            shrunk = candidate;
+    loop {
+        let smaller = without_one_thing(&shrunk, finding).find(same);
+        match smaller {
+            Some(smaller) => shrunk = smaller,
+            None => return shrunk,
         }
     }
-    shrunk
+}
+
+/// The scenario with one thing less, in every way, from its end to its beginning.
+fn without_one_thing(scenario: &Scenario, finding: &Finding) -> impl Iterator<Item = Scenario> {
+    // How many Active Routers there have to be depends on the whole script.
+    let counted = matches!(finding.violation, Violation::Census { .. });
+    let places = if counted { 0..0 } else { 0..scenario.script.len() };
+    let removable =
+        |place: &usize| !matches!(scenario.script[*place].incident, Incident::Replace { .. });
+    let scripts = places.rev().filter(removable).map(|place| {
+        let mut smaller = scenario.clone();
+        smaller.script.remove(place);
+        smaller
+    });
+    let wire = scenario.wire;
+    let wires = [
+        Wire { loss: 0, ..wire },
+        Wire { duplication: 0, ..wire },
+        Wire { corruption: 0, ..wire },
+        Wire { lateness_max: Duration::ZERO, ..wire },
+    ];
+    let wires = wires.into_iter().filter(move |other| *other != wire);
+    scripts.chain(wires.map(|wire| Scenario { wire, ..scenario.clone() }))
 }
 
 /// A finding with all that it takes to understand it.

@@ -52,14 +52,20 @@ pub struct Member {
     pub address: IpAddr,
     /// What its clock gains, in millionths; ±10,000 at most.
     pub drift_ppm: i32,
+    /// Whether it is left asleep by adverts that
+    /// [only restart its timer](vrrp_fsm::Router::would_only_restart_timer).
+    pub parks: bool,
 }
 
 impl fmt::Display for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { config, address, drift_ppm } = self;
+        let Self { config, address, drift_ppm, parks } = self;
         write!(f, "{address} {}", Settings(config))?;
         if *drift_ppm != 0 {
             write!(f, ", clock {drift_ppm:+} ppm")?;
+        }
+        if *parks {
+            f.write_str(", parks adverts")?;
         }
         Ok(())
     }

@@ -263,3 +263,146 @@ fn check_place<M: Machine>(cluster: &Cluster<'_, M>, node: &Node<M>) -> Result<(
         _ => Ok(()),
     }
 }
+
+/// What a router does wrong alone is found by its [`Watch`] first. Here nobody watches, so that
+/// the checkers of the whole cluster have to find it.
+#[cfg(test)]
+mod tests {
+    use vrrp_fsm::{Action, Config, Event, Instant, Router};
+    use vrrp_proto::{Authentication, Version};
+
+    use super::*;
+    use crate::scenario::{Cue, Member, Wire};
+
+    /// A router that does not hear the others, or hears them and never takes over.
+    struct Impaired {
+        router: Router,
+        deaf: bool,
+    }
+
+    impl Machine for Impaired {
+        fn handle(&mut self, now: Instant, event: Event) -> Vec<Action> {
+            match event {
+                Event::Advert(_) if self.deaf => Vec::new(),
+                event => Machine::handle(&mut self.router, now, event),
+            }
+        }
+
+        fn deadline(&self) -> Option<Instant> {
+            self.router.deadline().filter(|_| self.deaf)
+        }
+
+        fn router(&self) -> &Router {
+            &self.router
+        }
+    }
+
+    fn two_routers(incidents: &[(u64, Incident)]) -> Scenario {
+        let member = |last: u8| Member {
+            config: Config { priority: Priority::new(100 + last), ..Config::new(Version::V3) },
+            address: [192, 0, 2, last].into(),
+            drift_ppm: 0,
+            parks: false,
+        };
+        let cue = |(secs, incident): &(u64, Incident)| Cue {
+            at: Duration::from_secs(*secs),
+            incident: incident.clone(),
+        };
+        Scenario {
+            seed: 0,
+            members: vec![member(1), member(2)],
+            authentication: Authentication::None,
+            wire: Wire::LOCAL,
+            script: incidents.iter().map(cue).collect(),
+            until: Duration::from_secs(60),
+        }
+    }
+
+    /// And at the end, when nobody has anything to do any more, there is one step more.
+    fn both_start() -> Scenario {
+        two_routers(&[(0, Incident::Start(0)), (0, Incident::Start(1)), (59, Incident::Start(0))])
+    }
+
+    /// What is found by `check` after some step of routers that are deaf, or never take over.
+    fn find<M: Machine>(
+        scenario: &Scenario,
+        make: &dyn Fn(&Config) -> M,
+        mut check: impl FnMut(&mut Checks, &Cluster<'_, M>) -> Result<(), Violation>,
+    ) -> Option<(u64, Violation)> {
+        let mut cluster = Cluster::new(scenario, make);
+        let mut checks = Checks::new(scenario);
+        while cluster.step() {
+            if let Err(violation) = check(&mut checks, &cluster) {
+                return Some((cluster.now().as_secs(), violation));
+            }
+        }
+        None
+    }
+
+    fn pairs<M: Machine>(checks: &mut Checks, cluster: &Cluster<'_, M>) -> Result<(), Violation> {
+        checks.pairs.check(cluster, &checks.bounds)
+    }
+
+    fn calm<M: Machine>(checks: &mut Checks, cluster: &Cluster<'_, M>) -> Result<(), Violation> {
+        checks.check_calm(cluster)
+    }
+
+    fn impaired(deaf: bool) -> impl Fn(&Config) -> Impaired {
+        move |config| Impaired { router: Router::new(config.clone()), deaf }
+    }
+
+    #[test]
+    fn two_active_routers_are_found_after_an_interval() {
+        let (at_secs, violation) = find(&both_start(), &impaired(true), pairs).unwrap();
+        // They take over after 3.60 s, and the better one advertises every second.
+        assert_eq!(at_secs, 5);
+        assert!(matches!(violation, Violation::TwoActive { winner: 1, loser: 0, .. }));
+        let healthy = |config: &Config| Router::new(config.clone());
+        assert_eq!(find(&both_start(), &healthy, pairs), None);
+    }
+
+    #[test]
+    fn two_active_routers_are_not_the_calm_that_has_to_come() {
+        let (at_secs, violation) = find(&both_start(), &impaired(true), calm).unwrap();
+        assert_eq!(at_secs, 5);
+        assert_eq!(violation, Violation::Contested { winner: 1, loser: 0 });
+    }
+
+    #[test]
+    fn addresses_that_nobody_has_are_not_the_calm_that_has_to_come() {
+        let (_, violation) = find(&both_start(), &impaired(false), calm).unwrap();
+        assert_eq!(violation, Violation::Unguarded { node: 0 });
+    }
+
+    #[test]
+    fn a_change_out_of_the_calm_is_found() {
+        let scenario = two_routers(&[
+            (0, Incident::Start(0)),
+            (0, Incident::Start(1)),
+            (30, Incident::Crash(1)),
+        ]);
+        let healthy = |config: &Config| Router::new(config.clone());
+        // Who does not know of the crash sees a router take over for no reason.
+        let crash = Duration::from_secs(30);
+        let (_, violation) = find(&scenario, &healthy, |checks, cluster| match cluster.now() {
+            now if now == crash => Ok(()),
+            _ => checks.after_step(cluster),
+        })
+        .unwrap();
+        let (before, after) = (State::Backup, State::Active);
+        assert_eq!(violation, Violation::Unrest { node: 0, before, after });
+        assert_eq!(find(&scenario, &healthy, |checks, cluster| checks.after_step(cluster)), None);
+    }
+
+    #[test]
+    fn a_wrong_census_is_found() {
+        let scenario = two_routers(&[
+            (0, Incident::Start(0)),
+            (20, Incident::Census { actives: 1 }),
+            (21, Incident::Census { actives: 2 }),
+        ]);
+        let healthy = |config: &Config| Router::new(config.clone());
+        let found = find(&scenario, &healthy, |checks, cluster| checks.after_step(cluster));
+        assert_eq!(found, Some((21, Violation::Census { required: 2, found: 1 })));
+    }
+}
