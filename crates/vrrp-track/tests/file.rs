@@ -4,12 +4,15 @@
 
 mod common;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use common::{Inbox, sink, wait_until};
+use common::{Inbox, sink, skip, wait_until};
+use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
 use vrrp_track::file::{FileSource, FileSourceStatus, FileTracker};
 
@@ -171,6 +174,33 @@ fn the_target_of_a_symbolic_link_is_polled() {
     assert_eq!(setup.status().polled.unwrap(), "it is a symbolic link");
     setup.write("target", "22");
     assert_eq!(setup.value(), 22);
+}
+
+/// As in a container that gets a single file from its host.
+#[test]
+fn a_file_mounted_from_elsewhere_is_polled() {
+    if !rustix::process::geteuid().is_root() {
+        return skip("mounting needs root");
+    }
+    let mounting = || {
+        // For this thread and those that it starts.
+        unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        let mount = |words: &[&OsStr]| {
+            assert!(Command::new("mount").args(words).status().unwrap().success())
+        };
+        mount(&["--make-rprivate".as_ref(), "/".as_ref()]);
+        let setup = Setup::new("f", |directory| fs::write(directory.join("f"), "1").unwrap());
+        assert_eq!(setup.value(), 1);
+        let elsewhere = tempfile::tempdir().unwrap();
+        let source = elsewhere.path().join("source");
+        fs::write(&source, "2").unwrap();
+        mount(&["--bind".as_ref(), source.as_ref(), setup.path("f").as_ref()]);
+        assert_eq!(setup.value(), 2);
+        assert_eq!(setup.status().polled.unwrap(), "it is mounted there");
+        fs::write(&source, "33").unwrap();
+        assert_eq!(setup.value(), 33);
+    };
+    std::thread::scope(|scope| scope.spawn(mounting).join().unwrap());
 }
 
 #[test]

@@ -446,7 +446,7 @@ fn events_that_the_kernel_drops_are_made_up_for_by_a_scan() {
     workshop.run(Command::new(&blocker).arg(LONG));
     assert_eq!(inbox.next_text(), "blocker: up (1 process)");
     // Each thread is announced. The tracker does not listen now: its buffer runs over.
-    for _ in 0..40_000 {
+    for _ in 0..20_000 {
         std::thread::spawn(|| ()).join().unwrap();
     }
     workshop.run(Command::new(&program).arg(LONG));
