@@ -8,8 +8,8 @@
 //! - only an advert is parked that passed every check and repeats the one that the instance
 //!   published as its template, and it publishes one only while
 //!   [`Router::expected_advert`](vrrp_fsm::Router::expected_advert) names one;
-//! - the first advert that differs withdraws the template, so nothing is parked behind it and
-//!   nothing is handled out of order;
+//! - the first advert that differs withdraws the template, and none is published while a message
+//!   waits, so nothing is parked behind it and nothing is handled out of order;
 //! - a parked advert keeps its own time of arrival, and a later one overwrites it, as a restarted
 //!   timer is restarted again;
 //! - before the instance lets its timer fire it drains the socket and the mailbox.
@@ -108,6 +108,10 @@ impl Inbox {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.0.queue().messages.is_empty()
+    }
+
     /// The next message, if there is one already.
     pub(crate) fn try_next(&self) -> Option<Message> {
         self.0.queue().take(&self.0.room)
@@ -176,7 +180,8 @@ impl Outlet {
         }
         slot.template = None;
         let queue = self.0.queue();
-        if queue.is_full() || queue.closed {
+        // Whoever waits for a place comes first: a flood of adverts must not keep orders out.
+        if queue.messages.len() + queue.waiting >= INBOX_MESSAGES || queue.closed {
             return Delivery::Full;
         }
         self.0.put(queue, Message::Advert { at, heard });
@@ -204,11 +209,19 @@ impl Mailbox {
     }
 
     /// Publishes the advert whose repetitions need no wake-up, or none. Returns one that was
-    /// parked before, which is to be handled first: then nothing is published.
-    pub(crate) fn publish(&self, template: Option<Heard>) -> Option<(Instant, Heard)> {
+    /// parked before, which is to be handled first: then nothing is published. Neither is it
+    /// while messages wait in the instance's inbox: a repetition would overtake them.
+    pub(crate) fn publish(
+        &self,
+        inbox: &Inbox,
+        template: Option<Heard>,
+    ) -> Option<(Instant, Heard)> {
         let mut slot = self.slot();
         let parked = slot.parked.take();
-        slot.template = template.filter(|_| parked.is_none());
+        // Adverts are put into the inbox under the slot's lock: it stays empty of them until the
+        // template is there.
+        let is_sound = parked.is_none() && inbox.is_empty();
+        slot.template = template.filter(|_| is_sound);
         parked
     }
 
@@ -247,8 +260,7 @@ mod tests {
         let ((outlet, inbox), mailbox) = (inbox(), Mailbox::default());
         let deliver =
             |at, priority| outlet.advert(&mailbox, Instant::from_micros(at), heard(priority));
-        assert_eq!(deliver(1, 100), Delivery::Queued);
-        assert_eq!(mailbox.publish(Some(heard(100))), None);
+        assert_eq!(mailbox.publish(&inbox, Some(heard(100))), None);
         assert_eq!(deliver(2, 100), Delivery::Parked);
         assert_eq!(deliver(3, 100), Delivery::Parked);
         assert_eq!(deliver(4, 0), Delivery::Queued);
@@ -262,16 +274,42 @@ mod tests {
         };
         assert_eq!(
             [queued(&inbox), queued(&inbox), queued(&inbox)],
-            [Some((1, 100)), Some((4, 0)), Some((5, 100))]
+            [Some((4, 0)), Some((5, 100)), None]
         );
     }
 
     #[test]
+    fn nothing_is_parked_behind_a_message_that_waits() {
+        let ((outlet, inbox), mailbox) = (inbox(), Mailbox::default());
+        assert_eq!(outlet.advert(&mailbox, AT, heard(0)), Delivery::Queued);
+        assert_eq!(mailbox.publish(&inbox, Some(heard(100))), None);
+        let delivery = outlet.advert(&mailbox, AT, heard(100));
+        assert_eq!(delivery, Delivery::Queued, "it came after the resignation");
+    }
+
+    #[test]
+    fn a_flood_of_adverts_does_not_keep_an_order_out() {
+        let ((outlet, inbox), mailbox) = (inbox(), Mailbox::default());
+        while outlet.advert(&mailbox, AT, heard(100)) == Delivery::Queued {}
+        let ordering = thread::spawn({
+            let outlet = outlet.clone();
+            move || outlet.order(removed())
+        });
+        while outlet.0.queue().waiting == 0 {
+            thread::yield_now();
+        }
+        assert!(inbox.try_next().is_some());
+        // Of the place that has become free the advert gets nothing, whoever comes first.
+        assert_eq!(outlet.advert(&mailbox, AT, heard(100)), Delivery::Full);
+        assert!(ordering.join().unwrap());
+    }
+
+    #[test]
     fn what_was_parked_meanwhile_comes_back_before_another_template_counts() {
-        let ((outlet, _inbox), mailbox) = (inbox(), Mailbox::default());
-        assert_eq!(mailbox.publish(Some(heard(100))), None);
+        let ((outlet, inbox), mailbox) = (inbox(), Mailbox::default());
+        assert_eq!(mailbox.publish(&inbox, Some(heard(100))), None);
         assert_eq!(outlet.advert(&mailbox, AT, heard(100)), Delivery::Parked);
-        assert_eq!(mailbox.publish(Some(heard(100))), Some((AT, heard(100))));
+        assert_eq!(mailbox.publish(&inbox, Some(heard(100))), Some((AT, heard(100))));
         assert_eq!(outlet.advert(&mailbox, AT, heard(100)), Delivery::Queued);
     }
 

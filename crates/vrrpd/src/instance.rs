@@ -169,7 +169,7 @@ impl Instance {
 
     /// Lets a timer fire only when nothing that has arrived speaks against it.
     fn take_timer(&mut self) {
-        if self.router.state() == State::Backup {
+        if self.router.state() == State::Backup || self.was_away() {
             self.drainer.drain();
             self.take_parked();
             for _ in 0..DRAIN_MESSAGES {
@@ -184,6 +184,13 @@ impl Instance {
         }
     }
 
+    /// Whether a timer is so late that another router may be active by now: the machine or this
+    /// process stood still. A master then listens before it speaks.
+    fn was_away(&self) -> bool {
+        let late = self.router.deadline().map(|due| clock::now().saturating_since(due));
+        late.is_some_and(|late| late >= self.settings.router.interval.as_duration())
+    }
+
     /// Handles the repeated advert that was left in the mailbox, if there is one.
     fn take_parked(&mut self) {
         if let Some((at, heard)) = self.route.mailbox.take() {
@@ -193,7 +200,10 @@ impl Instance {
 
     /// Says which advert needs no wake-up from now on.
     fn republish(&mut self) {
-        while let Some((at, heard)) = self.route.mailbox.publish(self.router.expected_advert()) {
+        let route = Arc::clone(&self.route);
+        while let Some((at, heard)) =
+            route.mailbox.publish(&self.inbox, self.router.expected_advert())
+        {
             self.handle(at, Event::Advert(heard));
         }
     }
