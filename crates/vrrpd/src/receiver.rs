@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use vrrp_fsm::{Heard, Instant};
 use vrrp_net::{AdvertReceiver, Interface, InterfaceName, NetError, Waker};
@@ -26,8 +27,11 @@ use crate::links::StartError;
 use crate::notify::Teller;
 use crate::status::InterfaceStatus;
 
-/// How long to leave a socket alone that cannot be waited on.
+/// How long to leave a socket alone that cannot be waited on, or could not be opened.
 const RETRY: Duration = Duration::from_millis(200);
+/// How often the socket is read before it is given up to empty it: more often than a full one
+/// takes, and seldom enough for a flood not to keep the reader from everything else.
+const DRAIN_ROUNDS: usize = 32;
 const STACK_BYTES: usize = 256 << 10;
 
 /// What an instance demands of its adverts, owned: [`Rules`] borrow from it.
@@ -177,6 +181,8 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Socket {
+    /// Where to listen. Without a socket there it is tried again until there is one.
+    wanted: Option<Interface>,
     open: Option<AdvertReceiver>,
     error: Option<NetError>,
 }
@@ -195,7 +201,8 @@ pub(crate) struct Drainer(Arc<Shared>);
 impl Drainer {
     /// Takes in what has arrived so far, on the calling thread.
     pub(crate) fn drain(&self) {
-        self.0.drain();
+        let mut rounds = 0..DRAIN_ROUNDS;
+        while rounds.next().is_some() && self.0.drain() {}
     }
 }
 
@@ -229,23 +236,13 @@ impl Listener {
     /// Listens on this interface from now on: another index needs another socket.
     pub(crate) fn follow(&self, interface: Option<Interface>) {
         let mut socket = self.shared.socket();
-        let current = socket.open.as_ref().map(AdvertReceiver::interface);
-        if current.map(|now| now.index) == interface.map(|now| now.index) {
+        let index = |interface: Option<Interface>| interface.map(|now| now.index);
+        if index(socket.wanted) == index(interface) {
             return;
         }
-        if let Some(old) = socket.open.take() {
-            self.shared.overflowed_before.add(old.overflowed().map_or(0, u64::from));
-        }
-        socket.error = None;
-        if let Some(interface) = interface {
-            match AdvertReceiver::open_v4(interface, &self.shared.groups()) {
-                Ok(receiver) => socket.open = Some(receiver),
-                Err(error) => {
-                    log::error!("cannot listen: {error}");
-                    socket.error = Some(error);
-                }
-            }
-        }
+        self.shared.close(&mut socket, None);
+        socket.wanted = interface;
+        self.shared.open(&mut socket);
         drop(socket);
         self.shared.waker.wake();
     }
@@ -311,9 +308,7 @@ impl Shared {
     fn receive(&self) {
         while !self.stop.load(Ordering::Acquire) {
             // A descriptor of its own to wait on: the socket itself stays free for drainers.
-            let waits_on =
-                self.socket().open.as_ref().map(|open| open.as_fd().try_clone_to_owned());
-            match waits_on {
+            match self.descriptor() {
                 None => self.sleep(),
                 Some(Ok(fd)) => self.serve(&fd),
                 Some(Err(error)) => {
@@ -324,10 +319,43 @@ impl Shared {
         }
     }
 
-    /// Waits until there is another socket, or the end.
+    fn descriptor(&self) -> Option<io::Result<OwnedFd>> {
+        self.socket().open.as_ref().map(|open| open.as_fd().try_clone_to_owned())
+    }
+
+    /// Opens the socket that is wanted, if it is not open. The first failure is logged, and
+    /// status shows the last.
+    fn open(&self, socket: &mut Socket) {
+        let (Some(interface), None) = (socket.wanted, &socket.open) else { return };
+        match AdvertReceiver::open_v4(interface, &self.groups()) {
+            Ok(receiver) => {
+                socket.open = Some(receiver);
+                socket.error = None;
+            }
+            Err(error) => {
+                if socket.error.is_none() {
+                    log::error!("cannot listen: {error}");
+                }
+                socket.error = Some(error);
+            }
+        }
+    }
+
+    fn close(&self, socket: &mut Socket, why: Option<NetError>) {
+        if let Some(old) = socket.open.take() {
+            self.overflowed_before.add(old.overflowed().map_or(0, u64::from));
+        }
+        socket.error = why;
+    }
+
+    /// Waits until there is another interface to listen on, or the end, or until it is time to
+    /// try to open the socket again.
     fn sleep(&self) {
-        let _ = poll(&mut [PollFd::new(&self.waker, PollFlags::IN)], None);
+        const RETRY_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: RETRY.subsec_nanos() as _ };
+        let retry = self.socket().wanted.map(|_| &RETRY_TIME);
+        let _ = poll(&mut [PollFd::new(&self.waker, PollFlags::IN)], retry);
         self.waker.take();
+        self.open(&mut self.socket());
     }
 
     /// Takes in what arrives on one socket, until there is another one, or the end.
@@ -339,7 +367,9 @@ impl Shared {
                 return;
             }
             match waited {
-                Ok(_) | Err(Errno::INTR) => self.drain(),
+                Ok(_) | Err(Errno::INTR) => {
+                    self.drain();
+                }
                 Err(errno) => {
                     log::error!("cannot wait for adverts on {}: {errno}", self.name);
                     return thread::sleep(RETRY);
@@ -348,9 +378,10 @@ impl Shared {
         }
     }
 
-    fn drain(&self) {
+    /// Takes in some of what has arrived; says whether there may be more.
+    fn drain(&self) -> bool {
         let mut socket = self.socket();
-        let Some(open) = &mut socket.open else { return };
+        let Some(open) = &mut socket.open else { return false };
         let at = clock::now();
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         let drained = open.drain(|datagram| {
@@ -359,13 +390,15 @@ impl Shared {
                 self.drops.count(error.reason());
             }
         });
-        if let Err(error) = drained {
-            // A socket that is broken for good (its interface is gone) is replaced by `follow`;
-            // until then it must not be read in a tight loop.
-            log::error!("{error}");
-            socket.open = None;
-            socket.error = Some(error);
-            self.waker.wake();
+        match drained {
+            Ok(drained) => drained.is_more,
+            Err(error) => {
+                log::error!("{error}");
+                // A broken socket must not be read in a tight loop: the thread opens another.
+                self.close(&mut socket, Some(error));
+                self.waker.wake();
+                false
+            }
         }
     }
 
