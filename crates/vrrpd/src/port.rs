@@ -38,6 +38,9 @@ pub(crate) struct Port {
     settings: Arc<Settings>,
     kernel: Box<dyn Kernel>,
     at: Option<Attachment>,
+    /// What was asked for last and not yet taken back, on the interfaces where it was put: those
+    /// may have other names by now.
+    placed: Vec<AddressSpec>,
     announcing: Option<Announcing>,
     announced: u64,
 }
@@ -60,7 +63,8 @@ struct Announcing {
 
 impl Port {
     pub(crate) fn new(settings: Arc<Settings>, kernel: Box<dyn Kernel>) -> Self {
-        Self { settings, kernel, at: None, announcing: None, announced: 0 }
+        let placed = Vec::new();
+        Self { settings, kernel, at: None, placed, announcing: None, announced: 0 }
     }
 
     /// Follows the interface: another index needs another socket, another address or MAC another
@@ -106,15 +110,20 @@ impl Port {
     /// Puts the addresses on their interfaces.
     pub(crate) fn add_addresses(&mut self) -> Result<(), PortError> {
         let specs = self.specs()?;
+        let moved: Vec<_> = specs.iter().filter(|spec| !self.placed.contains(spec)).collect();
+        self.placed.extend(moved.into_iter().cloned());
         let outcomes = self.kernel.add_addresses(&specs);
         summarize("added", specs.len(), outcomes).map(drop)
     }
 
-    /// Takes the addresses off their interfaces; says how many were there.
+    /// Takes the addresses off the interfaces where they were put, or else off those where they
+    /// would be; says how many were there.
     pub(crate) fn remove_addresses(&mut self) -> Result<usize, PortError> {
-        // What stands on an interface that does not exist is gone already.
-        let specs: Vec<_> =
-            self.settings.vips.iter().filter_map(|vip| self.spec(vip).ok()).collect();
+        let mut specs = std::mem::take(&mut self.placed);
+        if specs.is_empty() {
+            // What stands on an interface that does not exist is gone already.
+            specs = self.settings.vips.iter().filter_map(|vip| self.spec(vip).ok()).collect();
+        }
         let outcomes = self.kernel.remove_addresses(&specs);
         let outcomes = summarize("removed", specs.len(), outcomes)?;
         Ok(outcomes.into_iter().filter(|outcome| *outcome == Removal::Removed).count())
