@@ -1,6 +1,6 @@
 //! The interfaces as the kernel has them, and who is told when they change.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,7 +32,8 @@ pub(crate) struct LinkView {
     is_running: bool,
     /// The address to send adverts from.
     pub(crate) primary: Option<IpAddr>,
-    /// Every address of the interface, in the instance's family.
+    /// The interface's own addresses in the instance's family, without those that instances move:
+    /// these come and go, and adverts are not sent from them.
     pub(crate) addresses: Vec<IpAddr>,
 }
 
@@ -113,7 +114,8 @@ pub(crate) struct World {
 impl World {
     /// Lets an instance watch, and fills in what it begins with.
     pub(crate) fn watch(&mut self, name: Arc<str>, mut watcher: Watcher) -> &Watcher {
-        watcher.told = self.told_to(&watcher);
+        let moving = moving(self.watchers.values().chain([&watcher]));
+        watcher.told = self.told_to(&watcher, &moving);
         self.watchers.entry(name).insert_entry(watcher).into_mut()
     }
 
@@ -137,49 +139,31 @@ impl World {
         self.links.values().find(|link| link.interface.name == name)
     }
 
-    fn told_to(&self, watcher: &Watcher) -> Told {
+    fn told_to(&self, watcher: &Watcher, moving: &HashSet<IpAddr>) -> Told {
         let influences = watcher.tracked.iter().map(|(name, _, weight)| {
             let is_well = self.by_name(*name).is_some_and(Link::is_running);
             weight.judge(if is_well { Verdict::Up } else { Verdict::Down })
         });
-        Told { view: self.view(watcher), influences: influences.collect() }
+        Told { view: self.view(watcher, moving), influences: influences.collect() }
     }
 
-    fn view(&self, watcher: &Watcher) -> LinkView {
+    fn view(&self, watcher: &Watcher, moving: &HashSet<IpAddr>) -> LinkView {
         let Some(link) = self.by_name(watcher.interface) else { return LinkView::default() };
         let all = self.addresses.get(&link.interface.index).map_or(&[][..], Vec::as_slice);
-        let of_family = || {
-            all.iter()
-                .filter(|there| Family::of(there.address) == watcher.family && there.is_usable())
+        let is_own = |there: &&InterfaceAddress| {
+            Family::of(there.address) == watcher.family
+                && there.is_usable()
+                && !moving.contains(&there.address)
         };
+        let own: Vec<_> = all.iter().filter(is_own).collect();
         LinkView {
             interface: Some(link.interface),
             mac: link.mac,
             is_up: link.is_up(),
             is_running: link.is_running(),
-            primary: watcher.source.or_else(|| self.primary(watcher, of_family())),
-            addresses: of_family().map(|there| there.address).collect(),
+            primary: watcher.source.or_else(|| primary(watcher, &own)),
+            addresses: own.into_iter().map(|there| there.address).collect(),
         }
-    }
-
-    /// The interface's first address that is nobody's virtual one. The owner of the addresses may
-    /// have none but these.
-    fn primary<'a>(
-        &self,
-        watcher: &Watcher,
-        candidates: impl Iterator<Item = &'a InterfaceAddress> + Clone,
-    ) -> Option<IpAddr> {
-        let is_virtual = |there: &InterfaceAddress| {
-            let mut all = self.watchers.values().chain([watcher]).flat_map(|known| &known.vips);
-            all.any(|(_, vip)| *vip == there.address)
-        };
-        let is_first = |there: &&&InterfaceAddress| !there.flags.contains(AddressFlags::SECONDARY);
-        let own: Vec<_> = candidates.clone().filter(|there| !is_virtual(there)).collect();
-        let best = own.iter().find(is_first).or(own.first()).map(|there| there.address);
-        best.or_else(|| {
-            let mut virtual_ones = candidates.map(|there| there.address);
-            if watcher.is_owner { virtual_ones.next() } else { None }
-        })
     }
 
     fn take(&mut self, event: NetEvent) {
@@ -246,10 +230,11 @@ impl World {
         for (name, listener) in &self.listeners {
             listener.follow(self.by_name(*name).map(|link| link.interface));
         }
+        let moving = moving(self.watchers.values());
         let news: Vec<_> = self
             .watchers
             .iter()
-            .map(|(name, watcher)| (Arc::clone(name), self.told_to(watcher)))
+            .map(|(name, watcher)| (Arc::clone(name), self.told_to(watcher, &moving)))
             .collect();
         for (name, now) in news {
             if let Some(watcher) = self.watchers.get_mut(&name) {
@@ -272,6 +257,26 @@ impl Watcher {
             self.outlet.order(Order::Link(self.told.view.clone()));
         }
     }
+}
+
+/// The addresses that instances move. An owner's are its machine's own, and other instances there
+/// may send from them.
+fn moving<'a>(watchers: impl Iterator<Item = &'a Watcher>) -> HashSet<IpAddr> {
+    let movers = watchers.filter(|watcher| !watcher.is_owner);
+    movers.flat_map(|watcher| &watcher.vips).map(|(_, vip)| *vip).collect()
+}
+
+/// The address to send adverts from: the first of the interface's own. The owner of the addresses
+/// may have none but these, and while it does not take part not even these.
+fn primary(watcher: &Watcher, own: &[&InterfaceAddress]) -> Option<IpAddr> {
+    let is_vip =
+        |there: &&&InterfaceAddress| watcher.vips.iter().any(|(_, vip)| *vip == there.address);
+    let is_first = |there: &&&InterfaceAddress| !there.flags.contains(AddressFlags::SECONDARY);
+    let best = own.iter().filter(|there| !is_vip(there)).min_by_key(|there| !is_first(there));
+    let owned = || watcher.vips.iter().find(|(on, _)| *on == watcher.interface);
+    best.or(own.first())
+        .map(|there| there.address)
+        .or_else(|| owned().filter(|_| watcher.is_owner).map(|(_, vip)| *vip))
 }
 
 fn is_same(one: &InterfaceAddress, other: &InterfaceAddress) -> bool {

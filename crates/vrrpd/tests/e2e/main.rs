@@ -10,3 +10,4 @@ mod bad_input;
 mod daemon;
 mod interop;
 mod stage;
+mod trouble;
