@@ -26,6 +26,9 @@ use crate::rundir::{self, RunDir, RunDirError};
 use crate::status::{self, Status};
 use crate::users::Users;
 
+/// How long the last log lines may take to be written.
+const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
+
 /// Why the daemon does not run.
 #[derive(Debug, thiserror::Error)]
 enum RunError {
@@ -56,8 +59,11 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
         Ok(config) => config,
         Err(code) => return ExitCode::from(code),
     };
-    logging::init();
-    match serve(args, config) {
+    if let Err(error) = logging::init() {
+        eprintln!("vrrpd: cannot start a thread: {error}");
+        return ExitCode::from(exit::UNAVAILABLE);
+    }
+    let code = match serve(args, config) {
         Ok(()) => exit::OK,
         Err(error) => {
             log::error!("{error}");
@@ -68,7 +74,9 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
                 _ => exit::UNAVAILABLE,
             })
         }
-    }
+    };
+    logging::flush(LAST_WORDS_TIME);
+    code
 }
 
 /// Reads the configuration and shows what there is to say about it; the exit code if it cannot be
@@ -76,12 +84,12 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
 fn read(args: &RunArgs) -> Result<Config, u8> {
     let loaded =
         check::load(&args.file, args.config_id.as_deref(), args.lenient).map_err(|error| {
-            eprintln!("vrrpd: cannot read {}: {error}", args.file.display());
+            logging::show(&format!("vrrpd: cannot read {}: {error}\n", args.file.display()));
             exit::USAGE
         })?;
-    eprint!("{}", check::rendered(&loaded.diagnostics, &loaded.sources));
+    logging::show(&check::rendered(&loaded.diagnostics, &loaded.sources));
     loaded.config.ok_or_else(|| {
-        eprintln!("vrrpd: {}", refusal(args));
+        logging::show(&format!("vrrpd: {}\n", refusal(args)));
         exit::CONFIG
     })
 }
@@ -124,8 +132,8 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     wait_for_the_end(args, signals, &state);
     tell_manager(&[NotifyState::Stopping]);
 
-    drop(control);
     lock(&state).fleet.stop();
+    drop(control);
     // With the fleet the last tellers go, and the notify thread sees the end of its queue.
     drop(state);
     notifier.finish(Duration::from_secs(args.stop_timeout));
