@@ -3,7 +3,7 @@
 use core::fmt::Write;
 use core::ops::Range;
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use crate::source::FileRange;
 use crate::{Diagnostic, Severity, SourceMap, Span};
@@ -17,6 +17,8 @@ pub struct RenderOptions {
 
 /// Places that are further apart than this have their lines shown apart.
 const MAX_LINES_BETWEEN: u32 = 20;
+/// Lines that are longer than this together are not shown: nobody reads them.
+const MAX_EXCERPT_BYTES: usize = 16 << 10;
 /// Steps of a chain of replacements that are shown.
 const MAX_STEPS: usize = 4;
 
@@ -63,8 +65,12 @@ fn group<'s>(diagnostic: &'s Diagnostic, sources: &'s SourceMap) -> Group<'s> {
     };
     let title = level.primary_title(&*diagnostic.message).id(diagnostic.code.as_str());
     let mut group = Group::with_title(title);
-    for (file, marks) in by_excerpt(marks(diagnostic, sources), sources) {
-        group = group.element(snippet(&file, marks, sources));
+    for (excerpt, marks) in by_excerpt(marks(diagnostic, sources), sources) {
+        let (text, _) = sources.line_text(excerpt.file.file, excerpt.lines.clone());
+        group = match text.len() > MAX_EXCERPT_BYTES {
+            true => group.element(place(excerpt.file, sources)),
+            false => group.element(snippet(&excerpt, marks, sources)),
+        };
     }
     let notes = diagnostic.notes.iter().map(|note| Level::NOTE.message(&**note));
     let help = diagnostic.help.iter().map(|help| Level::HELP.message(&**help));
@@ -127,6 +133,14 @@ impl Excerpt {
             && self.lines.start <= other.lines.end + MAX_LINES_BETWEEN
             && other.lines.start <= self.lines.end + MAX_LINES_BETWEEN
     }
+}
+
+/// A place without its line.
+fn place(at: FileRange, sources: &SourceMap) -> Origin<'_> {
+    let location = sources.locate(at);
+    Origin::path(&**sources.file_name(at.file))
+        .line(location.line as usize)
+        .char_column(location.column as usize)
 }
 
 fn snippet<'s>(

@@ -41,6 +41,7 @@ pub(crate) fn build(
         definitions: HashMap::new(),
         virtual_routers: HashMap::new(),
         failed: Vec::new(),
+        suggestions: 0,
         lines: HashMap::new(),
     };
     let blocks = reader.known_blocks(outline);
@@ -60,6 +61,10 @@ pub(crate) fn build(
     reader.report_nothing(base);
     reader.config
 }
+
+/// Similar words are looked for so many times: a generated file may have a mistake in each of
+/// its blocks.
+const MAX_SUGGESTIONS: usize = 200;
 
 /// When a kind of block is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +138,8 @@ struct Reader<'o> {
     virtual_routers: HashMap<instance::RouterKey, Spanned<Arc<str>>>,
     /// Keywords of the current block whose value could not be read.
     failed: Vec<&'static str>,
+    /// Misspelt words for which a similar one was looked for.
+    suggestions: usize,
     /// Where the top level's lines that are no blocks are.
     lines: HashMap<&'static str, Span>,
 }
@@ -255,7 +262,10 @@ impl Reader<'_> {
         }
         let names = self.definitions.keys().filter(|(other, _)| *other == kind);
         // Thousands of definitions are not searched for a similar name.
-        let near = crate::did_you_mean::closest(name, names.take(1000).map(|(_, name)| &**name));
+        let may_suggest = self.suggestions < MAX_SUGGESTIONS;
+        let names = names.take(1000).map(|(_, name)| &**name);
+        let near = may_suggest.then(|| crate::did_you_mean::closest(name, names)).flatten();
+        self.suggestions += 1;
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("define it: `{} {name} {{ … }}`", kind.name()),

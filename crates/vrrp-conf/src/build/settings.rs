@@ -287,6 +287,10 @@ impl Reader<'_> {
     pub(super) fn unknown_keyword(&mut self, block: &'static Block, word: &Word<'_>) {
         let message = format!("unknown keyword `{}`", word.text);
         let mut diagnostic = Diagnostic::new(Code::UnknownKeyword, word.span, message);
+        self.suggestions += 1;
+        if self.suggestions > super::MAX_SUGGESTIONS {
+            return self.push(diagnostic);
+        }
         diagnostic.help = match keywords::similar(block.keywords, &word.text) {
             Some(similar) => Some(format!("did you mean `{similar}`?")),
             None => elsewhere(&word.text).map(|place| format!("it belongs into `{place}`")),
