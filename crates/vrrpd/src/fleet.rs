@@ -178,7 +178,7 @@ impl Fleet {
     }
 
     pub(crate) fn trackers(&self) -> Vec<TrackerStatus> {
-        self.health.status()
+        [self.links.world().trackers(), self.health.status()].concat()
     }
 }
 

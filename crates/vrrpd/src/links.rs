@@ -1,6 +1,6 @@
 //! The interfaces as the kernel has them, and who is told when they change.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +17,7 @@ use vrrp_proto::Family;
 use crate::inbox::Outlet;
 use crate::instance::Order;
 use crate::receiver::Listener;
+use crate::status::TrackerStatus;
 
 const STACK_BYTES: usize = 512 << 10;
 /// How long to leave a socket alone that could not be read.
@@ -122,6 +123,25 @@ impl World {
     /// Tells an instance nothing any more.
     pub(crate) fn forget(&mut self, name: &str) {
         self.watchers.remove(name);
+    }
+
+    /// The interfaces that somebody tracks, for the operator.
+    pub(crate) fn trackers(&self) -> Vec<TrackerStatus> {
+        let tracked = self.watchers.values().flat_map(|watcher| &watcher.tracked);
+        let names: BTreeSet<_> = tracked.map(|(name, _, _)| name.to_string()).collect();
+        names.into_iter().map(|name| self.tracker(name)).collect()
+    }
+
+    fn tracker(&self, name: String) -> TrackerStatus {
+        let link = self.links.values().find(|link| link.interface.name.to_string() == name);
+        let (verdict, detail) = match link {
+            None => ("down", "it does not exist"),
+            Some(link) if link.is_running() => ("up", "running"),
+            Some(link) if link.is_up() => ("down", "no carrier"),
+            Some(_) => ("down", "set down"),
+        };
+        let (verdict, detail) = (verdict.to_owned(), detail.to_owned());
+        TrackerStatus { kind: "interface".to_owned(), name, verdict, detail }
     }
 
     /// Keeps a receiver on its interface, whatever becomes of that.
