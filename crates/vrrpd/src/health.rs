@@ -322,7 +322,14 @@ fn script_status(tracker: &ScriptTracker) -> Vec<TrackerStatus> {
         verdict: verdict(source.verdict),
         detail: match source.last {
             Some((outcome, took)) => {
-                format!("last: {outcome} after {took:.1?}, {} against", source.against)
+                let last = format!("last result: {outcome} after {took:.1?}");
+                match (source.against, source.verdict) {
+                    (0, _) | (_, None) => last,
+                    (fails, Some(up)) if up.is_up() => {
+                        format!("{last}; failures in a row: {fails}")
+                    }
+                    (passes, Some(_)) => format!("{last}; successes in a row: {passes}"),
+                }
             }
             None => "no result yet".to_owned(),
         },
