@@ -22,7 +22,8 @@ use crate::port::Port;
 use crate::receiver::{Drainer, Route};
 use crate::settings::Settings;
 use crate::status::{
-    AdvertCounters, Contribution, InstanceStatus, MasterStatus, PriorityStatus, TransitionStatus,
+    AdvertCounters, Contribution, DroppedAdvert, InstanceStatus, MasterStatus, PriorityStatus,
+    TransitionStatus,
 };
 use crate::words::{self, Told};
 
@@ -368,6 +369,12 @@ impl Instance {
     }
 
     fn report(&mut self, report: Report) {
+        // These come from this machine, not from a neighbour, and status lists the faults.
+        match report {
+            Report::FaultAdded(_) => return self.remark(Level::Warn, report),
+            Report::FaultLifted(_) => return self.remark(Level::Info, report),
+            _ => {}
+        }
         let name = words::report_name(&report);
         let count = self.reports.entry(name).or_default();
         *count += 1;
@@ -385,8 +392,6 @@ impl Instance {
         let Settings { name, interface, vrid, family, .. } = &*self.settings;
         let now = clock::now();
         let state = self.router.state();
-        let millis =
-            |from: Instant, to: Instant| to.as_micros().saturating_sub(from.as_micros()) / 1000;
         InstanceStatus {
             name: name.to_string(),
             interface: interface.to_string(),
@@ -414,14 +419,21 @@ impl Instance {
         }
     }
 
-    /// Why the state is what it is: what led to it and, for a backup, whom it gives way to.
+    /// Why the state is what it is: what led to it and, for a backup, whom it gives way to. What
+    /// led to FAULT may be over while another fault is not: there it is the faults of now.
     fn why(&self) -> String {
         let Some(transition) = self.history.back() else {
             return "no first result yet".to_owned();
         };
-        match self.router.active_router() {
-            Some(peer) => format!("{}; gives way to {peer}", transition.why),
-            None => transition.why.clone(),
+        if self.router.state() == State::Fault {
+            let faults: Vec<_> = self.router.faults().map(|fault| fault.to_string()).collect();
+            return faults.join("; ");
+        }
+        match self.router.active_router().map(ToString::to_string) {
+            Some(peer) if !transition.why.contains(&peer) => {
+                format!("{}; gives way to {peer}", transition.why)
+            }
+            _ => transition.why.clone(),
         }
     }
 
@@ -473,6 +485,12 @@ impl Instance {
             received: received.accepted.get(),
             parked: self.route.mailbox.parked_total(),
             dropped,
+            last_dropped: received.last_drop().map(|last| DroppedAdvert {
+                source: last.source,
+                reason: last.error.reason().name().to_owned(),
+                why: last.error.to_string(),
+                ago_ms: millis(last.at, clock::now()),
+            }),
         }
     }
 
@@ -481,6 +499,10 @@ impl Instance {
         remarks.extend(self.reports.iter().map(|(name, count)| ((*name).to_owned(), *count)));
         remarks
     }
+}
+
+fn millis(from: Instant, to: Instant) -> u64 {
+    to.as_micros().saturating_sub(from.as_micros()) / 1000
 }
 
 fn unix_ms() -> u64 {

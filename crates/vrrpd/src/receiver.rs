@@ -74,7 +74,23 @@ pub(crate) struct Received {
     /// Adverts that passed and found the inbox full.
     pub(crate) crowded_out: Counter,
     pub(crate) drops: Drops,
+    pub(crate) last_drop: Mutex<Option<Dropped>>,
     pub(crate) remarks: RemarkCounts,
+}
+
+impl Received {
+    /// The last advert that was dropped for what it is.
+    pub(crate) fn last_drop(&self) -> Option<Dropped> {
+        *self.last_drop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An advert that was dropped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dropped {
+    pub(crate) at: Instant,
+    pub(crate) source: IpAddr,
+    pub(crate) error: DecodeError,
 }
 
 /// The way to one instance.
@@ -107,7 +123,7 @@ impl Route {
         let mut demands = self.demands();
         let advert = match Advert::parse(message, ip, &demands.rules()) {
             Ok(advert) => advert,
-            Err(error) => return self.drop_advert(ip.source, error),
+            Err(error) => return self.drop_advert(Dropped { at, source: ip.source, error }),
         };
         self.received.accepted.add(1);
         for remark in advert.remarks.iter() {
@@ -122,8 +138,10 @@ impl Route {
         }
     }
 
-    fn drop_advert(&self, source: IpAddr, error: DecodeError) {
+    fn drop_advert(&self, dropped: Dropped) {
+        let Dropped { source, error, .. } = dropped;
         let count = self.received.drops.count(error.reason());
+        self.received.last_drop.lock().unwrap_or_else(PoisonError::into_inner).replace(dropped);
         self.complain(count, Complaint::Dropped { source, error, count });
     }
 

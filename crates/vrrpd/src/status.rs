@@ -7,6 +7,9 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use vrrp_fsm::State;
+
+use crate::words;
 
 /// The version of the JSON form; it rises when a field changes its meaning or goes.
 pub(crate) const FORMAT: u32 = 1;
@@ -104,6 +107,19 @@ pub(crate) struct AdvertCounters {
     pub(crate) parked: u64,
     /// Adverts dropped, by reason; reasons that never occurred are left out.
     pub(crate) dropped: BTreeMap<String, u64>,
+    /// The last of the adverts that were dropped for what they are.
+    pub(crate) last_dropped: Option<DroppedAdvert>,
+}
+
+/// One advert that was dropped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct DroppedAdvert {
+    pub(crate) source: IpAddr,
+    /// The reason's name, as it is counted.
+    pub(crate) reason: String,
+    /// The reason in words, with what was there and what was wanted.
+    pub(crate) why: String,
+    pub(crate) ago_ms: u64,
 }
 
 /// One change of state.
@@ -187,15 +203,24 @@ impl fmt::Display for InstanceStatus {
         if !self.waiting_for.is_empty() {
             writeln!(f, "  waits for  the first result of {}", self.waiting_for.join(", "))?;
         }
-        writeln!(f, "  master     {}", MasterLine(self.master.as_ref()))?;
+        match &self.master {
+            Some(master) => writeln!(f, "  master     {master}")?,
+            None if state == words::state(State::Fault) => {
+                writeln!(f, "  master     not known: a node in FAULT does not follow one")?;
+            }
+            None => writeln!(f, "  master     none heard of")?,
+        }
         let held = if self.addresses_installed { "here" } else { "not here" };
         writeln!(f, "  addresses  {} ({held})", self.addresses.join(", "))?;
         writeln!(f, "  adverts    {}", self.adverts)?;
         if let Some(form) = &self.peer_checksum {
             writeln!(f, "  checksum   {form} in the last advert heard")?;
         }
+        if let Some(last) = &self.adverts.last_dropped {
+            writeln!(f, "  dropped    {last}")?;
+        }
         for (remark, count) in &self.remarks {
-            writeln!(f, "  remark     {remark}: {count}")?;
+            writeln!(f, "  remark     {} ({remark}: {count})", words::remark(remark))?;
         }
         for transition in self.history.iter().rev().take(5) {
             let TransitionStatus { from, to, priority, why, at_unix_ms } = transition;
@@ -216,21 +241,23 @@ impl fmt::Display for PriorityStatus {
     }
 }
 
-struct MasterLine<'a>(Option<&'a MasterStatus>);
-
-impl fmt::Display for MasterLine<'_> {
+impl fmt::Display for MasterStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            None => f.write_str("none heard of"),
-            Some(MasterStatus { address, priority, this_node }) => {
-                match address {
-                    Some(address) => write!(f, "{address}")?,
-                    None => f.write_str("no address")?,
-                }
-                let this_node = if *this_node { " (this node)" } else { "" };
-                write!(f, " with priority {priority}{this_node}")
-            }
+        let Self { address, priority, this_node } = self;
+        match address {
+            Some(address) => write!(f, "{address}")?,
+            None => f.write_str("no address")?,
         }
+        let this_node = if *this_node { " (this node)" } else { "" };
+        write!(f, " with priority {priority}{this_node}")
+    }
+}
+
+impl fmt::Display for DroppedAdvert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, reason, why, ago_ms } = self;
+        let ago = duration(*ago_ms);
+        write!(f, "the last one {ago} ago, from {source}: {why} ({reason})")
     }
 }
 
@@ -253,8 +280,10 @@ impl fmt::Display for InterfaceStatus {
             return Ok(());
         }
         write!(f, "\ninterface {} {}: {} packets", self.name, self.family, self.packets)?;
-        if let Some(error) = &self.error {
-            write!(f, ", not listening: {error}")?;
+        match &self.error {
+            Some(error) => write!(f, ", not listening: {error}")?,
+            None if !self.listening => f.write_str(", not listening: it does not exist")?,
+            None => {}
         }
         if self.overflowed > 0 {
             write!(f, ", {} lost to a full buffer", self.overflowed)?;
@@ -278,11 +307,27 @@ fn duration(millis: u64) -> String {
     }
 }
 
-/// A time of day in UTC, with the date where it is not today's business: `20:15:04.123Z`.
+/// A time in UTC, written as the log writes it: `2026-11-22T20:15:04.123Z`.
 fn unix_time(unix_ms: u64) -> String {
     let (secs, millis) = (unix_ms / 1000, unix_ms % 1000);
+    let (year, month, day) = date(secs / 86_400);
     let (hour, minute, second) = (secs / 3600 % 24, secs / 60 % 60, secs % 60);
-    format!("{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+/// Year, month and day, so many days after the first of January 1970. Years begin in March here,
+/// which puts the leap day last, and 400 of them have always as many days.
+const fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let leaps = day_of_era / 1460 - day_of_era / 36_524 + day_of_era / 146_096;
+    let year_of_era = (day_of_era - leaps) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let is_next_year = month_from_march >= 10;
+    let month = if is_next_year { month_from_march - 9 } else { month_from_march + 3 };
+    (era * 400 + year_of_era + is_next_year as u64, month, day)
 }
 
 #[cfg(test)]
@@ -304,8 +349,22 @@ mod tests {
     }
 
     #[test]
-    fn times_of_day_are_utc() {
-        assert_eq!(unix_time(1_000), "00:00:01.000Z");
-        assert_eq!(unix_time(86_399_999), "23:59:59.999Z");
+    fn times_are_utc_with_their_date() {
+        assert_eq!(unix_time(1_000), "1970-01-01T00:00:01.000Z");
+        assert_eq!(unix_time(951_782_400_000), "2000-02-29T00:00:00.000Z");
+        assert_eq!(unix_time(951_868_800_000), "2000-03-01T00:00:00.000Z");
+        assert_eq!(unix_time(1_795_391_999_999), "2026-11-22T23:59:59.999Z");
+    }
+
+    #[test]
+    fn a_dropped_advert_says_from_whom_when_and_why() {
+        let last = DroppedAdvert {
+            source: [192, 0, 2, 2].into(),
+            reason: "auth_failure".into(),
+            why: "wrong password".into(),
+            ago_ms: 300,
+        };
+        let expected = "the last one 0.3 s ago, from 192.0.2.2: wrong password (auth_failure)";
+        assert_eq!(last.to_string(), expected);
     }
 }

@@ -1,9 +1,10 @@
 //! The one place where RFC 9568's words become keepalived's.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use vrrp_fsm::{Report, State, Transition};
-use vrrp_proto::Priority;
+use vrrp_proto::{Priority, Remark};
 
 /// The word of a notification when the daemon stops.
 pub(crate) const STOP: &str = "STOP";
@@ -54,8 +55,24 @@ pub(crate) const fn report_name(report: &Report) -> &'static str {
         Report::OwnAddress(_) => "own_address",
         Report::IntervalLearnt { .. } => "interval_learnt",
         Report::AddressesLost => "addresses_lost",
-        Report::FaultAdded(_) => "fault_added",
-        Report::FaultLifted(_) => "fault_lifted",
         _ => "other",
     }
+}
+
+/// A remark's name in words; a name of another version stays as it is.
+pub(crate) fn remark(name: &str) -> Cow<'_, str> {
+    let words = match name {
+        "losing_advert" => "a router of lower precedence advertises as master too",
+        "owner_heard_advert" => "somebody advertises the addresses that this node owns",
+        "two_owners" => "another router claims to own the addresses (priority 255) too",
+        "own_address" => "adverts come from this node's own address",
+        "interval_learnt" => "the master changed its interval, and this node followed",
+        "addresses_lost" => "somebody else removed virtual addresses, and they were put back",
+        _ => {
+            let known = Remark::ALL.iter().find(|remark| remark.name() == name);
+            return known
+                .map_or(name.into(), |remark| format!("in adverts heard, {remark}").into());
+        }
+    };
+    words.into()
 }
