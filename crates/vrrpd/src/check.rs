@@ -92,7 +92,7 @@ fn judge(args: &CheckArgs, mut cluster: Cluster) -> ExitCode {
     if args.format == Format::Text {
         for member in &cluster.members {
             let instances = member.config.as_ref().map_or(0, |config| config.instances.len());
-            exit::print(format_args!("{}: valid, {instances} virtual router(s)", member.name));
+            exit::print(format_args!("{}: valid, virtual routers: {instances}", member.name));
         }
     }
     exit::OK

@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Check configuration files without touching the machine.
     ///
+    /// Several files are the members of one cluster, one for each node.
+    ///
     /// Exit status: 0 valid, 1 errors, 2 wrong usage or a file cannot be read.
     Check(CheckArgs),
     /// Print the configuration that is in effect: includes and variables resolved, every default
@@ -37,6 +39,9 @@ pub(crate) enum Command {
     /// Exit status: 0 answered, 2 wrong usage, 3 no daemon answers there.
     Status(StatusArgs),
     /// Watch a failover: two daemons, two network namespaces, no root needed.
+    ///
+    /// Exit status: 0 the story ended as told, 1 something did not happen, 2 wrong usage, 3 this
+    /// machine forbids what it needs.
     Demo(DemoArgs),
 }
 
