@@ -284,10 +284,8 @@ fn script(defined: &model::Script, users: &Users) -> Result<ScriptSource, Health
 
 fn process_status(tracker: &ProcessTracker) -> Vec<TrackerStatus> {
     let status = tracker.status();
-    let how = match &status.hidden {
-        Some(hidden) => format!("{}; {hidden}", status.detection),
-        None => status.detection.to_string(),
-    };
+    // With every reason why some may be missed or seen late.
+    let how = status.to_string();
     let one = |source: vrrp_track::process::ProcessSourceStatus| TrackerStatus {
         kind: Kind::Process.to_string(),
         name: source.name.to_string(),
