@@ -172,35 +172,41 @@ impl Casting<'_> {
             Plot::OneWay => {
                 let mut priorities: Vec<u8> = (1..=254).collect();
                 self.rng.shuffle(&mut priorities);
-                let interval = members[0].config.interval;
                 for (member, priority) in members.iter_mut().zip(priorities) {
-                    member.config.interval = interval;
                     member.config.priority = Priority::new(priority);
                     member.config.preempt = true;
                 }
             }
         }
-        avoid_restless(members);
-        if members.iter().any(|member| member.config.version == Version::V2)
-            && !matches!(self.plot, Plot::TwoVersions | Plot::TwoIntervals)
-        {
-            let interval = members[0].config.interval;
-            members.iter_mut().for_each(|member| member.config.interval = interval);
+        match self.plot {
+            Plot::TwoVersions | Plot::TwoIntervals => {}
+            Plot::DeafOwners | Plot::OneWay => share_interval(members),
+            Plot::Troubles | Plot::TwoOwners => match members[0].config.version {
+                Version::V2 => share_interval(members),
+                Version::V3 => avoid_restless(members),
+            },
         }
     }
 }
 
-/// Leaves out the one mixture of options that never comes to rest.
+fn share_interval(members: &mut [Member]) {
+    let interval = members[0].config.interval;
+    members.iter_mut().for_each(|member| member.config.interval = interval);
+}
+
+/// Leaves out the mixture that need not come to rest: two intervals, and a router that does not
+/// answer losing adverts.
 ///
-/// A router that advertises once more while it yields is heard last, and its followers learn
-/// its interval. Is the winner's interval longer, and the winner one that does not answer, then
-/// they take over before its next advert, yield to that, and so on.
+/// When it wins, an advert of the loser's may still be heard after its own, be it overtaken or
+/// sent while yielding. The others learn the loser's interval from that. If it is the shorter
+/// one they take over before the winner's next advert, yield to that, and so on.
 fn avoid_restless(members: &mut [Member]) {
     let interval = members[0].config.interval;
-    let same = members.iter().all(|member| member.config.interval == interval);
-    let answers = |config: &Config| !(config.lower_prio_no_advert || config.owner_ignore_adverts);
-    if !same && !members.iter().all(|member| answers(&member.config)) {
-        members.iter_mut().for_each(|member| member.config.higher_prio_send_advert = false);
+    if members.iter().any(|member| member.config.interval != interval) {
+        for member in members {
+            member.config.lower_prio_no_advert = false;
+            member.config.owner_ignore_adverts = false;
+        }
     }
 }
 

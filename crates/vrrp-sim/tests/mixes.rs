@@ -147,7 +147,8 @@ fn enough_lost_adverts_split_and_the_next_one_heals() {
 
 /// Whoever advertises once more while it yields is heard last, and in version 3 its followers
 /// learn its interval. Where the winner's is longer and the winner does not answer, they take
-/// over before its next advert, yield to that, and so on. Each option alone does no harm.
+/// over before its next advert, yield to that, and so on. With one of the three left out they come
+/// to rest.
 #[test]
 fn a_last_advert_a_silent_winner_and_two_intervals_never_come_to_rest() {
     let mixture = |last_advert: bool, silent: bool, centis: u16| {
