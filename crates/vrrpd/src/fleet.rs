@@ -36,6 +36,9 @@ pub(crate) enum FleetError {
     Start(#[from] StartError),
     #[error("cannot start a thread for {instance}: {source}")]
     Thread { instance: Arc<str>, source: std::io::Error },
+    /// The only one that comes after something was touched.
+    #[error("{failed} instance(s) could not be started, the first because: {first}")]
+    Partly { failed: usize, first: Box<FleetError> },
 }
 
 /// All that runs because of the configuration.
@@ -65,7 +68,7 @@ impl Fleet {
 
     /// Puts a configuration into force: instances that are equal to those that run are left
     /// alone, the others are replaced. What the daemon cannot do is found before anything is
-    /// touched.
+    /// touched; where the machine lacks something after that, the others run nevertheless.
     pub(crate) fn apply(&mut self, config: &Config) -> Result<(), FleetError> {
         let wanted: Vec<_> = config.instances.iter().map(prepared).collect::<Result<_, _>>()?;
         self.health.configure(config, &self.users)?;
@@ -73,12 +76,17 @@ impl Fleet {
         let (staying, leaving) = self.running.drain(..).partition(stays);
         self.running = staying;
         self.stop_all(leaving);
+        let mut failures = Vec::new();
         for (model, settings) in wanted {
             if !self.running.iter().any(|running| running.model == *model) {
-                self.start(model.clone(), Arc::new(settings))?;
+                failures.extend(self.start(model.clone(), Arc::new(settings)).err());
             }
         }
-        Ok(())
+        let failed = failures.len();
+        failures
+            .into_iter()
+            .next()
+            .map_or(Ok(()), |first| Err(FleetError::Partly { failed, first: Box::new(first) }))
     }
 
     /// Stops everything, in no hurry: every instance resigns first, then they are waited for.

@@ -157,23 +157,30 @@ fn wait_for_the_end(args: &RunArgs, mut signals: Signals, state: &Mutex<State>) 
     }
 }
 
-/// Reads the configuration anew. Whatever is wrong with it leaves the old one in force.
+/// Reads the configuration anew. Whatever is wrong with it leaves the old one in force; if the
+/// machine lacks something, what could be started runs.
 fn reload(args: &RunArgs, state: &Mutex<State>) {
     log::info!("reloading {}", args.file.display());
     tell_manager(&reloading());
     let mut state = lock(state);
-    let refused = match read(args) {
-        Err(_) => Some(format!("{} cannot be used", args.file.display())),
-        Ok(config) => state.fleet.apply(&config).err().map(|error| error.to_string()),
+    let applied = match read(args) {
+        Err(_) => Err((format!("{} cannot be used", args.file.display()), false)),
+        Ok(config) => state.fleet.apply(&config).map_err(|error| {
+            let is_partly = matches!(error, FleetError::Partly { .. });
+            (error.to_string(), is_partly)
+        }),
     };
-    match &refused {
-        None => log::info!("reloaded"),
-        Some(why) => log::error!("not reloaded, the configuration before it is in force: {why}"),
+    match &applied {
+        Ok(()) => log::info!("reloaded"),
+        Err((why, true)) => log::error!("reloaded in part: {why}"),
+        Err((why, false)) => {
+            log::error!("not reloaded, the configuration before it is in force: {why}");
+        }
     }
-    if refused.is_none() {
+    if matches!(applied, Ok(()) | Err((_, true))) {
         state.loaded = now_unix_s();
     }
-    state.reload_refused = refused;
+    state.reload_refused = applied.err().map(|(why, _)| why);
     tell_manager(&[NotifyState::Ready]);
 }
 
