@@ -15,6 +15,7 @@ use vrrp_proto::{
 use crate::clock::Clock;
 use crate::machine::Machine;
 use crate::scenario::{Incident, Member, NodeId, Scenario, Wire};
+use crate::told::Told;
 use crate::wire::{Fate, InFlight, MESSAGE_LEN_MAX, Packet, lateness};
 
 /// What a frozen router's socket keeps for it.
@@ -60,8 +61,8 @@ pub struct Node<M> {
     wake: Option<Duration>,
     installed: bool,
     faults: BTreeSet<FaultReason>,
-    /// Those that its machine knows of; a frozen one's may be others.
-    faults_told: BTreeSet<FaultReason>,
+    /// What its machine knows of those and of the trackers.
+    told: Told,
     trackers: BTreeMap<u8, Influence>,
     /// By receiver: whether its packets get there.
     links: Vec<bool>,
@@ -81,6 +82,18 @@ pub enum Happening {
     Incident(Incident),
     /// A router was told something, and did this.
     Turn(Turn),
+    /// An advert arrived, and its receiver left it aside. If no other one comes before, it is
+    /// told with the next event.
+    Parked {
+        /// The receiver.
+        node: NodeId,
+        /// What its clock showed.
+        local: Instant,
+        /// The advert.
+        heard: Heard,
+        /// The receiver's effective priority then.
+        priority: Priority,
+    },
     /// A packet did not reach the state machine.
     Dropped {
         /// Its sender.
@@ -139,6 +152,10 @@ pub struct Turn {
     pub installed: bool,
     /// Whether it knows that nothing it sends would leave.
     pub mute: bool,
+    /// Whether it knows of a tracker that has to give its first verdict.
+    pub waiting: bool,
+    /// Whether this is an advert that was [parked](Happening::Parked) before.
+    pub parked: bool,
 }
 
 impl<M: Machine> Node<M> {
@@ -159,7 +176,7 @@ impl<M: Machine> Node<M> {
             wake: None,
             installed: false,
             faults: BTreeSet::new(),
-            faults_told: BTreeSet::new(),
+            told: Told::default(),
             trackers: BTreeMap::new(),
             links: vec![true; member_count],
         }
@@ -228,17 +245,6 @@ impl<M: Machine> Node<M> {
 
     fn is_off_the_wire(&self) -> bool {
         self.faults.iter().any(FaultReason::prevents_sending)
-    }
-
-    /// Remembers what the machine is told.
-    fn note_told(&mut self, event: &Event) {
-        match event {
-            Event::Fault(reason) => self.faults_told.insert(reason.clone()),
-            Event::FaultCleared(reason) => self.faults_told.remove(reason),
-            Event::PrimaryAddress(None) => self.faults_told.insert(FaultReason::NoPrimaryAddress),
-            Event::PrimaryAddress(_) => self.faults_told.remove(&FaultReason::NoPrimaryAddress),
-            _ => return,
-        };
     }
 
     fn rules<'r>(&'r self, shared: &'r Shared<'_>) -> Rules<'r> {
@@ -384,7 +390,7 @@ impl<M: Machine> Cluster<'_, M> {
             node.config = config;
         }
         node.machine = Some((self.make)(&node.config));
-        node.faults_told.clear();
+        node.told = Told::default();
         let address =
             (!node.faults.contains(&FaultReason::NoPrimaryAddress)).then_some(node.address);
         let faults: Vec<_> = node.faults.iter().cloned().map(Event::Fault).collect();
@@ -525,7 +531,10 @@ impl<M: Machine> Cluster<'_, M> {
         let node = &mut self.nodes[id];
         match &node.machine {
             Some(machine) if node.parks && machine.router().would_only_restart_timer(&heard) => {
-                node.parked = Some((node.clock.read(now), heard));
+                let (local, priority) = (node.clock.read(now), machine.router().priority());
+                node.parked = Some((local, heard));
+                let parked = Happening::Parked { node: id, local, heard, priority };
+                self.happenings.push(parked);
             }
             _ => self.tell(id, Event::Advert(heard)),
         }
@@ -586,16 +595,17 @@ impl<M: Machine> Cluster<'_, M> {
 impl<M: Machine> Cluster<'_, M> {
     fn tell(&mut self, id: NodeId, event: Event) {
         let node = &mut self.nodes[id];
+        let now = node.clock.read(self.now);
         if let Some((arrived, heard)) = node.parked.take() {
-            self.tell_at(id, arrived, Event::Advert(heard));
+            self.turn(id, arrived, Event::Advert(heard), true);
         }
-        self.tell_at(id, self.nodes[id].clock.read(self.now), event);
+        self.turn(id, now, event, false);
     }
 
-    fn tell_at(&mut self, id: NodeId, local: Instant, event: Event) {
+    fn turn(&mut self, id: NodeId, local: Instant, event: Event, parked: bool) {
         let node = &mut self.nodes[id];
-        node.note_told(&event);
-        let mute = node.faults_told.iter().any(FaultReason::prevents_sending);
+        node.told.note(&event);
+        let (mute, waiting) = (node.told.is_mute(), node.told.is_waiting());
         let Some(machine) = &mut node.machine else { return };
         let (before, priority_before) = (machine.router().state(), machine.router().priority());
         let actions = machine.handle(local, event.clone());
@@ -626,6 +636,8 @@ impl<M: Machine> Cluster<'_, M> {
             priority,
             installed,
             mute,
+            waiting,
+            parked,
         };
         self.happenings.push(Happening::Turn(turn));
     }

@@ -66,6 +66,7 @@ mod machine;
 mod run;
 mod scenario;
 mod timeline;
+mod told;
 mod wire;
 
 pub use checks::{Bounds, Checks, Violation};

@@ -41,6 +41,9 @@ impl Timeline {
                     Some(line) => line,
                     None => continue,
                 },
+                Happening::Parked { node, heard, .. } => {
+                    format!("n{node} {}: parks it", cause(&Event::Advert(*heard)))
+                }
                 Happening::Dropped { from, to, why } => match why {
                     Dropped::Lost => format!("n{from} → n{to}: lost"),
                     Dropped::Cut => continue,
@@ -96,7 +99,7 @@ pub(crate) fn seconds(at: Duration) -> String {
 fn telling(turn: &Turn) -> Option<String> {
     let mut parts: Vec<String> = turn.actions.iter().filter_map(deed).collect();
     if parts.is_empty() {
-        if matches!(turn.event, Event::Timer) {
+        if turn.parked || turn.event == Event::Timer {
             return None;
         }
         parts.push("nothing".to_owned());

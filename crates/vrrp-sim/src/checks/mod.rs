@@ -96,6 +96,11 @@ impl Checks {
                 Ok(())
             }
             Happening::Turn(turn) => self.turn(cluster, turn),
+            &Happening::Parked { node, local, heard, priority } => {
+                let config = cluster.nodes()[node].config();
+                self.watches[node].hear(config, local, priority, heard);
+                Ok(())
+            }
             Happening::Dropped { from, to, why } => self.dropped(cluster, *from, *to, why),
             &Happening::WronglyAccepted { from, to } => {
                 Err(Violation::WronglyAccepted { from, to })

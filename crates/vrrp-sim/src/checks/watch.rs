@@ -133,8 +133,8 @@ impl Watch {
                 }
                 *event == Event::Timer
             }
-            (Initialize | Fault, Active) => turn.priority.is_owner(),
-            (Initialize | Fault, Backup) => !turn.priority.is_owner(),
+            (Initialize | Fault, Active) => turn.priority.is_owner() && !turn.waiting,
+            (Initialize | Fault, Backup) => !turn.priority.is_owner() && !turn.waiting,
             (Initialize | Backup | Active, Fault) => {
                 !matches!(event, Event::Timer | Event::Advert(_))
             }
@@ -191,44 +191,57 @@ impl Watch {
 
     /// Moves the timers as the protocol says.
     fn follow(&mut self, config: &Config, turn: &Turn) {
+        let Turn { local, priority, .. } = *turn;
         if turn.after != State::Backup {
             return;
         }
-        let accepted = heard(turn);
+        let heard = heard(turn);
         if turn.before != State::Backup {
             self.lower_since = None;
-            self.restart(config, turn, accepted);
+            self.restart(config, local, priority, heard);
             return;
         }
-        match accepted {
-            Some(heard) if heard.priority.is_resignation() => {
-                self.due = turn.local + skew(config, turn.priority, self.followed);
-            }
-            Some(heard) if self.leaves_alone(config, turn, heard) => {
-                self.restart(config, turn, accepted);
-            }
-            _ if turn.priority != turn.priority_before => self.shift(config, turn),
-            _ => {}
+        match heard {
+            // It was followed when it arrived.
+            Some(_) if turn.parked => {}
+            Some(heard) => self.hear(config, local, priority, heard),
+            None if priority != turn.priority_before => self.shift(config, turn),
+            None => {}
+        }
+    }
+
+    /// A Backup Router heard that advert. If it left it aside, that changes nothing about what
+    /// it owes.
+    pub(crate) fn hear(&mut self, config: &Config, local: Instant, own: Priority, heard: Heard) {
+        if heard.priority.is_resignation() {
+            self.due = local + skew(config, own, self.followed);
+        } else if self.leaves_alone(config, local, own, heard) {
+            self.restart(config, local, own, Some(heard));
         }
     }
 
     /// Whether the sender of that advert is to go on, as far as this Backup Router is
     /// concerned.
-    fn leaves_alone(&mut self, config: &Config, turn: &Turn, heard: Heard) -> bool {
-        if !outranks(config, turn.priority, heard.priority) {
+    fn leaves_alone(
+        &mut self,
+        config: &Config,
+        local: Instant,
+        own: Priority,
+        heard: Heard,
+    ) -> bool {
+        if !outranks(config, own, heard.priority) {
             self.lower_since = None;
             return true;
         }
-        let since = *self.lower_since.get_or_insert(turn.local);
-        turn.local < since + config.preempt_delay
+        local < *self.lower_since.get_or_insert(local) + config.preempt_delay
     }
 
-    fn restart(&mut self, config: &Config, turn: &Turn, accepted: Option<Heard>) {
-        self.followed = match (config.version, accepted) {
+    fn restart(&mut self, config: &Config, local: Instant, own: Priority, heard: Option<Heard>) {
+        self.followed = match (config.version, heard) {
             (Version::V3, Some(heard)) => heard.interval,
             _ => config.interval,
         };
-        self.due = turn.local + active_down(config, turn.priority, self.followed);
+        self.due = local + active_down(config, own, self.followed);
     }
 
     /// Another priority waits for another Skew_Time: all of it, from the beginning.
