@@ -1,28 +1,22 @@
 //! The cluster: routers, their clocks, the wire between them, and the next thing that happens.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
-use vrrp_fsm::{Action, Config, Event, FaultReason, Heard, Influence, Instant, State};
-use vrrp_proto::{
-    AddressList, Advert, Authentication, DecodeError, Family, Interval, IpMeta, Priority, Rules,
-    Version, Vrid,
-};
+use vrrp_fsm::{Action, Config, Event, FaultReason, Heard, Instant};
+use vrrp_proto::{AddressList, Advert, Family, IpMeta, Priority};
 
-use crate::clock::Clock;
+use crate::happening::{Dropped, Happening, Turn};
 use crate::machine::Machine;
-use crate::scenario::{Incident, Member, NodeId, Scenario, Wire};
+use crate::node::{Delivery, Kind, Node, Shared, VRID};
+use crate::scenario::{Incident, NodeId, Scenario, Wire};
 use crate::told::Told;
 use crate::wire::{Fate, InFlight, MESSAGE_LEN_MAX, Packet, lateness};
 
 /// What a frozen router's socket keeps for it.
 const INBOX_LEN_MAX: usize = 32;
-
-/// The virtual router that all of them form.
-const VRID: Vrid = Vrid::new(51).expect("51 is not 0");
 
 /// A scenario that runs.
 ///
@@ -38,253 +32,6 @@ pub struct Cluster<'a, M> {
     in_flight: InFlight,
     cues_done: usize,
     happenings: Vec<Happening>,
-}
-
-/// One router with everything around it.
-#[derive(Debug)]
-pub struct Node<M> {
-    id: NodeId,
-    config: Config,
-    /// Its settings from the next start on.
-    replacement: Option<Config>,
-    address: IpAddr,
-    clock: Clock,
-    /// None while it does not run.
-    machine: Option<M>,
-    frozen: bool,
-    inbox: VecDeque<Delivery>,
-    /// Whether it leaves adverts aside that only restart its timer.
-    parks: bool,
-    /// Such an advert, with the time of its arrival.
-    parked: Option<(Instant, Heard)>,
-    /// When its timer fires.
-    wake: Option<Duration>,
-    installed: bool,
-    faults: BTreeSet<FaultReason>,
-    /// What its machine knows of those and of the trackers.
-    told: Told,
-    trackers: BTreeMap<u8, Influence>,
-    /// By receiver: whether its packets get there.
-    links: Vec<bool>,
-}
-
-/// What waits for a frozen router.
-#[derive(Debug)]
-enum Delivery {
-    Packet(Packet),
-    News(Event),
-}
-
-/// What a [`Cluster::step`] has done, in order.
-#[derive(Debug, Clone)]
-pub enum Happening {
-    /// This came from the script.
-    Incident(Incident),
-    /// A router was told something, and did this.
-    Turn(Turn),
-    /// An advert arrived, and its receiver left it aside. If no other one comes before, it is
-    /// told with the next event.
-    Parked {
-        /// The receiver.
-        node: NodeId,
-        /// What its clock showed.
-        local: Instant,
-        /// The advert.
-        heard: Heard,
-        /// The receiver's effective priority then.
-        priority: Priority,
-    },
-    /// A packet did not reach the state machine.
-    Dropped {
-        /// Its sender.
-        from: NodeId,
-        /// Whom it would have reached.
-        to: NodeId,
-        /// Why it did not.
-        why: Dropped,
-    },
-    /// A packet was accepted that was damaged or of another kind.
-    WronglyAccepted {
-        /// Its sender.
-        from: NodeId,
-        /// Its receiver.
-        to: NodeId,
-    },
-}
-
-/// Why a packet did not reach a state machine that could have heard it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Dropped {
-    /// The wire lost it.
-    Lost,
-    /// The way is cut.
-    Cut,
-    /// The receiver was frozen, and its socket full.
-    Overflow,
-    /// The wire damaged it, and the receiver noticed.
-    Damaged(DecodeError),
-    /// It is of another kind than the receiver, who noticed.
-    Foreign(DecodeError),
-    /// There was nothing wrong with it, and still the receiver did not want it.
-    Refused(DecodeError),
-}
-
-/// One event, and what a router made of it.
-#[derive(Debug, Clone)]
-pub struct Turn {
-    /// The router.
-    pub node: NodeId,
-    /// What its clock showed.
-    pub local: Instant,
-    /// What it was told.
-    pub event: Event,
-    /// Its state until then.
-    pub before: State,
-    /// Its effective priority until then.
-    pub priority_before: Priority,
-    /// What it did.
-    pub actions: Vec<Action>,
-    /// Its state from then on.
-    pub after: State,
-    /// Its effective priority from then on.
-    pub priority: Priority,
-    /// Whether it has the virtual addresses now.
-    pub installed: bool,
-    /// Whether it knows that nothing it sends would leave.
-    pub mute: bool,
-    /// Whether it knows of a tracker that has to give its first verdict.
-    pub waiting: bool,
-    /// Whether this is an advert that was [parked](Happening::Parked) before.
-    pub parked: bool,
-}
-
-impl<M: Machine> Node<M> {
-    fn new(id: NodeId, member: &Member, member_count: usize) -> Self {
-        // Clocks that agree would hide a comparison of two routers' times.
-        let reading = Instant::from_micros(1_000_000_000 * (id as u64 + 1) + 137);
-        Self {
-            id,
-            config: member.config.clone(),
-            replacement: None,
-            address: member.address,
-            clock: Clock::new(reading, member.drift_ppm),
-            machine: None,
-            frozen: false,
-            inbox: VecDeque::new(),
-            parks: member.parks,
-            parked: None,
-            wake: None,
-            installed: false,
-            faults: BTreeSet::new(),
-            told: Told::default(),
-            trackers: BTreeMap::new(),
-            links: vec![true; member_count],
-        }
-    }
-
-    /// Its place in the cluster.
-    pub fn id(&self) -> NodeId {
-        self.id
-    }
-
-    /// Its settings.
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// Its primary address.
-    pub fn address(&self) -> IpAddr {
-        self.address
-    }
-
-    /// Its clock.
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// Whether it runs and is not frozen.
-    pub fn is_awake(&self) -> bool {
-        self.machine.is_some() && !self.frozen
-    }
-
-    /// Its state; `None` while it does not run.
-    pub fn state(&self) -> Option<State> {
-        self.machine.as_ref().map(|machine| machine.router().state())
-    }
-
-    /// Its effective priority; `None` while it does not run.
-    pub fn priority(&self) -> Option<Priority> {
-        self.machine.as_ref().map(|machine| machine.router().priority())
-    }
-
-    /// Whether it is awake and an Active Router.
-    pub fn is_active(&self) -> bool {
-        self.is_awake() && self.state() == Some(State::Active)
-    }
-
-    /// Why it may not take part, trackers apart.
-    pub fn faults(&self) -> impl Iterator<Item = &FaultReason> {
-        self.faults.iter()
-    }
-
-    /// What its trackers found last.
-    pub fn influences(&self) -> impl Iterator<Item = Influence> {
-        self.trackers.values().copied()
-    }
-
-    /// Whether its packets get to `to`, as far as no single one is lost.
-    pub fn reaches(&self, to: NodeId) -> bool {
-        self.links[to]
-    }
-
-    /// Whether the two could elect one of them: they speak the same version, and in VRRPv2 at
-    /// the same interval.
-    pub fn understands(&self, other: &Self) -> bool {
-        Kind::of(&self.config) == Kind::of(&other.config)
-    }
-
-    fn is_off_the_wire(&self) -> bool {
-        self.faults.iter().any(FaultReason::prevents_sending)
-    }
-
-    fn rules<'r>(&'r self, shared: &'r Shared<'_>) -> Rules<'r> {
-        let Config { version, interval, .. } = self.config;
-        Rules {
-            own_sources: std::slice::from_ref(&self.address),
-            authentication: shared.authentication(version),
-            ..Rules::new(version, VRID, interval, shared.addresses.as_addresses())
-        }
-    }
-}
-
-/// What two routers must have in common to hear each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kind {
-    version: Version,
-    /// VRRPv2's alone.
-    interval: Option<Interval>,
-}
-
-impl Kind {
-    fn of(config: &Config) -> Self {
-        let Config { version, interval, .. } = *config;
-        Self { version, interval: (version == Version::V2).then_some(interval) }
-    }
-}
-
-/// What all routers have in common.
-struct Shared<'a> {
-    addresses: &'a AddressList,
-    authentication: Authentication,
-}
-
-impl Shared<'_> {
-    fn authentication(&self, version: Version) -> Authentication {
-        match version {
-            Version::V2 => self.authentication,
-            Version::V3 => Authentication::None,
-        }
-    }
 }
 
 /// What comes next. The order breaks ties: adverts are handled before timers.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use vrrp_fsm::{Action, Event, Heard};
 use vrrp_proto::Priority;
 
-use crate::cluster::{Dropped, Happening, Turn};
+use crate::happening::{Dropped, Happening, Turn};
 
 /// The last lines of a story.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use arrayvec::ArrayVec;
 use fastrand::Rng;
 use vrrp_proto::IpMeta;
 
-use crate::cluster::Kind;
+use crate::node::Kind;
 use crate::scenario::{NodeId, Wire};
 
 /// Longer than any advert of the simulation's few virtual addresses.

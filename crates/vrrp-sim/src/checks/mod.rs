@@ -18,8 +18,10 @@ use pairs::{Pairs, must_yield};
 pub use violation::Violation;
 use watch::{Watch, ignores_all, outranks};
 
-use crate::cluster::{Cluster, Dropped, Happening, Node, Turn};
+use crate::cluster::Cluster;
+use crate::happening::{Dropped, Happening, Turn};
 use crate::machine::Machine;
+use crate::node::Node;
 use crate::scenario::{Incident, NodeId, Scenario};
 
 /// The checkers, with what they remember of the steps before.

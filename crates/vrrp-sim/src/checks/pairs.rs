@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::checks::bounds::Bounds;
 use crate::checks::violation::Violation;
 use crate::checks::watch::ignores_all;
-use crate::cluster::{Cluster, Node};
+use crate::cluster::Cluster;
 use crate::machine::Machine;
+use crate::node::Node;
 use crate::scenario::NodeId;
 
 /// Since when the second of a pair should have been hearing that the first one is better.

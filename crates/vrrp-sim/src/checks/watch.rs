@@ -9,8 +9,9 @@ use vrrp_fsm::{Action, Config, Event, Heard, Instant, State};
 use vrrp_proto::{Interval, Priority, Version};
 
 use crate::checks::violation::Violation;
-use crate::cluster::{Node, Turn};
+use crate::happening::Turn;
 use crate::machine::Machine;
+use crate::node::Node;
 
 /// Times are computed in whole microseconds, and a clock is read in them.
 const ROUNDING: Duration = Duration::from_micros(2);
