@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use vrrp_fsm::{
-    Action, Actions, Announce, Config, Event, FaultReason, Heard, Influence, Instant, Router,
-    State, Verdict, Weight,
-};
+use vrrp_fsm::{Announce, Config, Event, FaultReason, Heard, Influence, Instant, Verdict, Weight};
 use vrrp_proto::{Interval, Priority, Version};
+
+#[path = "../../crates/vrrp-fsm/tests/invariants/mod.rs"]
+mod invariants;
+
+use invariants::World;
 
 fuzz_target!(|story: (Settings, Vec<Step>)| {
     let (settings, steps) = story;
     let mut world = World::new(settings.config());
     for step in steps {
-        world.step(step);
+        step.happen(&mut world);
     }
 });
 
@@ -33,6 +35,20 @@ enum Step {
     Again(u32),
     /// Time passes until the clock's end is near.
     EndOfTime,
+}
+
+impl Step {
+    fn happen(&self, world: &mut World) {
+        let _ = match self {
+            Self::After(micros, what) => world.after(micros_of(*micros), what.event()),
+            Self::Deadline { late_micros } => world.deadline(micros_of(*late_micros)),
+            Self::Again(micros) => world.again(micros_of(*micros)),
+            Self::EndOfTime => {
+                let end = Instant::from_micros(u64::MAX - 1_000_000);
+                world.tell(world.now.max(end), Event::Timer)
+            }
+        };
+    }
 }
 
 #[derive(Debug, Arbitrary)]
@@ -181,140 +197,4 @@ impl What {
             Self::Reconfigure(settings) => Event::Reconfigure(settings.config()),
         }
     }
-}
-
-/// A router, and what its actions have made of the world.
-struct World {
-    router: Router,
-    now: Instant,
-    last_advert: Option<Heard>,
-    installed: bool,
-}
-
-impl World {
-    fn new(config: Config) -> Self {
-        let router = Router::new(config);
-        Self { router, now: Instant::ZERO, last_advert: None, installed: false }
-    }
-
-    fn step(&mut self, step: Step) {
-        let event = match step {
-            Step::After(micros, what) => {
-                self.now = self.now + micros_of(micros);
-                what.event()
-            }
-            Step::Deadline { late_micros } => {
-                let deadline = self.router.deadline().unwrap_or(self.now);
-                self.now = self.now.max(deadline + micros_of(late_micros));
-                Event::Timer
-            }
-            Step::Again(micros) => {
-                self.now = self.now + micros_of(micros);
-                self.last_advert.map_or(Event::Timer, Event::Advert)
-            }
-            Step::EndOfTime => {
-                self.now = self.now.max(Instant::from_micros(u64::MAX - 1_000_000));
-                Event::Timer
-            }
-        };
-        if let Event::Advert(heard) = event {
-            self.last_advert = Some(heard);
-        }
-        let before = self.router.clone();
-        let actions = self.router.handle(self.now, event.clone());
-        self.check_addresses(&actions);
-        check_adverts(&before, &self.router, &actions);
-        check_transition(&before, &self.router, &actions);
-        self.check_part();
-        self.check_deadline(&event);
-        self.check_parking(&before, &event, &actions);
-    }
-
-    fn check_addresses(&mut self, actions: &Actions) {
-        for action in actions {
-            match action {
-                Action::InstallAddresses => self.installed = true,
-                Action::RemoveAddresses => self.installed = false,
-                _ => {}
-            }
-        }
-        assert_eq!(self.installed, self.router.state() == State::Active);
-    }
-
-    /// Who has a fault takes no part, who takes part has none, and priorities are in range.
-    fn check_part(&self) {
-        let router = &self.router;
-        let faulty = router.faults().next().is_some();
-        match router.state() {
-            State::Backup | State::Active => assert!(!faulty),
-            State::Fault => assert!(faulty || router.waiting_for().next().is_some()),
-            State::Initialize => {}
-        }
-        assert_eq!(router.priority().is_owner(), router.config().priority.is_owner());
-        assert!(!router.priority().is_resignation());
-    }
-
-    fn check_deadline(&self, event: &Event) {
-        let router = &self.router;
-        let takes_part = matches!(router.state(), State::Backup | State::Active);
-        assert_eq!(router.deadline().is_some(), takes_part);
-        let Some(deadline) = router.deadline() else { return };
-        let longest = match router.state() {
-            State::Backup => router.active_down_interval(),
-            _ => router.config().interval.as_duration(),
-        };
-        assert!(deadline <= self.now + longest);
-        let end_of_time = self.now == Instant::from_micros(u64::MAX);
-        assert!(*event != Event::Timer || deadline > self.now || end_of_time, "it would spin");
-    }
-
-    /// An expected advert does nothing but restart the timer; of several only the last counts.
-    fn check_parking(&self, before: &Router, event: &Event, actions: &Actions) {
-        let Event::Advert(heard) = event else { return };
-        if !before.would_only_restart_timer(heard) {
-            return;
-        }
-        assert!(actions.is_empty());
-        assert_eq!(self.router.deadline(), Some(self.now + self.router.active_down_interval()));
-        assert_eq!(self.router.expected_advert(), before.expected_advert());
-    }
-}
-
-/// Only an Active Router advertises; it resigns when it leaves for anything but Backup.
-fn check_adverts(before: &Router, after: &Router, actions: &Actions) {
-    let mut adverts = actions.iter().filter_map(|action| match action {
-        Action::SendAdvert { priority } => Some(*priority),
-        _ => None,
-    });
-    let states = (before.state(), after.state());
-    match adverts.next() {
-        None => {}
-        Some(Priority::RESIGN) => {
-            assert_eq!(states.0, State::Active);
-            assert!(matches!(states.1, State::Initialize | State::Fault));
-        }
-        Some(priority) => {
-            assert!(states.0 == State::Active || states.1 == State::Active);
-            assert_eq!(priority, after.priority());
-        }
-    }
-    assert_eq!(adverts.next(), None);
-}
-
-/// Every change of state is reported, once and truly.
-fn check_transition(before: &Router, after: &Router, actions: &Actions) {
-    let mut transitions = actions.iter().filter_map(|action| match action {
-        Action::Transition(transition) => Some(transition),
-        _ => None,
-    });
-    if before.state() == after.state() {
-        assert_eq!(transitions.next(), None);
-        return;
-    }
-    let transition = transitions.next();
-    assert_eq!(transition, after.last_transition());
-    let told = transition.map(|transition| (transition.from, transition.to));
-    assert_eq!(told, Some((before.state(), after.state())));
-    assert_eq!(transitions.next(), None);
-    assert!(transition.is_some_and(|transition| !transition.to_string().is_empty()));
 }
