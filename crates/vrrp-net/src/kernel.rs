@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use crate::advert::AdvertSender;
 use crate::error::NetError;
 use crate::frame::{Announcement, FrameSender};
-use crate::netlink::{Addition, AddressSpec, Netlink, Removal};
-use crate::words::Interface;
+use crate::netlink::{Addition, AddressSpec, Link, Netlink, Removal};
+use crate::words::{Interface, InterfaceName};
 
 /// What one virtual router asks of the kernel.
 ///
@@ -24,6 +24,13 @@ pub trait Kernel: Send {
 
     /// Sends no adverts any more until the next [`attach`](Self::attach).
     fn detach(&mut self);
+
+    /// The link with this name, if there is one: for addresses that go on another interface than
+    /// the adverts.
+    ///
+    /// # Errors
+    /// As [`Netlink::link`].
+    fn link(&mut self, name: InterfaceName) -> Result<Option<Link>, NetError>;
 
     /// Adds addresses. One outcome for each, in their order; see [`Netlink::add_addresses`].
     fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Addition, NetError>>;
@@ -85,6 +92,10 @@ impl Kernel for SystemKernel {
 
     fn detach(&mut self) {
         self.adverts.detach();
+    }
+
+    fn link(&mut self, name: InterfaceName) -> Result<Option<Link>, NetError> {
+        self.netlink.link(name)
     }
 
     fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Addition, NetError>> {

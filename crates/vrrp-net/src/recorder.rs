@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::error::{NetError, Operation};
 use crate::frame::Announcement;
 use crate::kernel::Kernel;
-use crate::netlink::{Addition, AddressSpec, Removal};
-use crate::words::Interface;
+use crate::netlink::{Addition, AddressSpec, Link, Removal};
+use crate::words::{Interface, InterfaceName};
 
 /// One call of a [`Recorder`]'s kernel, failed ones included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Call {
     Attach(Interface),
     /// [`Kernel::detach`].
     Detach,
+    /// [`Kernel::link`].
+    Link(InterfaceName),
     /// [`Kernel::add_addresses`].
     AddAddresses(Vec<AddressSpec>),
     /// [`Kernel::remove_addresses`].
@@ -68,6 +70,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     calls: Vec<Call>,
+    links: Vec<Link>,
     addresses: Vec<AddressSpec>,
     attached: Option<Interface>,
     refusals: VecDeque<NetError>,
@@ -104,6 +107,13 @@ impl Recorder {
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
         Some(std::mem::take(&mut state.calls))
+    }
+
+    /// Lets there be a link, in place of any other one of its name.
+    pub fn set_link(&self, link: Link) {
+        let mut state = self.lock();
+        state.links.retain(|other| other.interface.name != link.interface.name);
+        state.links.push(link);
     }
 
     /// The addresses that are there now, in the order in which they were added.
@@ -181,6 +191,12 @@ impl Kernel for Recorder {
         state.attached = None;
         state.calls.push(Call::Detach);
         self.0.changed.notify_all();
+    }
+
+    fn link(&mut self, name: InterfaceName) -> Result<Option<Link>, NetError> {
+        self.call(Call::Link(name), |state| {
+            Ok(state.links.iter().find(|link| link.interface.name == name).cloned())
+        })
     }
 
     fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Addition, NetError>> {

@@ -89,7 +89,7 @@ struct Instance {
     became_active: u64,
     history: VecDeque<TransitionStatus>,
     reports: BTreeMap<&'static str, u64>,
-    entered_at: Instant,
+    started_at: Instant,
     /// What carrying out the last actions led to, for the router to hear next.
     follow_ups: VecDeque<Event>,
     /// When to try the addresses again that could not be installed.
@@ -121,7 +121,7 @@ impl Instance {
             became_active: 0,
             history: VecDeque::with_capacity(HISTORY),
             reports: BTreeMap::new(),
-            entered_at: now,
+            started_at: now,
             follow_ups: VecDeque::new(),
             retry_install_at: None,
             stopping: false,
@@ -303,7 +303,7 @@ impl Instance {
                 Action::SendAdvert { priority } => self.send(priority),
                 Action::InstallAddresses => self.install(),
                 Action::RemoveAddresses => self.remove(),
-                Action::Announce { rounds } => self.port.announce(rounds),
+                Action::Announce { rounds } => self.announce(rounds),
                 Action::Transition(transition) => self.record(transition),
                 Action::PriorityChanged { from, to } => {
                     self.remark(Level::Info, format!("effective priority {from} -> {to}"));
@@ -343,9 +343,14 @@ impl Instance {
         }
     }
 
+    fn announce(&mut self, rounds: u8) {
+        if let Err(error) = self.port.announce(rounds) {
+            self.remark(Level::Warn, error);
+        }
+    }
+
     fn record(&mut self, transition: Transition) {
         let Transition { from, to, ref cause, priority } = transition;
-        self.entered_at = clock::now();
         self.became_active += u64::from(to == State::Active);
         if self.history.len() == HISTORY {
             self.history.pop_front();
@@ -392,6 +397,7 @@ impl Instance {
         let Settings { name, interface, vrid, family, .. } = &*self.settings;
         let now = clock::now();
         let state = self.router.state();
+        let since = self.router.since().unwrap_or(self.started_at);
         InstanceStatus {
             name: name.to_string(),
             interface: interface.to_string(),
@@ -399,7 +405,7 @@ impl Instance {
             family: family.to_string(),
             vrrp_version: self.settings.router.version.get(),
             state: words::state(state).to_owned(),
-            since_ms: millis(self.entered_at, now),
+            since_ms: millis(since, now),
             why: self.why(),
             priority: self.priority_status(),
             faults: self.router.faults().map(|fault| fault.to_string()).collect(),

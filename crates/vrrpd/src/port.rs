@@ -1,5 +1,7 @@
 //! An instance's way to the kernel: its prepared advert, its addresses, its announcements.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 use vrrp_fsm::Instant;
 use vrrp_net::{
-    AddressSpec, Announcement, Interface, InterfaceName, Kernel, NetError, Netlink, Removal,
+    AddressSpec, Announcement, Interface, InterfaceName, Kernel, MacAddress, NetError, Removal,
 };
 use vrrp_proto::{Advert, EncodeError, IpMeta, MAX_MESSAGE_LEN, PreparedAdvert, Priority};
 
@@ -50,7 +52,14 @@ struct Attachment {
     interface: Interface,
     source: Option<IpAddr>,
     advert: Option<PreparedAdvert<Vec<u8>>>,
-    mac: Option<vrrp_net::MacAddress>,
+    mac: Option<MacAddress>,
+}
+
+/// An interface that carries addresses.
+#[derive(Clone, Copy)]
+struct Carrier {
+    interface: Interface,
+    mac: Option<MacAddress>,
 }
 
 /// An announcement under way: so many rounds over all addresses.
@@ -109,7 +118,7 @@ impl Port {
 
     /// Puts the addresses on their interfaces.
     pub(crate) fn add_addresses(&mut self) -> Result<(), PortError> {
-        let specs = self.specs()?;
+        let specs = self.specs()?.into_iter().collect::<Result<Vec<_>, _>>()?;
         let moved: Vec<_> = specs.iter().filter(|spec| !self.placed.contains(spec)).collect();
         self.placed.extend(moved.into_iter().cloned());
         let outcomes = self.kernel.add_addresses(&specs);
@@ -122,56 +131,59 @@ impl Port {
         let mut specs = std::mem::take(&mut self.placed);
         if specs.is_empty() {
             // What stands on an interface that does not exist is gone already.
-            specs = self.settings.vips.iter().filter_map(|vip| self.spec(vip).ok()).collect();
+            specs = self.specs()?.into_iter().flatten().collect();
         }
         let outcomes = self.kernel.remove_addresses(&specs);
         let outcomes = summarize("removed", specs.len(), outcomes)?;
         Ok(outcomes.into_iter().filter(|outcome| *outcome == Removal::Removed).count())
     }
 
-    fn specs(&self) -> Result<Vec<AddressSpec>, PortError> {
-        self.settings.vips.iter().map(|vip| self.spec(vip)).collect()
+    /// The addresses as the kernel takes them, or which interface there is none of.
+    fn specs(&mut self) -> Result<Vec<Result<AddressSpec, PortError>>, NetError> {
+        let carriers = self.carriers()?;
+        let spec = |(vip, carrier): (&VipSpec, Option<Carrier>)| match carrier {
+            Some(carrier) => Ok(vip.on(carrier.interface)),
+            None => Err(PortError::NoDevice(vip.device.unwrap_or(self.settings.interface))),
+        };
+        Ok(self.settings.vips.iter().zip(carriers).map(spec).collect())
     }
 
-    fn spec(&self, vip: &VipSpec) -> Result<AddressSpec, PortError> {
-        Ok(vip.on(self.device(vip)?))
-    }
-
-    /// The interface that carries an address: the instance's own, or the one that it names.
-    fn device(&self, vip: &VipSpec) -> Result<Interface, PortError> {
-        match (vip.device, &self.at) {
-            (None, Some(at)) => Ok(at.interface),
-            (None, None) => Err(PortError::NoDevice(self.settings.interface)),
-            (Some(name), _) => {
-                let link = Netlink::open()?.link(name)?;
-                link.map(|link| link.interface).ok_or(PortError::NoDevice(name))
+    /// The interface that carries each of the addresses: the instance's own, or the one that it
+    /// names. `None` where there is no such interface.
+    fn carriers(&mut self) -> Result<Vec<Option<Carrier>>, NetError> {
+        let own = self.at.as_ref().map(|at| Carrier { interface: at.interface, mac: at.mac });
+        let mut named = HashMap::new();
+        let carrier = |vip: &VipSpec| match vip.device.map(|name| named.entry(name)) {
+            None => Ok(own),
+            Some(Entry::Occupied(known)) => Ok(*known.get()),
+            Some(Entry::Vacant(unknown)) => {
+                let link = self.kernel.link(*unknown.key())?;
+                let carrier = link.map(|link| Carrier { interface: link.interface, mac: link.mac });
+                Ok(*unknown.insert(carrier))
             }
-        }
+        };
+        self.settings.vips.iter().map(carrier).collect()
     }
 
     /// Begins to announce every address so many times.
-    pub(crate) fn announce(&mut self, rounds: u8) {
-        let round: Vec<_> =
-            self.settings.vips.iter().filter_map(|vip| self.announcement(vip)).collect();
-        let next_at = clock::now();
-        self.announcing = (!round.is_empty() && rounds > 0).then_some(Announcing {
-            round,
-            position: 0,
-            rounds_left: rounds,
-            next_at,
-        });
+    pub(crate) fn announce(&mut self, rounds: u8) -> Result<(), PortError> {
+        self.announcing = None;
+        let round = self.announcements()?;
+        if !round.is_empty() && rounds > 0 {
+            let (next_at, position) = (clock::now(), 0);
+            self.announcing = Some(Announcing { round, position, rounds_left: rounds, next_at });
+        }
+        Ok(())
     }
 
-    fn announcement(&self, vip: &VipSpec) -> Option<Announcement> {
-        let own = self.at.as_ref()?;
-        let (interface, mac) = match vip.device {
-            None => (own.interface, own.mac?),
-            Some(name) => {
-                let link = Netlink::open().ok()?.link(name).ok()??;
-                (link.interface, link.mac?)
-            }
+    /// One announcement for each address. What has no Ethernet address needs none.
+    fn announcements(&mut self) -> Result<Vec<Announcement>, NetError> {
+        let carriers = self.carriers()?;
+        let announcement = |(vip, carrier): (&VipSpec, Option<Carrier>)| {
+            let Carrier { interface, mac } = carrier?;
+            Some(Announcement { interface, mac: mac?, address: vip.address, is_router: false })
         };
-        Some(Announcement { interface, mac, address: vip.address, is_router: false })
+        Ok(self.settings.vips.iter().zip(carriers).filter_map(announcement).collect())
     }
 
     /// Gives up an announcement under way.
@@ -226,4 +238,109 @@ fn summarize<T>(
         all,
         first,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use vrrp_conf::{Options, parse_str};
+    use vrrp_net::{Call, IfIndex, Link, LinkFlags, OperationalState, Recorder};
+
+    use super::*;
+
+    fn interface(index: u32, name: &str) -> Interface {
+        Interface { index: IfIndex::new(index).unwrap(), name: name.parse().unwrap() }
+    }
+
+    fn mac(last: u8) -> MacAddress {
+        MacAddress([2, 0, 0, 0, 0, last])
+    }
+
+    fn link(interface: Interface, mac: MacAddress) -> Link {
+        Link {
+            interface,
+            mac: Some(mac),
+            mtu_bytes: 1500,
+            flags: LinkFlags::UP,
+            operational_state: OperationalState::Up,
+            kind: None,
+            master: None,
+            lower: None,
+        }
+    }
+
+    /// A port on eth0 whose router has these addresses.
+    fn port(addresses: &str) -> (Port, Recorder) {
+        let text = format!(
+            "vrrp_instance VI_1 {{\n interface eth0\n virtual_router_id 51\n \
+             virtual_ipaddress {{\n{addresses}\n}}\n}}\n"
+        );
+        let config = parse_str("vrrp.conf", &text, &Options::default()).config.unwrap();
+        let settings = Settings::of(&config.instances[0]).unwrap();
+        let recorder = Recorder::new();
+        let mut port = Port::new(Arc::new(settings), recorder.kernel());
+        let eth0 = interface(2, "eth0");
+        let mut view = LinkView::default();
+        (view.interface, view.mac) = (Some(eth0), Some(mac(2)));
+        port.follow(&view).unwrap();
+        recorder.take();
+        (port, recorder)
+    }
+
+    #[test]
+    fn an_address_goes_on_the_interface_that_it_names_which_is_looked_up_once() {
+        let (mut port, recorder) =
+            port("192.0.2.1/24\n192.0.2.2/24 dev eth1\n192.0.2.3/24 dev eth1");
+        let (eth0, eth1) = (interface(2, "eth0"), interface(3, "eth1"));
+        recorder.set_link(link(eth1, mac(3)));
+        port.add_addresses().unwrap();
+        let interfaces: Vec<_> = recorder.addresses().iter().map(|spec| spec.interface).collect();
+        assert_eq!(interfaces, [eth0, eth1, eth1]);
+        assert_eq!(recorder.take()[..1], [Call::Link(eth1.name)]);
+
+        port.announce(1).unwrap();
+        port.announce_some().unwrap();
+        let calls = recorder.take();
+        let [Call::Link(_), Call::Announce(announced)] = &calls[..] else { panic!("{calls:?}") };
+        let macs: Vec<_> = announced.iter().map(|announcement| announcement.mac).collect();
+        assert_eq!(macs, [mac(2), mac(3), mac(3)]);
+    }
+
+    #[test]
+    fn an_address_whose_interface_is_missing_is_an_error_that_names_it() {
+        let (mut port, recorder) = port("192.0.2.1/24\n192.0.2.2/24 dev eth1");
+        let error = port.add_addresses().unwrap_err();
+        assert!(matches!(error, PortError::NoDevice(name) if name.to_string() == "eth1"));
+        assert_eq!(recorder.addresses(), []);
+        assert_eq!(port.remove_addresses().unwrap(), 0, "nothing was there");
+    }
+
+    #[test]
+    fn addresses_are_taken_from_where_they_were_put_whatever_its_name_is_now() {
+        let (mut port, recorder) = port("192.0.2.2/24 dev eth1");
+        recorder.set_link(link(interface(3, "eth1"), mac(3)));
+        port.add_addresses().unwrap();
+        recorder.set_link(link(interface(7, "eth1"), mac(7)));
+        assert_eq!(port.remove_addresses().unwrap(), 1);
+        assert_eq!(recorder.addresses(), []);
+    }
+
+    #[test]
+    fn announcements_go_out_in_parts_and_rounds() {
+        let addresses: Vec<_> = (1..=100).map(|last| format!("192.0.2.{last}")).collect();
+        let (mut port, recorder) = port(&addresses.join("\n"));
+        port.announce(2).unwrap();
+        while port.announce_deadline().is_some() {
+            port.announce_some().unwrap();
+        }
+        let parts: Vec<_> = recorder
+            .take()
+            .into_iter()
+            .map(|call| match call {
+                Call::Announce(part) => part.len(),
+                call => panic!("{call:?}"),
+            })
+            .collect();
+        assert_eq!(parts, [64, 36, 64, 36]);
+        assert_eq!(port.announced(), 200);
+    }
 }
