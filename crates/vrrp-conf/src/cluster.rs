@@ -232,7 +232,7 @@ impl<'c> VirtualRouter<'c> {
 
     /// Members that never take over from one whose weights count.
     fn nopreempt_findings(&self) -> Vec<Diagnostic> {
-        let holds_back = |seat: &&Seat<'_>| !seat.instance.preempt.enabled;
+        let holds_back = |seat: &&Seat<'_>| !*seat.instance.preempt.enabled;
         let finding = |seat: &Seat<'c>| {
             let others = self.seats.iter();
             let mut others = others.filter(|other| !core::ptr::eq(other.instance, seat.instance));
@@ -271,7 +271,7 @@ fn find_check(seat: &Seat<'_>, host: IpAddr) -> Option<Span> {
 
 /// The hosts that scripts of weight 0 name as arguments.
 fn remote_checks(seat: &Seat<'_>) -> Vec<(IpAddr, Span)> {
-    let fatal = seat.instance.tracks.scripts.iter().filter(|track| track.weight.value == 0);
+    let fatal = seat.instance.tracks.scripts.iter().filter(|track| track.weight.value.value == 0);
     let hosts = fatal.flat_map(|track| {
         let script = seat.config.scripts.get(&track.target.value);
         let words = script.map_or(&[][..], |script| script.command.arguments());
@@ -285,7 +285,7 @@ fn remote_checks(seat: &Seat<'_>) -> Vec<(IpAddr, Span)> {
 /// The weights of an instance, without those of files, and where they are used.
 fn weighted<'c>(seat: &Seat<'c>) -> impl Iterator<Item = (Span, Weight)> + use<'c> {
     fn of<T>(track: &Track<T>) -> (Span, Weight) {
-        (track.target.span, track.weight)
+        (track.target.span, *track.weight)
     }
     let tracks = &seat.instance.tracks;
     let named = [&tracks.scripts, &tracks.processes, &tracks.bfd_sessions];
@@ -369,7 +369,7 @@ impl Pair<'_> {
             instance.version.value == Version::V3 && instance.family == Family::V4
         };
         let checksum = self.differ(Code::ClusterChecksum, "checksum", |instance| {
-            (instance.name.span, format!("{:?}", instance.checksum))
+            (instance.name.span, format!("{:?}", *instance.checksum))
         });
         let checksum = checksum.filter(|_| is_v3_over_ipv4(first) && is_v3_over_ipv4(other));
         let findings = [vrid, version, interval, checksum];

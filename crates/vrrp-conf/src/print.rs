@@ -68,7 +68,7 @@ impl Config {
                 lines.line(&[&"script", &command_line(&script.command.words)]);
                 lines.secs("interval", script.interval);
                 lines.secs("timeout", script.timeout);
-                lines.weight(script.weight);
+                lines.weight(*script.weight);
                 lines.line(&[&"rise", &script.rise]);
                 lines.line(&[&"fall", &script.fall]);
                 if let Some(user) = &script.command.user {
@@ -88,7 +88,7 @@ impl Config {
                     None => {}
                 }
                 lines.flag("full_command", process.full_command);
-                lines.weight(process.weight);
+                lines.weight(*process.weight);
                 lines.line(&[&"quorum", &process.quorum]);
                 lines.option("quorum_max", process.quorum_max.as_ref());
                 lines.secs("fork_delay", process.fork_delay);
@@ -98,7 +98,7 @@ impl Config {
         for file in self.files.values() {
             lines.block(&[&"track_file", &file.name], |lines| {
                 lines.line(&[&"file", &file.path.display()]);
-                lines.weight(file.weight);
+                lines.weight(*file.weight);
                 match file.init {
                     Some(init) if init.overwrite => {
                         lines.line(&[&"init_file", &init.value, &"overwrite"]);
@@ -126,7 +126,7 @@ impl Config {
                 lines.line(&[&ttl, &session.hop_limit]);
                 lines.line(&[&"max_hops", &session.max_hops]);
                 lines.flag("multihop", session.multihop);
-                lines.weight(session.weight);
+                lines.weight(*session.weight);
             });
         }
     }
@@ -253,12 +253,12 @@ impl Instance {
             lines.authentication(authentication);
         }
         self.address_lines(lines);
-        match self.preempt.enabled {
+        match self.preempt.enabled.value {
             true => lines.line(&[&"preempt"]),
             false => lines.line(&[&"nopreempt"]),
         }
         if !self.preempt.delay.is_zero() {
-            lines.secs("preempt_delay", self.preempt.delay);
+            lines.secs("preempt_delay", *self.preempt.delay);
         }
         lines.announce(&self.announce);
         self.flag_lines(lines);
@@ -279,10 +279,10 @@ impl Instance {
 
     fn flag_lines(&self, lines: &mut Lines) {
         lines.line(&[&"down_timer_adverts", &self.down_timer_adverts]);
-        lines.switch("lower_prio_no_advert", self.lower_prio_no_advert);
+        lines.switch("lower_prio_no_advert", *self.lower_prio_no_advert);
         lines.switch("higher_prio_send_advert", self.higher_prio_send_advert);
-        lines.switch("owner_ignore_adverts", self.owner_ignore_adverts);
-        lines.switch("v3_checksum_as_v2", self.checksum == Checksum::MessageOnly);
+        lines.switch("owner_ignore_adverts", *self.owner_ignore_adverts);
+        lines.switch("v3_checksum_as_v2", *self.checksum == Checksum::MessageOnly);
         lines.switch("skip_check_adv_addr", self.skip_check_adv_addr);
         lines.switch("strict_mode", self.strict);
         lines.flag(if self.accept { "accept" } else { "no_accept" }, true);
@@ -303,7 +303,7 @@ impl Instance {
                     Family::V4 => global.multicast_v4.into(),
                     Family::V6 => global.multicast_v6.into(),
                 };
-                if *group != inherited {
+                if **group != inherited {
                     lines.line(&[&"mcast_dst_ip", group]);
                 }
                 None
@@ -506,7 +506,7 @@ fn secs(time: Duration) -> String {
 }
 
 fn track_words<T: Display>(track: &Track<T>) -> Vec<String> {
-    let Weight { value, reverse } = track.weight;
+    let Weight { value, reverse } = *track.weight;
     let direction = if reverse { "reverse" } else { "noreverse" };
     vec![track.target.to_string(), "weight".into(), value.to_string(), direction.into()]
 }

@@ -229,7 +229,7 @@ fn watcher(
     };
     let tracked = model.tracks.interfaces.iter().map(|track| {
         let name: InterfaceName = track.target.as_str().parse().map_err(word)?;
-        Ok((name, Arc::from(track.target.as_str()), health::weight(track.weight)))
+        Ok((name, Arc::from(track.target.as_str()), health::weight(*track.weight)))
     });
     let on = |device: Option<InterfaceName>| device.unwrap_or(settings.interface);
     let mut watcher = Watcher::new(outlet.clone(), settings.interface, settings.family);

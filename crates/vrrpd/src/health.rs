@@ -72,7 +72,7 @@ pub(crate) fn interests(tracks: &model::Tracks) -> Vec<Interest> {
             kind,
             tracker: Arc::clone(&track.target),
             shown: shown(kind, &track.target),
-            weight: weight(track.weight),
+            weight: weight(*track.weight),
         };
         tracks.iter().map(interest).collect()
     };

@@ -70,8 +70,11 @@ impl Settings {
     /// What an instance of the model means.
     pub(crate) fn of(instance: &model::Instance) -> Result<Self, Unsupported> {
         refuse_unsupported(instance)?;
-        let Destination::Multicast(IpAddr::V4(group)) = instance.destination else {
+        let Destination::Multicast(group) = &instance.destination else {
             return Err(Unsupported::Feature("unicast"));
+        };
+        let IpAddr::V4(group) = group.value else {
+            return Err(Unsupported::Feature("an IPv6 virtual router"));
         };
         let advertised = instance.addresses.iter().map(|address| address.address);
         Ok(Self {
@@ -81,7 +84,7 @@ impl Settings {
             family: instance.family,
             router: router(instance)?,
             authentication: authentication(instance)?,
-            checksum: match (*instance.version, instance.checksum) {
+            checksum: match (*instance.version, *instance.checksum) {
                 (Version::V3, model::Checksum::MessageOnly) => ChecksumForm::MessageOnly,
                 (version, _) => ChecksumForm::usual(version),
             },
@@ -124,15 +127,15 @@ fn router(instance: &model::Instance) -> Result<Config, Unsupported> {
     Ok(Config {
         priority: *instance.priority,
         interval: *instance.interval,
-        preempt: instance.preempt.enabled,
-        preempt_delay: instance.preempt.delay,
+        preempt: *instance.preempt.enabled,
+        preempt_delay: *instance.preempt.delay,
         down_timer_adverts: instance
             .down_timer_adverts
             .try_into()
             .map_err(|_| Unsupported::Range("down_timer_adverts"))?,
-        lower_prio_no_advert: instance.lower_prio_no_advert || instance.strict,
+        lower_prio_no_advert: *instance.lower_prio_no_advert || instance.strict,
         higher_prio_send_advert: instance.higher_prio_send_advert,
-        owner_ignore_adverts: instance.owner_ignore_adverts || instance.strict,
+        owner_ignore_adverts: *instance.owner_ignore_adverts || instance.strict,
         announce: announce(&instance.announce)?,
         ..Config::new(*instance.version)
     })

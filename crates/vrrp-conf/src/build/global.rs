@@ -8,9 +8,9 @@ use vrrp_proto::Version;
 use super::Reader;
 use super::settings::{Setting, Value};
 use super::value::owned;
-use crate::Spanned;
 use crate::model::{Announce, Checksum, Global};
 use crate::syntax::{Body, Word};
+use crate::{Span, Spanned};
 
 /// What `global_defs` sets for instances.
 #[derive(Debug, Clone, Default)]
@@ -19,13 +19,15 @@ pub(super) struct Defaults {
     pub(super) announce: AnnounceSettings,
     pub(super) min_garp: bool,
     pub(super) down_timer_adverts: Option<u8>,
-    pub(super) lower_prio_no_advert: bool,
+    pub(super) lower_prio_no_advert: Option<Spanned<bool>>,
     pub(super) higher_prio_send_advert: bool,
-    pub(super) owner_ignore_adverts: bool,
-    pub(super) checksum: Checksum,
+    pub(super) owner_ignore_adverts: Option<Spanned<bool>>,
+    pub(super) checksum: Option<Spanned<Checksum>>,
+    /// Where the multicast groups are set.
+    pub(super) groups_at: [Option<Span>; 2],
     pub(super) check_unicast_source: bool,
     pub(super) skip_check_adv_addr: bool,
-    pub(super) strict: bool,
+    pub(super) strict: Option<Spanned<bool>>,
     pub(super) notify_priority_changes: bool,
 }
 
@@ -131,8 +133,14 @@ impl Reader<'_> {
             }
             ("enable_script_security", _) => global.script_security = true,
             ("vrrp_notify_timeout", Value::Time(time)) => global.notify_timeout = *time,
-            ("vrrp_mcast_group4", Value::Ip(IpAddr::V4(group))) => global.multicast_v4 = *group,
-            ("vrrp_mcast_group6", Value::Ip(IpAddr::V6(group))) => global.multicast_v6 = *group,
+            ("vrrp_mcast_group4", Value::Ip(IpAddr::V4(group))) => {
+                global.multicast_v4 = *group;
+                self.defaults.groups_at[0] = Some(setting.span);
+            }
+            ("vrrp_mcast_group6", Value::Ip(IpAddr::V6(group))) => {
+                global.multicast_v6 = *group;
+                self.defaults.groups_at[1] = Some(setting.span);
+            }
             ("vrrp_startup_delay", Value::Time(time)) => global.startup_delay = *time,
             ("vrrp_delay_after_boot", Value::Time(time)) => global.delay_after_boot = *time,
             ("log_unknown_vrids", _) => global.log_unknown_vrids = true,
@@ -172,15 +180,21 @@ impl Reader<'_> {
             ("vrrp_down_timer_adverts", Value::Int(count)) => {
                 defaults.down_timer_adverts = Some(*count as u8);
             }
-            ("vrrp_lower_prio_no_advert", Value::Bool(on)) => defaults.lower_prio_no_advert = *on,
+            ("vrrp_lower_prio_no_advert", Value::Bool(on)) => {
+                defaults.lower_prio_no_advert = Some(setting.spanned(*on));
+            }
             ("vrrp_higher_prio_send_advert", Value::Bool(on)) => {
                 defaults.higher_prio_send_advert = *on;
             }
-            ("vrrp_owner_ignore_adverts", Value::Bool(on)) => defaults.owner_ignore_adverts = *on,
-            ("v3_checksum_as_v2", Value::Bool(on)) => defaults.checksum = checksum_of(*on),
+            ("vrrp_owner_ignore_adverts", Value::Bool(on)) => {
+                defaults.owner_ignore_adverts = Some(setting.spanned(*on));
+            }
+            ("v3_checksum_as_v2", Value::Bool(on)) => {
+                defaults.checksum = Some(setting.spanned(checksum_of(*on)));
+            }
             ("vrrp_check_unicast_src", _) => defaults.check_unicast_source = true,
             ("vrrp_skip_check_adv_addr", Value::Bool(on)) => defaults.skip_check_adv_addr = *on,
-            ("vrrp_strict", _) => defaults.strict = true,
+            ("vrrp_strict", _) => defaults.strict = Some(setting.spanned(true)),
             ("vrrp_notify_priority_changes", Value::Bool(on)) => {
                 defaults.notify_priority_changes = *on;
             }

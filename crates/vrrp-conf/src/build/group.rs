@@ -103,7 +103,6 @@ impl Reader<'_> {
         let (mut neighbor, mut ttl, mut hop_limit) = (None, 255, 64);
         let mut session = BfdSession {
             neighbor: Spanned::new(core::net::Ipv4Addr::UNSPECIFIED.into(), name.span),
-            name,
             source: None,
             min_rx: Duration::from_millis(10),
             min_tx: Duration::from_millis(10),
@@ -113,7 +112,8 @@ impl Reader<'_> {
             hop_limit: 0,
             max_hops: 0,
             multihop: false,
-            weight: Weight::default(),
+            weight: Spanned::new(Weight::default(), name.span),
+            name,
         };
         for setting in self.block_settings("bfd_instance", body) {
             let span = setting.span;
@@ -131,7 +131,7 @@ impl Reader<'_> {
                 ("hoplimit", Value::Int(number)) => hop_limit = number as u8,
                 ("max_hops", Value::Int(number)) => session.max_hops = number as u8,
                 ("multihop", Value::Bool(on)) => session.multihop = on,
-                ("weight", Value::Weight(weight)) => session.weight = weight,
+                ("weight", Value::Weight(weight)) => session.weight = Spanned::new(weight, span),
                 _ => {}
             }
         }

@@ -42,12 +42,12 @@ pub(super) struct Draft {
     preempt_delay: Option<Spanned<Duration>>,
     announce: AnnounceSettings,
     down_timer_adverts: Option<u8>,
-    lower_prio_no_advert: Option<bool>,
+    lower_prio_no_advert: Option<Spanned<bool>>,
     higher_prio_send_advert: Option<bool>,
-    owner_ignore_adverts: Option<bool>,
-    checksum: Option<Checksum>,
+    owner_ignore_adverts: Option<Spanned<bool>>,
+    checksum: Option<Spanned<Checksum>>,
     skip_check_adv_addr: Option<bool>,
-    strict: Option<bool>,
+    strict: Option<Spanned<bool>>,
     no_accept: bool,
     dont_track_primary: bool,
     tracks: Tracks,
@@ -189,7 +189,7 @@ impl Reader<'_> {
                 check_source: draft.check_unicast_source || self.defaults.check_unicast_source,
                 old_checksum: draft.old_checksum,
             }),
-            None => Destination::Multicast(self.multicast(draft.group, family)),
+            None => Destination::Multicast(self.multicast(draft.group, family, name.span)),
         };
         let state = draft.state.unwrap_or(Spanned::new(FirstState::Backup, name.span));
         let default_priority = match (state.value, draft.state.is_some()) {
@@ -203,15 +203,17 @@ impl Reader<'_> {
             _ => state,
         };
         let master = first_state.value == FirstState::Master;
+        let enabled = draft.nopreempt.is_none() || master || priority.is_owner();
         let preempt = Preempt {
-            enabled: draft.nopreempt.is_none() || master || priority.is_owner(),
-            delay: match master {
-                true => Duration::ZERO,
-                false => draft.preempt_delay.map_or(Duration::ZERO, |delay| delay.value),
+            enabled: Spanned::new(enabled, draft.nopreempt.unwrap_or(name.span)),
+            delay: match draft.preempt_delay {
+                Some(delay) if !master => delay,
+                _ => Spanned::new(Duration::ZERO, name.span),
             },
         };
         let defaults = &self.defaults;
-        let strict = draft.strict.unwrap_or(defaults.strict);
+        let off = Spanned::new(false, name.span);
+        let strict = draft.strict.or(defaults.strict).unwrap_or(off);
         let mut notify = draft.notify;
         notify.priority_changes =
             draft.notify_priority_changes.unwrap_or(defaults.notify_priority_changes);
@@ -223,7 +225,6 @@ impl Reader<'_> {
             })
         });
         Some(Instance {
-            name,
             interface,
             vrid,
             family,
@@ -240,7 +241,10 @@ impl Reader<'_> {
             source: draft.source,
             track_source: draft.track_source,
             destination,
-            checksum: draft.checksum.unwrap_or(defaults.checksum),
+            checksum: draft
+                .checksum
+                .or(defaults.checksum)
+                .unwrap_or(Spanned::new(Checksum::default(), name.span)),
             preempt,
             down_timer_adverts: draft
                 .down_timer_adverts
@@ -249,16 +253,16 @@ impl Reader<'_> {
             announce: draft.announce.or(defaults.announce).resolve(defaults.min_garp),
             lower_prio_no_advert: draft
                 .lower_prio_no_advert
-                .unwrap_or(strict || defaults.lower_prio_no_advert),
+                .unwrap_or(implied(strict, defaults.lower_prio_no_advert)),
             higher_prio_send_advert: draft
                 .higher_prio_send_advert
                 .unwrap_or(defaults.higher_prio_send_advert),
             owner_ignore_adverts: draft
                 .owner_ignore_adverts
-                .unwrap_or(strict || defaults.owner_ignore_adverts),
+                .unwrap_or(implied(strict, defaults.owner_ignore_adverts)),
             skip_check_adv_addr: draft.skip_check_adv_addr.unwrap_or(defaults.skip_check_adv_addr),
-            strict,
-            accept: !draft.no_accept && (!strict || priority.is_owner()),
+            strict: *strict,
+            accept: !draft.no_accept && (!*strict || priority.is_owner()),
             track_primary: !draft.dont_track_primary,
             tracks: draft.tracks,
             promote_secondaries: draft.promote_secondaries,
@@ -268,6 +272,7 @@ impl Reader<'_> {
             timer_expired_backup: draft.timer_expired_backup,
             rx_buffer_bytes: draft.rx_buffer_bytes,
             notify,
+            name,
         })
     }
 
@@ -426,15 +431,21 @@ impl Reader<'_> {
         false
     }
 
-    fn multicast(&mut self, group: Option<Spanned<IpAddr>>, family: Family) -> IpAddr {
+    fn multicast(
+        &mut self,
+        group: Option<Spanned<IpAddr>>,
+        family: Family,
+        name: Span,
+    ) -> Spanned<IpAddr> {
         let global = &self.config.global;
+        let [at_v4, at_v6] = self.defaults.groups_at;
         let default = match family {
-            Family::V4 => IpAddr::V4(global.multicast_v4),
-            Family::V6 => IpAddr::V6(global.multicast_v6),
+            Family::V4 => Spanned::new(global.multicast_v4.into(), at_v4.unwrap_or(name)),
+            Family::V6 => Spanned::new(global.multicast_v6.into(), at_v6.unwrap_or(name)),
         };
         let Some(group) = group else { return default };
         if group.is_multicast() && Family::of(group.value) == family {
-            return group.value;
+            return group;
         }
         let message = format!("`{group}` is not an {family} multicast address");
         self.error(Code::NotAnAddress, group.span, message);
@@ -451,7 +462,7 @@ impl Reader<'_> {
         }
         let Destination::Multicast(group) = instance.destination else { return };
         let interface = Some(instance.interface.value.clone());
-        let key = (interface, instance.family, instance.vrid.value, Some(group));
+        let key = (interface, instance.family, instance.vrid.value, Some(group.value));
         let Some(first) = self.virtual_routers.get(&key) else {
             let at = Spanned::new(Arc::clone(&instance.name.value), instance.vrid.span);
             self.virtual_routers.insert(key, at);
@@ -495,7 +506,7 @@ impl Reader<'_> {
                 .also(nopreempt, "because of this");
             self.push(diagnostic);
         }
-        let strict = draft.strict.unwrap_or(self.defaults.strict);
+        let strict = draft.strict.or(self.defaults.strict).is_some_and(|strict| *strict);
         if let (true, None, Some(first)) = (strict, owner, draft.addresses.first()) {
             let message = "the addresses will not answer: `vrrp_strict` drops packets to them";
             let diagnostic = Diagnostic::new(Code::StrictNoAccept, first.span, message)
@@ -511,8 +522,8 @@ impl Reader<'_> {
         let Some(owner) = owner else { return };
         let tracks = &draft.tracks;
         let named = [&tracks.scripts, &tracks.processes, &tracks.files, &tracks.bfd_sessions];
-        let named = named.into_iter().flatten().map(|track| (track.target.span, track.weight));
-        let interfaces = tracks.interfaces.iter().map(|track| (track.target.span, track.weight));
+        let named = named.into_iter().flatten().map(|track| (track.target.span, *track.weight));
+        let interfaces = tracks.interfaces.iter().map(|track| (track.target.span, *track.weight));
         let weighted: Vec<_> =
             named.chain(interfaces).filter(|(_, weight)| weight.value != 0).collect();
         for (span, _) in weighted {
@@ -523,6 +534,11 @@ impl Reader<'_> {
             self.push(diagnostic);
         }
     }
+}
+
+/// What strict mode switches on, or a setting of `global_defs`.
+fn implied(strict: Spanned<bool>, default: Option<Spanned<bool>>) -> Spanned<bool> {
+    if *strict { strict } else { default.unwrap_or(strict) }
 }
 
 /// The interval nearest to a time, as keepalived rounds: halves go up, and what a version
@@ -583,12 +599,12 @@ impl Draft {
     fn set_flag(&mut self, setting: &Setting<'_, '_>) -> bool {
         let Value::Bool(on) = setting.value else { return false };
         match setting.keyword.name {
-            "lower_prio_no_advert" => self.lower_prio_no_advert = Some(on),
+            "lower_prio_no_advert" => self.lower_prio_no_advert = Some(setting.spanned(on)),
             "higher_prio_send_advert" => self.higher_prio_send_advert = Some(on),
-            "owner_ignore_adverts" => self.owner_ignore_adverts = Some(on),
-            "v3_checksum_as_v2" => self.checksum = Some(checksum_of(on)),
+            "owner_ignore_adverts" => self.owner_ignore_adverts = Some(setting.spanned(on)),
+            "v3_checksum_as_v2" => self.checksum = Some(setting.spanned(checksum_of(on))),
             "skip_check_adv_addr" => self.skip_check_adv_addr = Some(on),
-            "strict_mode" => self.strict = Some(on),
+            "strict_mode" => self.strict = Some(setting.spanned(on)),
             "no_accept" => self.no_accept = true,
             "accept" => self.no_accept = false,
             "no_virtual_ipaddress" => self.no_addresses = true,

@@ -67,13 +67,13 @@ impl Reader<'_> {
         let (mut command, mut timeout, mut user) = (None, None, None);
         let mut script = Script {
             command: Spanned::new(Command { words: Vec::new(), user: None }, name.span),
-            name,
             interval: Duration::from_secs(1),
             timeout: Duration::ZERO,
-            weight: Weight::default(),
+            weight: Spanned::new(Weight::default(), name.span),
             rise: 1,
             fall: 1,
             init_fail: false,
+            name,
         };
         for setting in self.block_settings("vrrp_script", body) {
             let span = setting.span;
@@ -81,7 +81,7 @@ impl Reader<'_> {
                 (_, Value::Program(words)) => command = Some(Spanned::new(words, span)),
                 ("interval", Value::Time(time)) => script.interval = time,
                 ("timeout", Value::Time(time)) => timeout = Some(time),
-                ("weight", Value::Weight(weight)) => script.weight = weight,
+                ("weight", Value::Weight(weight)) => script.weight = Spanned::new(weight, span),
                 ("rise", Value::Int(count)) => script.rise = count as u32,
                 ("fall", Value::Int(count)) => script.fall = count as u32,
                 ("user", Value::User(name)) => user = Some(Spanned::new(name, span)),
@@ -103,17 +103,18 @@ impl Reader<'_> {
         let mut pattern = None;
         let mut process = TrackedProcess {
             process: Spanned::new(String::new(), name.span),
-            name,
             parameters: Vec::new(),
             param_match: None,
             full_command: false,
-            weight: Weight { value: 1, reverse: false },
+            weight: Spanned::new(Weight::ONE, name.span),
             quorum: 1,
             quorum_max: None,
             fork_delay: Duration::ZERO,
             terminate_delay: Duration::ZERO,
+            name,
         };
         for setting in self.block_settings("vrrp_track_process", body) {
+            let span = setting.span;
             match (setting.keyword.name, setting.value) {
                 ("process", Value::Words(words)) => pattern = words.split_first(),
                 ("param_match", Value::Choice(choice)) => {
@@ -122,7 +123,7 @@ impl Reader<'_> {
                         _ => ParamMatch::Initial,
                     });
                 }
-                ("weight", Value::Weight(weight)) => process.weight = weight,
+                ("weight", Value::Weight(weight)) => process.weight = Spanned::new(weight, span),
                 ("quorum", Value::Int(count)) => process.quorum = count as u32,
                 ("quorum_max", Value::Int(count)) => process.quorum_max = Some(count as u32),
                 ("fork_delay", Value::Time(time)) => process.fork_delay = time,
@@ -156,11 +157,12 @@ impl Reader<'_> {
 
     pub(super) fn file(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
         let mut path = None;
-        let (mut weight, mut init) = (Weight { value: 1, reverse: false }, None);
+        let (mut weight, mut init) = (Spanned::new(Weight::ONE, name.span), None);
         for setting in self.block_settings("track_file", body) {
+            let span = setting.span;
             match (setting.keyword.name, setting.value) {
                 ("file", Value::Word(word)) => path = Some(owned(word).map(Into::into)),
-                ("weight", Value::Weight(given)) => weight = given,
+                ("weight", Value::Weight(given)) => weight = Spanned::new(given, span),
                 ("init_file", Value::Words(words)) => init = self.file_init(words),
                 _ => {}
             }
@@ -210,7 +212,8 @@ impl Reader<'_> {
                 self.report_tracked_twice(&target, target.span, first);
                 continue;
             }
-            tracks.push(Track { target, weight: weight.unwrap_or_default() });
+            let default = Spanned::new(Weight::default(), target.span);
+            tracks.push(Track { weight: weight.unwrap_or(default), target });
         }
     }
 
@@ -232,25 +235,29 @@ impl Reader<'_> {
                 self.report_tracked_twice(&target, target.span, first);
                 continue;
             }
-            let weight = weight.unwrap_or_else(|| self.defined_weight(kind, &target));
-            tracks.push(Track { target, weight });
+            let weight = weight.or_else(|| self.defined_weight(kind, &target));
+            let default = Spanned::new(Weight::default(), target.span);
+            tracks.push(Track { weight: weight.unwrap_or(default), target });
         }
     }
 
-    fn defined_weight(&self, kind: Kind, name: &str) -> Weight {
+    fn defined_weight(&self, kind: Kind, name: &str) -> Option<Spanned<Weight>> {
         let config = &self.config;
-        let weight = match kind {
+        match kind {
             Kind::Script => config.scripts.get(name).map(|script| script.weight),
             Kind::Process => config.processes.get(name).map(|process| process.weight),
             Kind::File => config.files.get(name).map(|file| file.weight),
             Kind::Bfd => config.bfd_sessions.get(name).map(|session| session.weight),
             _ => None,
-        };
-        weight.unwrap_or_default()
+        }
     }
 
     /// What is behind a tracked name: `Some(None)` is nothing, `None` is wrong.
-    fn track_weight(&mut self, item: &Statement<'_>, limit: i64) -> Option<Option<Weight>> {
+    fn track_weight(
+        &mut self,
+        item: &Statement<'_>,
+        limit: i64,
+    ) -> Option<Option<Spanned<Weight>>> {
         self.no_body(item);
         let Some((keyword, rest)) = item.arguments().split_first() else { return Some(None) };
         if keyword.text != "weight" {
@@ -265,9 +272,11 @@ impl Reader<'_> {
             self.error(Code::OptionWithoutValue, keyword.span, message);
             return self.options.lenient.then_some(None);
         }
-        let (weight, rest) = self.weight(rest, limit)?;
-        self.no_more(rest);
-        Some(Some(weight))
+        let (weight, more) = self.weight(rest, limit)?;
+        self.no_more(more);
+        let words = &rest[..rest.len() - more.len()];
+        let at = words.iter().fold(rest[0].span, |at, word| at.to(word.span));
+        Some(Some(Spanned::new(weight, at)))
     }
 
     fn report_tracked_twice(&mut self, name: &impl core::fmt::Display, at: Span, first: Span) {

@@ -48,7 +48,7 @@ pub struct BfdSession {
     /// Uses UDP port 4784, for neighbours more than one hop away.
     pub multihop: bool,
     /// The weight for uses without one of their own; 0 by default.
-    pub weight: Weight,
+    pub weight: Spanned<Weight>,
 }
 
 /// A `garp_group`: interfaces that share a pace of announcements.

@@ -163,18 +163,18 @@ pub struct Unicast {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Destination {
     /// To a multicast group.
-    Multicast(IpAddr),
+    Multicast(Spanned<IpAddr>),
     /// To peers.
     Unicast(Unicast),
 }
 
 /// When a better router takes over from a worse one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preempt {
     /// It does at all.
-    pub enabled: bool,
+    pub enabled: Spanned<bool>,
     /// So long after it first heard the worse one.
-    pub delay: Duration,
+    pub delay: Spanned<Duration>,
 }
 
 /// How a router that has become Active makes itself known: gratuitous ARP, or unsolicited
@@ -313,7 +313,7 @@ pub struct Instance {
     /// Where adverts go.
     pub destination: Destination,
     /// The checksum of VRRPv3 over IPv4.
-    pub checksum: Checksum,
+    pub checksum: Spanned<Checksum>,
     /// When it takes over from a worse router.
     pub preempt: Preempt,
     /// Missed adverts that mean that the Active Router is gone, 1–100; 3 by default.
@@ -321,11 +321,11 @@ pub struct Instance {
     /// How it announces itself.
     pub announce: Announce,
     /// No advert in answer to one that loses.
-    pub lower_prio_no_advert: bool,
+    pub lower_prio_no_advert: Spanned<bool>,
     /// One more advert before giving way to one that wins.
     pub higher_prio_send_advert: bool,
     /// With priority 255, received adverts are of no interest.
-    pub owner_ignore_adverts: bool,
+    pub owner_ignore_adverts: Spanned<bool>,
     /// Do not compare the addresses of adverts from the same router again and again.
     pub skip_check_adv_addr: bool,
     /// Hold to the protocol's letter.

@@ -16,13 +16,18 @@ pub struct Weight {
     pub reverse: bool,
 }
 
+impl Weight {
+    /// What processes and files weigh where no weight is given.
+    pub const ONE: Self = Self { value: 1, reverse: false };
+}
+
 /// One use of a tracker, with its effective weight: that of the use, else of the definition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Track<T> {
     /// The name of the definition, or of the interface.
     pub target: Spanned<T>,
     /// What it does here.
-    pub weight: Weight,
+    pub weight: Spanned<Weight>,
 }
 
 /// Everything that an instance or a sync group tracks. The definitions exist.
@@ -52,7 +57,7 @@ pub struct Script {
     /// A run longer than this has failed; the interval by default.
     pub timeout: Duration,
     /// The weight for uses without one of their own; 0 by default.
-    pub weight: Weight,
+    pub weight: Spanned<Weight>,
     /// Successes in a row that mean up, at least 1.
     pub rise: u32,
     /// Failures in a row that mean down, at least 1.
@@ -85,7 +90,7 @@ pub struct TrackedProcess {
     /// Compare the command line even without parameters.
     pub full_command: bool,
     /// The weight for uses without one of their own; 1 by default.
-    pub weight: Weight,
+    pub weight: Spanned<Weight>,
     /// At least so many must run; 1 by default.
     pub quorum: u32,
     /// At most so many may run; no limit by default.
@@ -113,7 +118,7 @@ pub struct TrackedFile {
     /// The file.
     pub path: Spanned<PathBuf>,
     /// The factor for uses without one of their own; 1 by default.
-    pub weight: Weight,
+    pub weight: Spanned<Weight>,
     /// What to write to it at start, if anything.
     pub init: Option<FileInit>,
 }
