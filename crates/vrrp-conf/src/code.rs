@@ -277,25 +277,38 @@ codes! {
     ClusterOwners = "E0606" fatal "two owners of one virtual router"
         "Priority 255 says that the addresses belong to the router itself, which cannot be true \
          of two.\n\nGive all but one a lower priority."
+    ClusterSource = "E0607" fatal "members that send from one address"
+        "An address belongs to one machine. A router drops adverts that come from an address of \
+         its own, so both become master; most often one file was copied to the other \
+         machine.\n\nGive each member its own address as `mcast_src_ip` or `unicast_src_ip`, or \
+         leave the line out of a multicast router."
+    ClusterFamily = "E0608" fatal "members of different families for one virtual router"
+        "The IPv4 and the IPv6 router of one VRID are two routers that know nothing of each \
+         other, so nobody takes over from either.\n\nConfigure both families on all members, \
+         with an instance for each."
     ClusterIntervalV3 = "W0651" doubt "members with different intervals in VRRPv3"
         "A version 3 backup learns the interval of the master, so a takeover takes another time \
          depending on who was master.\n\nUse one `advert_int` on all members."
     ClusterAddresses = "W0652" doubt "members with different addresses"
-        "An address that only one member has moves nowhere when that member fails. vrrpd goes on \
-         with a warning; some other routers drop such adverts, and both become master.\n\nList \
-         the same addresses on all members; during a change, expect the warning."
+        "An address that only one member has moves nowhere when that member fails, and one with \
+         another prefix takes other routes with it. vrrpd goes on with a warning; some other \
+         routers drop such adverts, and both become master.\n\nList the same addresses on all \
+         members, advertised or excluded alike; their order means nothing. During a change, \
+         expect the warning."
     ClusterChecksum = "W0653" doubt "members with different checksums"
         "vrrpd accepts both forms of the version 3 checksum over IPv4. Other routers accept one: \
          they become master beside one that sends the other form.\n\nSet `v3_checksum_as_v2` \
          the same everywhere."
     ClusterEqual = "W0654" doubt "members with the same priority"
         "Who is master then depends on who started first and on the addresses, and differs from \
-         one time to the next.\n\nGive each member a priority of its own; to keep a returning \
+         one time to the next. What trackers add while nothing is wrong is counted, and a sum \
+         beyond 254 is 254.\n\nGive each member a priority of its own; to keep a returning \
          router from taking over, use `nopreempt`."
     ClusterWeight = "W0655" doubt "weights that never change who is master"
-        "Even with all its weighted trackers failed, the member with the highest priority stays \
-         above the next one, so they achieve nothing.\n\nMake the weights larger than the \
-         difference of the priorities."
+        "Whatever else has failed, the failure of the tracker leaves its member above the others, \
+         or only as low as the next one, which does not take over from an equal. So it achieves \
+         nothing.\n\nMake the weight larger than the difference of the priorities, or 0: then a \
+         failure means FAULT."
     ClusterSharedFault = "W0656" doubt "a failure that leaves nobody as master"
         "All members check the same remote host with weight 0. When that host fails, all of them \
          are in FAULT, and nobody has the addresses.\n\nGive the check a weight, so that the \
@@ -308,6 +321,27 @@ codes! {
          when trackers have lowered that master's priority below its own. Only a master that \
          stops or is in FAULT is replaced.\n\nUse trackers with weight 0 on the others, or \
          `preempt_delay` instead of `nopreempt`."
+    ClusterTie = "W0659" doubt "a failure that leaves two members equal"
+        "A router does not take over from one of the same priority, so the addresses stay where \
+         the failure is. If both should be master at once, the higher of their own addresses \
+         wins, which nobody planned.\n\nMake the weight larger by one, or use one weight on all \
+         members."
+    ClusterMasters = "W0660" doubt "`state MASTER` on several members"
+        "The priorities decide who is master, so all but one of these lines are mistaken about \
+         it. `state MASTER` has side effects: it switches `nopreempt` and `preempt_delay` off, and \
+         without a priority it means 255.\n\nWrite `state BACKUP` on all but the member with the \
+         highest priority."
+    ClusterDelay = "W0661" doubt "`preempt_delay` that holds a failover back"
+        "The delay holds for every master that is worse, also for one whose trackers have \
+         lowered its priority: it is meant for a router that returns, and delays this failover \
+         too. A master that stops or is in FAULT is replaced without it.\n\nUse trackers with \
+         weight 0, or give the delay to the member with the highest priority only."
+    ClusterUnsettled = "W0662" doubt "intervals with which two may be master again and again"
+        "A router that leaves losing adverts unanswered (`lower_prio_no_advert`, or an owner with \
+         `owner_ignore_adverts`) advertises less often than another one. Backups learn the \
+         interval from whom they heard last: if that was the loser, they take over before the \
+         winner's next advert, give way to it, and may do the same again.\n\nUse one \
+         `advert_int` on all members."
     SystemInterface = "W0701" doubt "an interface that this machine does not have"
         "An instance whose interface does not exist is in FAULT until it comes; a tracked one \
          counts as down. That is right for an interface that is made later, and a typing error \

@@ -105,12 +105,14 @@ pub fn load(path: &Path, options: &Options) -> io::Result<Loaded> {
 /// included is relative to its directory.
 pub fn parse_str(name: &str, text: &str, options: &Options) -> Loaded {
     let mut sources = SourceMap::new();
-    let (config, diagnostics) = parse_into(&mut sources, name, text, options);
-    Loaded { config, diagnostics, sources }
+    let (config, diagnostics) = read_into(&mut sources, name, text, options);
+    let is_sound = !diagnostics.iter().any(Diagnostic::is_error);
+    Loaded { config: config.filter(|_| is_sound), diagnostics, sources }
 }
 
-/// Reads a configuration into a map that may have others already.
-fn parse_into(
+/// Reads a configuration into a map that may have others already; it is what could be read,
+/// whether there are errors among the diagnostics or not.
+fn read_into(
     sources: &mut SourceMap,
     name: &str,
     text: &str,
@@ -128,13 +130,14 @@ fn parse_into(
         diagnostics.iter_mut().for_each(Diagnostic::soften);
     }
     diagnostics.sort_by_key(|found| (found.span.map(|span| sources.order(span)), found.code));
-    let sound = !diagnostics.iter().any(Diagnostic::is_error);
     limit(&mut diagnostics, options.limits.diagnostics);
-    (config.filter(|_| sound), diagnostics)
+    (config, diagnostics)
 }
 
 /// Leaves the first of so many findings that nobody reads them; errors go before warnings.
 fn limit(diagnostics: &mut Vec<Diagnostic>, limit: usize) {
+    // Without the first one, a text with errors would seem sound.
+    let limit = limit.max(1);
     let Some(more) = diagnostics.len().checked_sub(limit).filter(|more| *more > 0) else { return };
     let mut places: Vec<usize> = (0..diagnostics.len()).collect();
     places.sort_by_key(|&at| !diagnostics[at].is_error());
