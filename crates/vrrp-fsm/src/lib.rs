@@ -126,6 +126,7 @@
 extern crate alloc;
 
 mod action;
+mod active;
 mod config;
 mod event;
 mod influence;

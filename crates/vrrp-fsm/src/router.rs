@@ -18,6 +18,7 @@ use core::time::Duration;
 
 use vrrp_proto::{Interval, Priority, Version};
 
+use crate::active::Active;
 use crate::trackers::Trackers;
 use crate::{
     Action, Actions, Cause, Config, Contribution, Event, FaultReason, Heard, Influence, Instant,
@@ -73,16 +74,6 @@ enum Takeover {
     Silence,
     Resignation(Peer),
     Preemption(Peer),
-}
-
-#[derive(Debug, Clone)]
-struct Active {
-    /// Adver_Timer.
-    next_advert: Instant,
-    /// The second announcement after a takeover or a losing advert.
-    second_announce: Option<(Instant, u8)>,
-    /// The next of the periodic announcements.
-    refresh: Option<Instant>,
 }
 
 impl Router {
@@ -301,16 +292,10 @@ impl Router {
     }
 
     fn become_active(&mut self, now: Instant, cause: Cause, out: &mut Actions) {
-        let announce = self.config.announce;
         out.push(Action::SendAdvert { priority: self.effective });
         out.push(Action::InstallAddresses);
-        out.announce(announce.repeat);
-        let again = !announce.delay.is_zero() && announce.repeat > 0;
-        let active = Active {
-            next_advert: now + self.config.interval.as_duration(),
-            second_announce: again.then(|| (now + announce.delay, announce.repeat)),
-            refresh: first_refresh(now, announce.refresh),
-        };
+        out.announce(self.config.announce.repeat);
+        let active = Active::new(now, &self.config);
         self.transition(now, Phase::Active(active), cause, out);
     }
 
@@ -394,56 +379,6 @@ impl Backup {
     }
 }
 
-impl Active {
-    fn deadline(&self) -> Instant {
-        let second = self.second_announce.map(|(at, _)| at);
-        [second, self.refresh].into_iter().flatten().fold(self.next_advert, Instant::min)
-    }
-
-    /// Does what is due, adverts first. What was missed meanwhile is not made up for.
-    fn timer(&mut self, now: Instant, config: &Config, priority: Priority, out: &mut Actions) {
-        if now >= self.next_advert {
-            self.advertise(now, config, priority, out);
-        }
-        if let Some((at, rounds)) = self.second_announce
-            && now >= at
-        {
-            out.announce(rounds);
-            self.second_announce = None;
-        }
-        if self.refresh.is_some_and(|at| now >= at) {
-            out.announce(config.announce.refresh_repeat);
-            self.refresh = first_refresh(now, config.announce.refresh);
-        }
-    }
-
-    /// Sends an advert and restarts the Adver_Timer.
-    fn advertise(&mut self, now: Instant, config: &Config, priority: Priority, out: &mut Actions) {
-        out.push(Action::SendAdvert { priority });
-        self.next_advert = now + config.interval.as_duration();
-    }
-
-    /// RFC 9568 §6.4.3, an advert that loses: the sender is shown at once that it does, and
-    /// the hosts where the addresses are.
-    fn refute(&mut self, now: Instant, config: &Config, priority: Priority, out: &mut Actions) {
-        if config.lower_prio_no_advert {
-            return;
-        }
-        self.advertise(now, config, priority, out);
-        let rounds = config.announce.lower_prio_repeat;
-        out.announce(rounds);
-        if rounds > 0 && !config.announce.lower_prio_delay.is_zero() {
-            let pending = self.second_announce.map_or(0, |(_, rounds)| rounds);
-            let at = now + config.announce.lower_prio_delay;
-            self.second_announce = Some((at, rounds.max(pending)));
-        }
-    }
-}
-
-fn first_refresh(now: Instant, every: Duration) -> Option<Instant> {
-    (!every.is_zero()).then(|| now + every)
-}
-
 /// Adverts.
 impl Router {
     fn advert(&mut self, now: Instant, heard: Heard, out: &mut Actions) {
@@ -508,7 +443,7 @@ impl Router {
     /// RFC 9568 §6.4.3.
     fn advert_as_active(&mut self, now: Instant, peer: Peer, out: &mut Actions) {
         if peer.priority.is_resignation() {
-            self.while_active(|active, config, own| active.advertise(now, config, own, out));
+            self.while_active(|active, config, own| active.answer(now, config, own, out));
         } else if (peer.priority, Some(peer.source)) > (self.effective, self.primary) {
             let cause = if peer.priority > self.effective {
                 Cause::HigherPriority(peer)
@@ -713,16 +648,6 @@ impl Router {
             Influence::Fault => true,
             Influence::WeightedFault => !self.config.priority.is_owner(),
             Influence::None | Influence::Weight(_) | Influence::Waiting => false,
-        }
-    }
-}
-
-impl Active {
-    /// A shorter interval counts from now on; a longer one after the advert that announces it.
-    fn reconfigure(&mut self, now: Instant, before: &Config, after: &Config) {
-        self.next_advert = self.next_advert.min(now + after.interval.as_duration());
-        if before.announce.refresh != after.announce.refresh {
-            self.refresh = first_refresh(now, after.announce.refresh);
         }
     }
 }

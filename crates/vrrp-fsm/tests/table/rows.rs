@@ -30,6 +30,7 @@ pub(crate) fn all() -> Vec<Row> {
         backup_preemption(),
         active_timers(),
         active_adverts(),
+        active_answers(),
         active_announcements(),
         owner(),
         faults(),
@@ -353,6 +354,51 @@ fn active_adverts() -> Vec<Row> {
     ]
 }
 
+fn active_answers() -> Vec<Row> {
+    // The shortest Skew_Time is 1 s / 256, which is 3906 µs.
+    let answered = |config| active(config).and(4_000_000, advert(ABOVE, 99));
+    let put_off = || answered(V3).and(4_001_000, advert(BELOW, 98));
+    let v2_10s = Config { interval: centis(1000), ..V2 };
+    let v3_10ms = Config { interval: centis(1), ..V3 };
+    let loses = |at| report(Report::LosingAdvert(peer(BELOW, 98, at)));
+    vec![
+        row("active/two-losers", DECIDED, answered(V3)).when(4_001_000, advert(BELOW, 98)).then(
+            [loses(4_001_000)],
+            Active,
+            4_003_906,
+        ),
+        row("active/two-losers-answered", DECIDED, put_off())
+            .when(4_003_906, Event::Timer)
+            // After that the announcement that the second one waits for.
+            .then([send(100)], Active, 5_000_000),
+        row("active/two-losers-next-advert", DECIDED, put_off().and(4_200_000, Event::Timer))
+            .when(4_203_905, advert(BELOW, 98))
+            .then([loses(4_203_905)], Active, 4_203_906),
+        row("active/answers-again", DECIDED, answered(V3)).when(4_003_906, advert(BELOW, 98)).then(
+            [send(100), loses(4_003_906)],
+            Active,
+            5_000_000,
+        ),
+        row("active/resignation-after-answer", DECIDED, answered(V3))
+            .when(4_003_905, advert(BELOW, 0))
+            .then([], Active, 4_003_906),
+        row(
+            "active/two-losers-v2",
+            DECIDED,
+            started(v2_10s).and(30_609_375, Event::Timer).and(31_000_000, advert(ABOVE, 99)),
+        )
+        .when(31_000_001, advert(BELOW, 98))
+        .then([loses(31_000_001)], Active, 31_003_906),
+        row(
+            "active/two-losers-fast",
+            DECIDED,
+            started(v3_10ms).and(36_093, Event::Timer).and(40_000, advert(ABOVE, 99)),
+        )
+        .when(40_001, advert(BELOW, 98))
+        .then([loses(40_001)], Active, 41_000),
+    ]
+}
+
 fn active_announcements() -> Vec<Row> {
     let announcing = |announce| Config { announce, ..V3 };
     let slow = |config| Config { interval: centis(4000), ..config };
@@ -404,6 +450,12 @@ fn active_announcements() -> Vec<Row> {
         row("active/lower-no-announcement", MANUAL, alone(announcing(mute)))
             .when(144_375_001, advert(ABOVE, 99))
             .then([send(100), loses(144_375_001)], Active, 184_375_001),
+        row("active/lower-next-announcement", DECIDED, second(V3))
+            .when(144_875_001, advert(ABOVE, 99))
+            .then([send(100), loses(144_875_001)], Active, 145_375_001),
+        row("active/lower-announced", DECIDED, second(V3).and(144_875_001, advert(ABOVE, 99)))
+            .when(145_375_001, Event::Timer)
+            .then([announce(5)], Active, 149_875_001),
         row("active/all-due", DECIDED, active(announcing(refreshed)))
             .when(70_000_000, Event::Timer)
             .then([send(100), announce(5), announce(2)], Active, 71_000_000),

@@ -21,6 +21,10 @@ const ROUNDING: Duration = Duration::from_micros(2);
 pub(crate) struct Watch {
     /// When it sent its last advert.
     sent_at: Instant,
+    /// Whether somebody waits for an answer, as long as it is Active.
+    owes_answer: bool,
+    /// From when on it answers at once, as Active Router.
+    answers_from: Instant,
     /// When it takes over, as Backup Router.
     due: Instant,
     /// When another priority moved that last, perhaps into the past.
@@ -35,6 +39,8 @@ impl Default for Watch {
     fn default() -> Self {
         Self {
             sent_at: Instant::ZERO,
+            owes_answer: false,
+            answers_from: Instant::ZERO,
             due: Instant::ZERO,
             shifted_at: Instant::ZERO,
             followed: Interval::DEFAULT,
@@ -57,6 +63,11 @@ fn skew(config: &Config, priority: Priority, followed: Interval) -> Duration {
 fn active_down(config: &Config, priority: Priority, followed: Interval) -> Duration {
     let adverts = u32::from(config.down_timer_adverts.get());
     followed.as_duration() * adverts + skew(config, priority, followed)
+}
+
+/// How far apart answers are: the shortest Skew_Time, and a millisecond at least.
+fn answers_apart(config: &Config) -> Duration {
+    skew(config, Priority::OWNER, config.interval).max(Duration::from_millis(1))
 }
 
 /// Whether this router would take over from one of that priority.
@@ -85,9 +96,7 @@ impl Watch {
         }
         self.check_transition(node, turn)?;
         self.check_adverts(node, turn)?;
-        if sent(turn).next().is_some() {
-            self.sent_at = turn.local;
-        }
+        self.count_adverts(node.config(), turn);
         self.follow(node.config(), turn);
         Ok(())
     }
@@ -106,7 +115,7 @@ impl Watch {
         let late = |due: Instant| local.saturating_since(due + allowed);
         let node_id = node.id();
         let due = self.due.max(self.shifted_at);
-        let next_advert = self.sent_at + node.config().interval.as_duration();
+        let next_advert = self.next_advert(node.config());
         match state {
             State::Active if !late(next_advert).is_zero() => {
                 Err(Violation::AdvertLate { node: node_id, late: late(next_advert) })
@@ -183,10 +192,30 @@ impl Watch {
     fn takes_advert<M: Machine>(&self, node: &Node<M>, turn: &Turn) -> bool {
         let config = node.config();
         match turn.event {
-            Event::Timer => turn.local >= self.sent_at + config.interval.as_duration(),
-            Event::Advert(_) if ignores_all(config) => false,
-            Event::Advert(heard) => heard.priority.is_resignation() || !config.lower_prio_no_advert,
+            Event::Timer => turn.local >= self.next_advert(config),
+            Event::Advert(heard) => is_answered(config, heard) && turn.local >= self.answers_from,
             _ => turn.priority < turn.priority_before,
+        }
+    }
+
+    /// When an Active Router has to advertise next.
+    fn next_advert(&self, config: &Config) -> Instant {
+        let next = self.sent_at + config.interval.as_duration();
+        if self.owes_answer { next.min(self.answers_from) } else { next }
+    }
+
+    /// Takes down what was sent, and to whom an answer is owed.
+    fn count_adverts(&mut self, config: &Config, turn: &Turn) {
+        if turn.before != State::Active {
+            (self.owes_answer, self.answers_from) = (false, turn.local);
+        } else if heard(turn).is_some_and(|heard| is_answered(config, heard)) {
+            self.owes_answer = true;
+        }
+        if sent(turn).next().is_some() {
+            self.sent_at = turn.local;
+            if std::mem::take(&mut self.owes_answer) {
+                self.answers_from = turn.local + answers_apart(config);
+            }
         }
     }
 
@@ -269,6 +298,11 @@ fn sent(turn: &Turn) -> impl Iterator<Item = Priority> {
         Action::SendAdvert { priority } => Some(*priority),
         _ => None,
     })
+}
+
+/// Whether an Active Router that need not yield to that advert answers it.
+fn is_answered(config: &Config, heard: Heard) -> bool {
+    !ignores_all(config) && (heard.priority.is_resignation() || !config.lower_prio_no_advert)
 }
 
 /// Whether an Active Router has to yield to the sender of that advert.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use vrrp_fsm::{Action, Config, Event, Heard, Instant, Router, State};
+use vrrp_fsm::{Action, Config, Event, Heard, Instant, Report, Router, State};
 use vrrp_proto::{Family, Priority};
 use vrrp_sim::Machine;
 
@@ -28,6 +28,8 @@ pub(crate) enum Bug {
     AdvertsInFault,
     /// An Active Router does not answer a losing advert.
     LoserNotAnswered,
+    /// An Active Router answers every losing advert at once, however many there are.
+    AnswersUnlimited,
     /// Who stops does not resign.
     NoResignation,
     /// An advert is late by a tenth of the interval.
@@ -37,7 +39,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::SkewOmitted,
         Self::TieBreakReversed,
         Self::ResignationIgnored,
@@ -46,6 +48,7 @@ impl Bug {
         Self::AddressesKept,
         Self::AdvertsInFault,
         Self::LoserNotAnswered,
+        Self::AnswersUnlimited,
         Self::NoResignation,
         Self::AdvertLate,
         Self::PreemptionForgotten,
@@ -118,7 +121,24 @@ impl Planted {
         };
     }
 
+    /// Answers an advert that loses, if that is put off.
+    fn answer(&mut self, now: Instant, event: Event) -> Vec<Action> {
+        let mut actions: Vec<_> = self.router.handle(now, event).into_iter().collect();
+        let lost = |action: &Action| matches!(action, Action::Report(Report::LosingAdvert(_)));
+        let is_sent = |action: &Action| matches!(action, Action::SendAdvert { .. });
+        if actions.iter().any(lost)
+            && !actions.iter().any(is_sent)
+            && !self.router.config().lower_prio_no_advert
+        {
+            actions.push(Action::SendAdvert { priority: self.router.priority() });
+        }
+        actions
+    }
+
     fn act(&mut self, now: Instant, event: Event) -> Vec<Action> {
+        if self.bug == Bug::AnswersUnlimited {
+            return self.answer(now, event);
+        }
         if event != Event::Timer {
             return self.router.handle(now, event).into_iter().collect();
         }

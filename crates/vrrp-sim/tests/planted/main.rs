@@ -36,7 +36,9 @@ fn a_bug_is_found_as_what_it_is() {
     assert!(matches!(violation(Bug::ResignationIgnored), Violation::TookOverLate { .. }));
     assert!(matches!(violation(Bug::AddressesKept), Violation::Addresses { installed: true, .. }));
     assert!(matches!(violation(Bug::AdvertLate), Violation::AdvertLate { .. }));
-    for bug in [Bug::AdvertsInFault, Bug::NoResignation, Bug::LoserNotAnswered] {
+    for bug in
+        [Bug::AdvertsInFault, Bug::NoResignation, Bug::LoserNotAnswered, Bug::AnswersUnlimited]
+    {
         assert!(matches!(violation(bug), Violation::Adverts { .. }), "{bug:?}");
     }
 }
