@@ -72,6 +72,7 @@ impl Fleet {
     pub(crate) fn apply(&mut self, config: &Config) -> Result<(), FleetError> {
         let wanted: Vec<_> = config.instances.iter().map(prepared).collect::<Result<_, _>>()?;
         self.health.configure(config, &self.users)?;
+        self.teller.limit(config.global.notify_timeout);
         let stays = |running: &Running| config.instances.contains(&running.model);
         let (staying, leaving) = self.running.drain(..).partition(stays);
         self.running = staying;

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
-use vrrp_conf::model::{Command, Notify};
+use vrrp_conf::model::{Command, Global, Notify};
 use vrrp_track::runner::{RunReport, Runner};
 
 use crate::users::Users;
@@ -27,6 +27,8 @@ pub(crate) enum Story {
     Transition { instance: Arc<str>, notify: Arc<Notify>, told: Told, line: Box<dyn Line> },
     /// Something to log, and nothing to run.
     Remark { instance: Arc<str>, level: log::Level, line: Box<dyn Line> },
+    /// From now on a program may run this long before the next one of its instance starts.
+    Limit(Duration),
 }
 
 /// A log line that is formatted when, and only if, it is written.
@@ -50,6 +52,13 @@ impl Teller {
         }
     }
 
+    /// Sets how long a program may run before the next one of its instance starts. Waits until
+    /// there is room to say so: not for a thread that speaks the protocol.
+    pub(crate) fn limit(&self, limit: Duration) {
+        // Without a thread that tells there is nothing to limit.
+        let _ = self.sender.send(Story::Limit(limit));
+    }
+
     /// Logs a line under an instance's name.
     pub(crate) fn remark(&self, instance: &Arc<str>, level: log::Level, line: impl Line + 'static) {
         if log::log_enabled!(level) {
@@ -65,20 +74,16 @@ pub(crate) struct Notifier {
 }
 
 impl Notifier {
-    /// Starts it. It ends when every [`Teller`] is gone. A program that runs longer than `limit`
-    /// is reported, and the next one of its instance starts.
-    pub(crate) fn start(
-        runner: Runner,
-        users: Arc<Users>,
-        limit: Duration,
-    ) -> io::Result<(Self, Teller)> {
+    /// Starts it. It ends when every [`Teller`] is gone.
+    pub(crate) fn start(runner: Runner, users: Arc<Users>) -> io::Result<(Self, Teller)> {
         let (sender, stories) = bounded(QUEUE_STORIES);
         let lost = Arc::new(AtomicU64::new(0));
         let teller = Teller { sender, lost: Arc::clone(&lost) };
         let thread = thread::Builder::new().name("notify".into()).stack_size(STACK_BYTES).spawn(
             move || {
+                let mut limit = Global::NOTIFY_TIMEOUT;
                 for story in stories {
-                    tell(&runner, &users, limit, story);
+                    tell(&runner, &users, &mut limit, story);
                     report_lost(&lost);
                 }
                 runner
@@ -101,15 +106,16 @@ impl Notifier {
     }
 }
 
-fn tell(runner: &Runner, users: &Users, limit: Duration, story: Story) {
+fn tell(runner: &Runner, users: &Users, limit: &mut Duration, story: Story) {
     match story {
         Story::Transition { instance, notify, told, line } => {
             log::info!("({instance}) {line}");
             for (command, more) in programs(&notify, &instance, told) {
-                start(runner, users, limit, &instance, command, more);
+                start(runner, users, *limit, &instance, command, more);
             }
         }
         Story::Remark { instance, level, line } => log::log!(level, "({instance}) {line}"),
+        Story::Limit(new) => *limit = new,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `vrrpd run`: who is started, in which order, and what the signals do.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -109,16 +110,14 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
         return Err(RunError::Privileges);
     }
     raise_descriptor_limit();
-    let instance_name = config.global.instance_name.as_ref().map(|name| name.as_str());
-    let run_dir = RunDir::hold(rundir::resolve(&args.run_dir, instance_name))?;
+    let run_dir = RunDir::hold(run_dir_of(args, &config))?;
     let listener = run_dir.listen()?;
     // From here on signals wait until they are asked for, so none can end the process unawares.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
 
     let users = Arc::new(Users::new(any_anonymous(&config)));
     let runner = Runner::start(RunnerLimits::default())?;
-    let (notifier, teller) =
-        Notifier::start(runner, Arc::clone(&users), config.global.notify_timeout)?;
+    let (notifier, teller) = Notifier::start(runner, Arc::clone(&users))?;
     let fleet = Fleet::new(Links::start()?, teller, users);
     let state = Arc::new(Mutex::new(State { fleet, loaded: now_unix_s(), reload_refused: None }));
     lock(&state).fleet.apply(&config)?;
@@ -129,7 +128,7 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     let (version, place) = (env!("CARGO_PKG_VERSION"), run_dir.path().display());
     log::info!("vrrpd {version} runs {} instance(s), status in {place}", config.instances.len());
     tell_manager(&[NotifyState::Ready]);
-    wait_for_the_end(args, signals, &state);
+    wait_for_the_end(args, &run_dir, signals, &state);
     tell_manager(&[NotifyState::Stopping]);
 
     lock(&state).fleet.stop();
@@ -141,6 +140,12 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     Ok(())
 }
 
+/// The run directory that a configuration asks for.
+fn run_dir_of(args: &RunArgs, config: &Config) -> PathBuf {
+    let instance_name = config.global.instance_name.as_ref().map(|name| name.as_str());
+    rundir::resolve(&args.run_dir, instance_name)
+}
+
 /// What the main thread and the control thread share.
 struct State {
     fleet: Fleet,
@@ -148,10 +153,10 @@ struct State {
     reload_refused: Option<String>,
 }
 
-fn wait_for_the_end(args: &RunArgs, mut signals: Signals, state: &Mutex<State>) {
+fn wait_for_the_end(args: &RunArgs, run_dir: &RunDir, mut signals: Signals, state: &Mutex<State>) {
     for signal in signals.forever() {
         match signal {
-            SIGHUP => reload(args, state),
+            SIGHUP => reload(args, run_dir, state),
             _ => return,
         }
     }
@@ -159,16 +164,21 @@ fn wait_for_the_end(args: &RunArgs, mut signals: Signals, state: &Mutex<State>) 
 
 /// Reads the configuration anew. Whatever is wrong with it leaves the old one in force; if the
 /// machine lacks something, what could be started runs.
-fn reload(args: &RunArgs, state: &Mutex<State>) {
+fn reload(args: &RunArgs, run_dir: &RunDir, state: &Mutex<State>) {
     log::info!("reloading {}", args.file.display());
     tell_manager(&reloading());
     let mut state = lock(state);
     let applied = match read(args) {
         Err(_) => Err((format!("{} cannot be used", args.file.display()), false)),
-        Ok(config) => state.fleet.apply(&config).map_err(|error| {
-            let is_partly = matches!(error, FleetError::Partly { .. });
-            (error.to_string(), is_partly)
-        }),
+        Ok(config) => {
+            if run_dir_of(args, &config) != *run_dir.path() {
+                log::warn!("another `instance` needs a restart: the run directory stays");
+            }
+            state.fleet.apply(&config).map_err(|error| {
+                let is_partly = matches!(error, FleetError::Partly { .. });
+                (error.to_string(), is_partly)
+            })
+        }
     };
     match &applied {
         Ok(()) => log::info!("reloaded"),

@@ -142,12 +142,22 @@ fn a_notify_program_that_hangs_is_reported_and_does_not_keep_the_next_one() {
     let script =
         "#!/bin/sh\necho \"$3\" >> /run/told\n[ \"$3\" = BACKUP ] && exec sleep 1000\nexit 0\n";
     host.write_program("/run/notify.sh", script).unwrap();
-    let limit = "global_defs {\n  vrrp_notify_timeout 1\n}\n";
-    let daemon = start(host, &format!("{limit}{}", config(150, "notify /run/notify.sh")));
-    eventually("MASTER is told after the limit", || {
-        host.read_text("/run/told").is_ok_and(|told| told == "BACKUP\nMASTER\n")
-    });
-    daemon.wait_for_line(LIMIT, |line| line.contains("still running")).unwrap();
+    let config = |limit_s: u32| {
+        let limit = format!("global_defs {{\n  vrrp_notify_timeout {limit_s}\n}}\n");
+        limit + &config(150, "notify /run/notify.sh")
+    };
+    let told = |wanted: &str| host.read_text("/run/told").is_ok_and(|told| told == wanted);
+    let daemon = start(host, &config(1));
+    eventually("MASTER is told after the limit", || told("BACKUP\nMASTER\n"));
+    daemon.wait_for_line(LIMIT, |line| line.contains("still running after 1s")).unwrap();
+
+    // A reload changes the limit, and nothing about the instance.
+    host.write_file("/run/keepalived.conf", config(2)).unwrap();
+    daemon.signal(Signal::SIGHUP).unwrap();
+    daemon.wait_for_line(LIMIT, |line| line.contains("reloaded")).unwrap();
+    host.run(["ip", "link", "set", "eth0", "down"]).unwrap().success().unwrap();
+    host.run(["ip", "link", "set", "eth0", "up"]).unwrap().success().unwrap();
+    daemon.wait_for_line(LIMIT, |line| line.contains("still running after 2s")).unwrap();
 }
 
 #[test]
