@@ -31,6 +31,7 @@ fn options(lenient: bool) -> Options {
     Options {
         config_id: Some("main".to_owned()),
         lenient,
+        read_only: true,
         includes: Includes::Refuse,
         limits: Limits { expansions: 10_000, expanded_bytes: 1 << 20, ..Limits::default() },
     }

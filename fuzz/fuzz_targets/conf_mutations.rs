@@ -56,6 +56,11 @@ const LINES: &[&str] = &[
     "@^main nopreempt",
     " notify \"/bin/n\" root",
     " notify_master '/bin/n \"a b\"'",
+    " virtual_routes {",
+    " 198.51.100.0/24 dev eth0 mtu lock 1400 rtt 250ms encap ip dst 192.0.2.9 tos 3",
+    " blackhole 2001:db8::/32 no_track nexthop via fe80::1 dev eth0 weight 9 nexthop",
+    " virtual_rules {",
+    " from 192.0.2.0/24 fwmark 1/0xff sport 1-9 realms a/2 table blue preference 9",
     " use_vmac",
     " unicast_peer {",
     " 192.0.2.9 min_ttl 1",
@@ -79,6 +84,7 @@ fuzz_target!(|input: &[u8]| {
     let options = Options {
         config_id: Some("main".to_owned()),
         lenient: false,
+        read_only: true,
         includes: Includes::Refuse,
         limits: Limits { expansions: 10_000, expanded_bytes: 1 << 20, ..Limits::default() },
     };

@@ -169,7 +169,7 @@ codes! {
          them another `virtual_router_id`, on all machines."
     MixedFamilies = "E0404" tolerated "addresses of two families"
         "An advert carries addresses of one family, and goes out in a packet of that \
-         family.\n\nPut the others into `virtual_ipaddress_excluded`, where they move along \
+         family; a route and a rule are of one family too.\n\nPut the other addresses into `virtual_ipaddress_excluded`, where they move along \
          without being advertised, or make a second instance, which may have the same VRID."
     Ipv6InV2 = "E0405" tolerated "IPv6 in VRRPv2"
         "Version 2 is defined for IPv4 only; what keepalived sends instead, no other router \
@@ -208,6 +208,17 @@ codes! {
         "The block has a name and not what the name stands for. keepalived drops the block and \
          all that refers to it, so the router is blind to what it should track.\n\nAdd the \
          setting."
+    BadRouting = "E0415" tolerated "a route or a rule that cannot be"
+        "A route has one destination and one kind, and its next hops lead somewhere; a rule does \
+         one thing, and goes only to a rule behind it. keepalived leaves the line out, or the \
+         kernel refuses it, and the router is master without it.\n\nMend the line."
+    NotTrackable = "E0416" tolerated "a route or a rule that cannot be tracked"
+        "An instance is in FAULT when somebody removes what it installed, unless the line has \
+         `no_track`. That needs the name of the device of a route, and that routes and rules \
+         bear the mark of keepalived.\n\nAdd `dev`, take `protocol` away, or add `no_track`."
+    NoPreference = "E0417" tolerated "a rule without a preference"
+        "Rules are tried in the order of their preferences. Without one, the place among the \
+         others depends on when instances became master.\n\nAdd `preference NUMBER`."
     IncludeMissing = "W0501" doubt "an include line that includes nothing"
         "The file that an `include` line names does not exist or cannot be read. Plain `include` \
          allows that, and it is rarely meant.\n\nMend the path, or use `includea` to have an \
@@ -258,6 +269,13 @@ codes! {
     NotUtf8 = "W0515" doubt "bytes that are no text"
         "The file is not UTF-8. Each offending byte is read as U+FFFD, which matters where it is \
          part of a name, a password or a path.\n\nSave the file as UTF-8."
+    OldForm = "W0516" doubt "an old form of an option"
+        "It means what it always meant, and keepalived calls it deprecated.\n\nUse the new \
+         form."
+    RaisedTime = "W0517" doubt "a time that is raised to 200 ms"
+        "`rtt`, `rttvar` and `rto_min` of a route are at least 200 ms. Without a unit they are \
+         eighths of a millisecond, quarters of one, and milliseconds.\n\nWrite a number with \
+         `ms` behind it, 200 or more."
     ClusterVrid = "E0601" fatal "members with different VRIDs for one virtual router"
         "Routers find each other by the VRID. With two of them, each member is alone, both are \
          master, and both have the addresses.\n\nUse one `virtual_router_id` on all members."

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{Code, Span};
+use crate::{Code, Options, Span};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,9 +95,10 @@ impl Diagnostic {
         self
     }
 
-    /// Makes a warning of an error that keepalived tolerates.
-    pub(crate) fn soften(&mut self) {
-        if self.code.is_tolerated() {
+    /// Makes a warning of an error that the options tolerate.
+    pub(crate) fn soften(&mut self, options: &Options) {
+        let unsupported = self.code == Code::NotSupportedYet;
+        if (options.lenient && self.code.is_tolerated()) || (options.read_only && unsupported) {
             self.severity = Severity::Warning;
         }
     }

@@ -126,9 +126,7 @@ fn read_into(
         let outline = outline::outline(expanded, span.start, depth, &mut diagnostics);
         build::build(expanded, span.start, &outline, options, &mut diagnostics)
     });
-    if options.lenient {
-        diagnostics.iter_mut().for_each(Diagnostic::soften);
-    }
+    diagnostics.iter_mut().for_each(|found| found.soften(options));
     diagnostics.sort_by_key(|found| (found.span.map(|span| sources.order(span)), found.code));
     limit(&mut diagnostics, options.limits.diagnostics);
     (config, diagnostics)

@@ -8,6 +8,9 @@ pub struct Options {
     pub config_id: Option<String>,
     /// Make warnings of the errors that keepalived tolerates, and do what it does.
     pub lenient: bool,
+    /// Make warnings of what vrrpd does not do yet: for programs that read configurations
+    /// and run nothing.
+    pub read_only: bool,
     /// What an `include` line does.
     pub includes: Includes,
     /// How much an expansion may grow.

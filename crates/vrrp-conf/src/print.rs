@@ -3,6 +3,8 @@
 //! A model becomes a tree of lines once; the tree is written as keepalived.conf, which reads
 //! back as the same model, or as JSON.
 
+mod routing;
+
 use core::fmt::{Display, Write};
 use core::net::IpAddr;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use crate::model::{
     OldChecksum, ParamMatch, Scope, ScriptUser, Track, Tracks, Unicast, VirtualAddress, Weight,
 };
 use crate::render::json_string;
+use routing::{route_words, rule_words};
 
 /// A line, and the block that it begins.
 struct Node {
@@ -169,8 +172,8 @@ impl Config {
             vec![delays.interface.to_string(), secs(delays.down), secs(delays.up)]
         });
         lines.items("static_ipaddress", &self.static_addresses, |address| address_words(address));
-        lines.items("static_routes", &self.static_routes, |route| route.words.clone());
-        lines.items("static_rules", &self.static_rules, |rule| rule.words.clone());
+        lines.items("static_routes", &self.static_routes, |route| route_words(route));
+        lines.items("static_rules", &self.static_rules, |rule| rule_words(rule));
     }
 }
 
@@ -273,8 +276,8 @@ impl Instance {
             address_words(address)
         });
         lines.flag("no_virtual_ipaddress", self.no_addresses);
-        lines.items("virtual_routes", &self.routes, |route| route.words.clone());
-        lines.items("virtual_rules", &self.rules, |rule| rule.words.clone());
+        lines.items("virtual_routes", &self.routes, |route| route_words(route));
+        lines.items("virtual_rules", &self.rules, |rule| rule_words(rule));
     }
 
     fn flag_lines(&self, lines: &mut Lines) {

@@ -34,17 +34,17 @@ fn every_configuration_of_the_corpus_is_sound() {
 }
 
 #[test]
-fn what_is_supported_of_the_corpus_reads_back_as_it_is_printed() {
-    let mut count = 0;
+fn the_corpus_reads_back_as_it_is_printed() {
+    let options = Options { read_only: true, ..Options::default() };
     for path in corpus() {
-        let Some(config) = load(&path, &Options::default()).unwrap().config else { continue };
+        let loaded = load(&path, &options).unwrap();
+        let text = loaded.render(RenderOptions::default());
+        let config = loaded.config.unwrap_or_else(|| panic!("{}\n{text}", path.display()));
         let printed = config.to_conf();
-        let again = parse_str("printed", &printed, &Options::default());
+        let again = parse_str("printed", &printed, &options);
         let text = again.render(RenderOptions::default());
         assert_eq!(again.config.as_ref(), Some(&config), "{}\n{printed}{text}", path.display());
-        count += 1;
     }
-    assert!(count >= 60, "only {count} are supported");
 }
 
 /// Runs `keepalived -t` on each file in a network namespace with the interfaces that the

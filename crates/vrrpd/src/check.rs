@@ -19,6 +19,7 @@ fn options(config_id: Option<&str>, lenient: bool) -> Options {
     Options {
         config_id: config_id.map(str::to_owned),
         lenient,
+        read_only: false,
         includes: Includes::Follow,
         limits: Limits::default(),
     }

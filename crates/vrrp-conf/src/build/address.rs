@@ -1,7 +1,7 @@
-//! Addresses, routes and rules.
+//! Addresses.
 
 use super::Reader;
-use crate::model::{Broadcast, Lifetime, Route, Rule, Scope, VirtualAddress};
+use crate::model::{Broadcast, Lifetime, Scope, VirtualAddress};
 use crate::syntax::{Body, Statement, Word};
 use crate::{Code, Diagnostic, Spanned};
 
@@ -139,26 +139,6 @@ impl Reader<'_> {
         let seconds = self.integer(value, 0, i64::from(u32::MAX) - 1)?;
         Some(Lifetime::For(std::time::Duration::from_secs(seconds as u64)))
     }
-
-    /// The routes of a block, as words.
-    pub(super) fn routes(&mut self, body: &Body<'_>) -> Vec<Spanned<Route>> {
-        let words = |statement: &Statement<'_>| {
-            Spanned::new(Route { words: all_words(statement) }, statement.span())
-        };
-        body.statements.iter().map(words).collect()
-    }
-
-    /// The rules of a block, as words.
-    pub(super) fn rules(&mut self, body: &Body<'_>) -> Vec<Spanned<Rule>> {
-        let words = |statement: &Statement<'_>| {
-            Spanned::new(Rule { words: all_words(statement) }, statement.span())
-        };
-        body.statements.iter().map(words).collect()
-    }
-}
-
-fn all_words(statement: &Statement<'_>) -> Vec<String> {
-    statement.words.iter().map(|word| word.text.clone().into_owned()).collect()
 }
 
 const OPTIONS: &[&str] = &[

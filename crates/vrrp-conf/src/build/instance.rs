@@ -128,8 +128,8 @@ impl Reader<'_> {
         match keyword {
             "virtual_ipaddress" => draft.addresses.extend(self.addresses(body)),
             "virtual_ipaddress_excluded" => draft.excluded_addresses.extend(self.addresses(body)),
-            "virtual_routes" => draft.routes.extend(self.routes(body)),
-            "virtual_rules" => draft.rules.extend(self.rules(body)),
+            "virtual_routes" => draft.routes.extend(self.routes(body, false)),
+            "virtual_rules" => draft.rules.extend(self.rules(body, false)),
             "unicast_peer" => {
                 let peers = self.unicast_peers(body);
                 draft.peers.get_or_insert_default().extend(peers);

@@ -5,10 +5,15 @@
 //! tree exists at a time.
 
 mod address;
+mod encap;
 mod global;
 mod group;
 mod instance;
+mod metric;
 mod network;
+mod route;
+mod routing;
+mod rule;
 mod settings;
 mod track;
 pub(crate) mod value;
@@ -18,6 +23,8 @@ use std::sync::Arc;
 
 use global::Defaults;
 use settings::Value;
+
+use vrrp_proto::Family;
 
 use crate::keywords::{Class, FeatureId, Keyword, TOP_LEVEL, find};
 use crate::model::Config;
@@ -42,10 +49,11 @@ pub(crate) fn build(
         virtual_routers: HashMap::new(),
         failed: Vec::new(),
         suggestions: 0,
+        next_preferences: HashMap::new(),
         lines: HashMap::new(),
     };
     let blocks = reader.known_blocks(outline);
-    for phase in [Phase::Global, Phase::Definitions, Phase::Instances, Phase::Groups] {
+    for phase in Phase::ALL {
         for &(keyword, block) in blocks.iter().filter(|(keyword, _)| Phase::of(keyword) == phase) {
             let span = block.span;
             let text = &text[(span.start - base) as usize..(span.end - base) as usize];
@@ -73,16 +81,21 @@ enum Phase {
     Definitions,
     Instances,
     Groups,
+    Static,
 }
 
 impl Phase {
+    /// In order.
+    const ALL: [Self; 5] =
+        [Self::Global, Self::Definitions, Self::Instances, Self::Groups, Self::Static];
+
     fn of(keyword: &Keyword) -> Self {
         match keyword.name {
             "vrrp_script" | "vrrp_track_process" | "track_file" | "vrrp_track_file"
             | "bfd_instance" => Self::Definitions,
             "vrrp_instance" => Self::Instances,
-            "vrrp_sync_group" | "track_group" | "static_ipaddress" | "static_routes"
-            | "static_rules" => Self::Groups,
+            "vrrp_sync_group" | "track_group" => Self::Groups,
+            "static_ipaddress" | "static_routes" | "static_rules" => Self::Static,
             _ => Self::Global,
         }
     }
@@ -140,6 +153,8 @@ struct Reader<'o> {
     failed: Vec<&'static str>,
     /// Misspelt words for which a similar one was looked for.
     suggestions: usize,
+    /// The preferences of the next rules without one.
+    next_preferences: HashMap<Family, u32>,
     /// Where the top level's lines that are no blocks are.
     lines: HashMap<&'static str, Span>,
 }
@@ -202,11 +217,11 @@ impl Reader<'_> {
                 self.config.static_addresses.extend(addresses);
             }
             "static_routes" => {
-                let routes = self.routes(body);
+                let routes = self.routes(body, true);
                 self.config.static_routes.extend(routes);
             }
             "static_rules" => {
-                let rules = self.rules(body);
+                let rules = self.rules(body, true);
                 self.config.static_rules.extend(rules);
             }
             _ => {}

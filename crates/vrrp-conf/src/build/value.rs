@@ -45,7 +45,7 @@ impl Reader<'_> {
         None
     }
 
-    fn out_of_range(&mut self, word: &Word<'_>, min: &str, max: &str) {
+    pub(super) fn out_of_range(&mut self, word: &Word<'_>, min: &str, max: &str) {
         let message = format!("`{}` is out of range", word.text);
         let diagnostic = Diagnostic::new(Code::OutOfRange, word.span, message)
             .label(format!("must be {min} to {max}"));
@@ -214,7 +214,7 @@ fn parse_integer(text: &str) -> Option<i64> {
 }
 
 /// A decimal number of units, in microseconds; what is finer is cut off.
-fn parse_decimal(text: &str, unit_micros: u64) -> Option<u64> {
+pub(super) fn parse_decimal(text: &str, unit_micros: u64) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if !all_digits(whole) || !all_digits(fraction) || (whole.is_empty() && fraction.is_empty()) {

@@ -74,8 +74,8 @@ pub const TOP_LEVEL: Block = Block {
         k("garp_group", NotYet(Warn), Block(&GARP_GROUP), "", "the pace of announcements"),
         k("track_group", NotYet(Warn), Block(&TRACK_GROUP), "", "who tracks static addresses"),
         k("static_ipaddress", NotYet(Refuse), Items(ADDRESS), "", "addresses that stay"),
-        k("static_routes", NotYet(Refuse), Items("ROUTE"), "", "routes that stay"),
-        k("static_rules", NotYet(Refuse), Items("RULE"), "", "rules that stay"),
+        k("static_routes", NotYet(Refuse), Items(ROUTE), "", "routes that stay"),
+        k("static_rules", NotYet(Refuse), Items(RULE), "", "rules that stay"),
         k(
             "linkbeat_interfaces",
             NotYet(Warn),
@@ -408,6 +408,9 @@ const FIFO: &str = "PATH [USER [GROUP]]";
 const ADDRESS: &str = "ADDRESS[/LENGTH] [dev INTERFACE] [brd ADDRESS|+|-] [scope SCOPE] \
      [label LABEL] [peer ADDRESS[/LENGTH]] [home] [-nodad] [mngtmpaddr] [noprefixroute] \
      [autojoin] [preferred_lft SECONDS|forever] [use_vmac] [no_track] [track_group GROUP]";
+const ROUTE: &str = "[KIND] DESTINATION [via ADDRESS] [dev INTERFACE] [OPTION…] \
+     [nexthop [via ADDRESS] [dev INTERFACE] [onlink] [weight NUMBER] …]…";
+const RULE: &str = "[from PREFIX] [to PREFIX] [OPTION…] ACTION preference NUMBER";
 const TRACKED: &str = "NAME [weight NUMBER [reverse|noreverse]]";
 
 const TRACK_INTERFACE: Keyword =
@@ -494,8 +497,8 @@ const VRRP_INSTANCE: Block = Block {
             "more addresses that move with it, and are not in the adverts",
         ),
         k("no_virtual_ipaddress", NotYet(Refuse), Flag, "off", "no addresses on purpose"),
-        k("virtual_routes", NotYet(Refuse), Items("ROUTE"), "", "routes that move with it"),
-        k("virtual_rules", NotYet(Refuse), Items("RULE"), "", "rules that move with it"),
+        k("virtual_routes", NotYet(Refuse), Items(ROUTE), "", "routes that move with it"),
+        k("virtual_rules", NotYet(Refuse), Items(RULE), "", "rules that move with it"),
         k("nopreempt", Supported, Flag, "off", "leave a worse router that is master alone"),
         k("preempt", Supported, Flag, "on", "take over from a worse router"),
         k("preempt_delay", Supported, Secs(0, 1000 * SECOND), "0", "seconds to wait before that"),

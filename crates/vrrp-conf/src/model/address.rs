@@ -1,4 +1,4 @@
-//! Interfaces, addresses, routes and rules.
+//! Interfaces and addresses.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr};
@@ -68,6 +68,12 @@ impl Scope {
     pub const HOST: Self = Self(254);
     /// Valid nowhere.
     pub const NOWHERE: Self = Self(255);
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// The broadcast address of an IPv4 address.
@@ -163,18 +169,4 @@ impl VirtualAddress {
             Broadcast::HostBitsClear => Ipv4Addr::from(u32::from(address) & !host_bits),
         })
     }
-}
-
-/// A route, as the words of `ip route add`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// The words, in order.
-    pub words: Vec<String>,
-}
-
-/// A policy rule, as the words of `ip rule add`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// The words, in order.
-    pub words: Vec<String>,
 }

@@ -9,6 +9,9 @@ mod address;
 mod global;
 mod group;
 mod instance;
+mod lookup;
+mod route;
+mod rule;
 mod script;
 mod track;
 
@@ -16,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use address::{
-    Broadcast, InterfaceName, InvalidInterfaceName, Lifetime, Route, Rule, Scope, VirtualAddress,
+    Broadcast, InterfaceName, InvalidInterfaceName, Lifetime, Scope, VirtualAddress,
 };
 pub use global::Global;
 pub use group::{BfdSession, GarpGroup, InterfaceDelays, Linkbeat, LinkbeatMethod, SyncGroup};
@@ -25,6 +28,12 @@ pub use instance::{
     HmacKey, HmacMode, Instance, Ipvlan, IpvlanMode, MacAddress, OldChecksum, Preempt, Unicast,
     UnicastPeer, Vmac,
 };
+pub use lookup::{Lookup, Realms};
+pub use route::{
+    CongestionControl, Encap, IpEncap, Metric, MetricValue, NextHop, Placement, Prefix, Route,
+    RouteKind, RouterPreference, WeightedHop,
+};
+pub use rule::{FwMark, Rule, RuleAction};
 pub use script::{Command, Notify, ScriptUser};
 pub use track::{FileInit, ParamMatch, Script, Track, TrackedFile, TrackedProcess, Tracks, Weight};
 
