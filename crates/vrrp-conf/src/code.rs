@@ -4,6 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::Severity;
+use crate::did_you_mean::closest;
 
 macro_rules! codes {
     ($($variant:ident = $number:literal $tolerated:ident $title:literal $text:literal)+) => {
@@ -366,11 +367,18 @@ codes! {
          otherwise.\n\nMend the name, or make the interface."
     SystemProgram = "W0702" doubt "a program that cannot be run here"
         "A check script that cannot be started has failed, which lowers the priority or puts the \
-         instance in FAULT; a notify program that cannot be started tells nobody.\n\nMend the \
-         path, or install the program and make it executable."
+         instance in FAULT; a notify program that cannot be started tells nobody. What counts is \
+         the user that runs it: the command's own, `script_user`, `keepalived_script` if there is \
+         one, or the daemon's.\n\nMend the path, or install the program, and let its user reach \
+         and execute it."
     SystemWritable = "W0703" doubt "a program that others can change"
-        "Whoever can write to the file decides what the daemon runs, and as \
-         whom.\n\nTake the write permission from group and others: `chmod go-w`."
+        "Whoever can write to the file, or to a directory on the way to it, or owns one of them, \
+         decides what the daemon runs. Nobody but root and the user that runs the program should \
+         be able to.\n\nTake the write permission from group and others (`chmod go-w`), and give \
+         the file to root."
+    SystemUser = "W0704" doubt "a user or group that this machine does not have"
+        "The daemon does not start with a check script whose user does not exist, and a notify \
+         program without its user tells nobody.\n\nMend the name, or make the user."
 }
 
 impl Code {
@@ -391,14 +399,36 @@ impl fmt::Display for Code {
 
 /// A text that is the number of no kind of finding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not the code of any diagnostic")]
-pub struct UnknownCode(String);
+#[error("`{text}` is not the code of any diagnostic{}", near.map(did_you_mean).unwrap_or_default())]
+pub struct UnknownCode {
+    text: String,
+    near: Option<Code>,
+}
+
+impl UnknownCode {
+    /// The code that was probably meant.
+    pub const fn nearest(&self) -> Option<Code> {
+        self.near
+    }
+}
+
+fn did_you_mean(code: Code) -> String {
+    format!(": did you mean `{code}`?")
+}
 
 impl FromStr for Code {
     type Err = UnknownCode;
 
     fn from_str(text: &str) -> Result<Self, UnknownCode> {
         let found = Self::ALL.iter().find(|code| code.as_str().eq_ignore_ascii_case(text));
-        found.copied().ok_or_else(|| UnknownCode(text.to_owned()))
+        found.copied().ok_or_else(|| {
+            let digits = |code: &Self| &code.as_str()[1..];
+            let near = closest(
+                text.trim_start_matches(|c: char| c.is_ascii_alphabetic()),
+                Self::ALL.iter().map(digits),
+            );
+            let near = near.and_then(|near| Self::ALL.iter().find(|code| digits(code) == near));
+            UnknownCode { text: text.to_owned(), near: near.copied() }
+        })
     }
 }

@@ -92,12 +92,21 @@ impl Loaded {
     }
 }
 
+/// Reads a text from anything that can be read, such as standard input, for [`parse_str`] or
+/// [`cluster::parse`]. Bytes that are no UTF-8 become U+FFFD, which has a finding.
+///
+/// # Errors
+/// If it cannot be read, or is larger than the limit for a whole configuration.
+pub fn read_text(source: impl io::Read, limits: &Limits) -> io::Result<String> {
+    expand::read_limited(source, limits.expanded_bytes)
+}
+
 /// Reads the configuration in a file, and the files that it includes.
 ///
 /// # Errors
 /// If the file itself cannot be read. An included one that cannot be read is a diagnostic.
 pub fn load(path: &Path, options: &Options) -> io::Result<Loaded> {
-    let text = expand::read_limited(File::open(path)?, options.limits.expanded_bytes)?;
+    let text = read_text(File::open(path)?, &options.limits)?;
     Ok(parse_str(&path.display().to_string(), &text, options))
 }
 

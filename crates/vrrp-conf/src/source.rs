@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::Span;
 
 /// A place in a file, for people: lines and columns count from 1, columns in characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Location {
     /// The file's name, as it was given or included.
     pub file: Arc<str>,

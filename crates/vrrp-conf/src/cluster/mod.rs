@@ -29,6 +29,7 @@ mod peers;
 mod rank;
 mod seat;
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -36,7 +37,7 @@ use std::path::Path;
 use seat::{Seat, VirtualRouter};
 
 use crate::model::Config;
-use crate::{Code, Diagnostic, Limits, Options, SourceMap, expand, limit, read_into};
+use crate::{Code, Diagnostic, Limits, Options, SourceMap, limit, read_into, read_text};
 
 /// A member's configuration.
 #[derive(Debug)]
@@ -68,9 +69,7 @@ pub fn load(files: &[(&Path, &Options)]) -> Result<Cluster, (String, io::Error)>
     let mut texts = Vec::with_capacity(files.len());
     for (path, options) in files {
         let name = path.display().to_string();
-        let text = File::open(path)
-            .and_then(|file| expand::read_limited(file, options.limits.expanded_bytes));
-        match text {
+        match File::open(path).and_then(|file| read_text(file, &options.limits)) {
             Ok(text) => texts.push((name, text, *options)),
             Err(error) => return Err((name, error)),
         }
@@ -88,7 +87,7 @@ pub fn parse(texts: &[(&str, &str, &Options)]) -> Cluster {
         let (config, found) = read_into(&mut cluster.sources, name, text, options);
         let is_complete =
             found.iter().all(|found| !found.is_error() || found.code == Code::NotSupportedYet);
-        cluster.diagnostics.extend(found);
+        cluster.add(found);
         let shares_file = texts.iter().filter(|(other, ..)| other == name).count() > 1;
         let name = match &options.config_id {
             Some(id) if shares_file => format!("{name} as {id}"),
@@ -101,6 +100,20 @@ pub fn parse(texts: &[(&str, &str, &Options)]) -> Cluster {
         cluster.diagnostics.extend(check(&cluster.members));
     }
     cluster
+}
+
+impl Cluster {
+    /// Adds the findings about one file, but for those that it had as another member's file.
+    fn add(&mut self, found: Vec<Diagnostic>) {
+        let place = |found: &Diagnostic| found.span.map(|span| self.sources.location(span));
+        let known: HashSet<_> =
+            self.diagnostics.iter().map(|known| (known.code, place(known))).collect();
+        let new: Vec<_> = found
+            .into_iter()
+            .filter(|found| !known.contains(&(found.code, place(found))))
+            .collect();
+        self.diagnostics.extend(new);
+    }
 }
 
 /// Checks the members together. Their spans must be those of one source map, as [`load`] and
