@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// The configuration of keepalived, which the daemon takes over.
+const DEFAULT_FILE: &str = "/etc/keepalived/keepalived.conf";
 /// Where a running daemon keeps its lock and its socket.
 pub(crate) const DEFAULT_RUN_DIR: &str = "/run/vrrpd";
 
@@ -15,6 +17,16 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  vrrpd check                              what `vrrpd run` would read
+  vrrpd check node1.conf node2.conf        the two nodes of a cluster
+  vrrpd check -i n1=vrrp.conf -i n2=vrrp.conf vrrp.conf
+                                           one file with @n1 and @n2 lines, as both nodes
+  vrrpd check --format json --stdin-name vrrp.conf -
+                                           for an editor: the text comes from standard input
+  vrrpd check --explain E0201              what E0201 means, and how to mend it";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the daemon in the foreground, logging to standard error.
@@ -25,9 +37,12 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Check configuration files without touching the machine.
     ///
-    /// Several files are the members of one cluster, one for each node.
+    /// Several files are the members of one cluster, one for each node: besides what is wrong with
+    /// each, everything is reported in which they do not fit together.
     ///
-    /// Exit status: 0 valid, 1 errors, 2 wrong usage or a file cannot be read.
+    /// Exit status: 0 valid, warnings or not; 1 errors; 2 wrong usage, or a file cannot be read; 3
+    /// with --system, the machine cannot be looked at.
+    #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
     /// Print the configuration that is in effect: includes and variables resolved, every default
     /// filled in.
@@ -48,11 +63,11 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// The configuration file.
-    #[arg(short = 'f', long = "file", default_value = "/etc/keepalived/keepalived.conf")]
+    #[arg(short = 'f', long = "file", default_value = DEFAULT_FILE)]
     pub(crate) file: PathBuf,
     /// The identifier that selects the `@identifier` lines of the configuration [default: the
     /// node name up to its first dot].
-    #[arg(short = 'i', long)]
+    #[arg(short = 'i', long, value_name = "ID")]
     pub(crate) config_id: Option<String>,
     /// The directory for the lock and the status socket.
     #[arg(long, default_value = DEFAULT_RUN_DIR)]
@@ -67,35 +82,39 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The configuration file; several are the members of one cluster, and are checked together.
-    #[arg(required_unless_present = "explain")]
+    /// The configuration file, or `-` for standard input; several are the members of one cluster.
+    #[arg(value_name = "FILE", default_value = DEFAULT_FILE)]
     pub(crate) files: Vec<PathBuf>,
     /// The identifier that selects the `@identifier` lines: `ID` for all files, or `ID=FILE` for
-    /// one of them [default: the node name up to its first dot].
+    /// one of them; a file with several is several members [default: the node name up to its first
+    /// dot].
     #[arg(short = 'i', long, value_name = "ID[=FILE]")]
     pub(crate) config_id: Vec<String>,
     /// Judge as `vrrpd run --lenient` would.
     #[arg(long)]
     pub(crate) lenient: bool,
-    /// Look at this machine too: whether the interfaces and the programs exist.
+    /// Look at this machine too: whether the interfaces, the programs and their users exist.
     #[arg(long)]
     pub(crate) system: bool,
     /// How to print what was found.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
-    /// Explain a diagnostic's code (`E0201`), instead of checking a file.
+    /// What findings call standard input; includes are relative to its directory.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stdin_name: Option<String>,
+    /// Explain a finding's code (`E0201`), or list `all`, instead of checking a file.
     #[arg(long, value_name = "CODE", conflicts_with = "files")]
     pub(crate) explain: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArgs {
-    /// The configuration file.
-    #[arg(short = 'f', long = "file", default_value = "/etc/keepalived/keepalived.conf")]
+    /// The configuration file, or `-` for standard input.
+    #[arg(short = 'f', long = "file", default_value = DEFAULT_FILE)]
     pub(crate) file: PathBuf,
     /// The identifier that selects the `@identifier` lines of the configuration [default: the
     /// node name up to its first dot].
-    #[arg(short = 'i', long)]
+    #[arg(short = 'i', long, value_name = "ID")]
     pub(crate) config_id: Option<String>,
     /// Judge as `vrrpd run --lenient` would.
     #[arg(long)]
@@ -107,9 +126,9 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people: the source line with a caret under the word.
+    /// For people, to standard error: the source line with a caret under the word.
     Text,
-    /// For programs.
+    /// For programs, to standard output: an array of findings.
     Json,
 }
 

@@ -39,8 +39,7 @@ pub(crate) fn init() -> io::Result<()> {
     let queue = QUEUE.get_or_init(|| queue).clone();
     let mut builder = Builder::from_env(Env::default().default_filter_or("info"));
     if std::env::var_os("RUST_LOG_STYLE").is_none() {
-        let is_colourful = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        builder.write_style(if is_colourful { WriteStyle::Always } else { WriteStyle::Never });
+        builder.write_style(if has_colors() { WriteStyle::Always } else { WriteStyle::Never });
     }
     builder.target(Target::Pipe(Box::new(queue)));
     if std::env::var_os("JOURNAL_STREAM").is_some() {
@@ -54,6 +53,14 @@ pub(crate) fn init() -> io::Result<()> {
     // A second call (from a test) changes nothing.
     let _ = builder.try_init();
     Ok(())
+}
+
+/// Whether standard error is a terminal that shows colours, and nobody asked for none
+/// (<https://no-color.org>).
+pub(crate) fn has_colors() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb
 }
 
 /// Shows text that is no log line, after the lines before it.

@@ -21,7 +21,6 @@ mod run;
 mod rundir;
 mod settings;
 mod status;
-mod system;
 mod users;
 mod words;
 

@@ -58,7 +58,13 @@ enum RunError {
 pub(crate) fn run(args: &RunArgs) -> ExitCode {
     let config = match read(args) {
         Ok(config) => config,
-        Err(code) => return ExitCode::from(code),
+        Err(Refusal { why, exit }) => {
+            let way_out = lenient_command(args)
+                .map(|command| format!("; `{command}` takes what keepalived would tolerate"));
+            let way_out = way_out.unwrap_or_default();
+            logging::show(&format!("vrrpd: {why}, nothing was started{way_out}\n"));
+            return ExitCode::from(exit);
+        }
     };
     if let Err(error) = logging::init() {
         eprintln!("vrrpd: cannot start a thread: {error}");
@@ -80,29 +86,30 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
     code
 }
 
-/// Reads the configuration and shows what there is to say about it; the exit code if it cannot be
-/// used.
-fn read(args: &RunArgs) -> Result<Config, u8> {
-    let loaded =
-        check::load(&args.file, args.config_id.as_deref(), args.lenient).map_err(|error| {
-            logging::show(&format!("vrrpd: cannot read {}: {error}\n", args.file.display()));
-            exit::USAGE
-        })?;
-    logging::show(&check::rendered(&loaded.diagnostics, &loaded.sources));
-    loaded.config.ok_or_else(|| {
-        logging::show(&format!("vrrpd: {}\n", refusal(args)));
-        exit::CONFIG
-    })
+/// Why a configuration cannot be used.
+struct Refusal {
+    why: String,
+    exit: u8,
 }
 
-fn refusal(args: &RunArgs) -> String {
+/// Reads the configuration and shows what there is to say about it.
+fn read(args: &RunArgs) -> Result<Config, Refusal> {
     let file = args.file.display();
-    let lenient = if args.lenient {
-        String::new()
-    } else {
-        format!("; `vrrpd run --lenient -f {file}` takes what keepalived would tolerate")
-    };
-    format!("{file} has errors, nothing was started{lenient}")
+    let loaded =
+        check::load(&args.file, args.config_id.as_deref(), args.lenient).map_err(|error| {
+            Refusal { why: format!("cannot read {file}: {error}"), exit: exit::USAGE }
+        })?;
+    logging::show(&check::rendered(&loaded.diagnostics, &loaded.sources));
+    loaded.config.ok_or_else(|| Refusal { why: format!("{file} has errors"), exit: exit::CONFIG })
+}
+
+/// The command that would start with this configuration, if there is one.
+fn lenient_command(args: &RunArgs) -> Option<String> {
+    let config_id = args.config_id.as_deref();
+    let would_start =
+        !args.lenient && check::load(&args.file, config_id, true).is_ok_and(|l| l.config.is_some());
+    let identifier = config_id.map(|id| format!(" -i {id}")).unwrap_or_default();
+    would_start.then(|| format!("vrrpd run --lenient{identifier} -f {}", args.file.display()))
 }
 
 fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
@@ -169,7 +176,7 @@ fn reload(args: &RunArgs, run_dir: &RunDir, state: &Mutex<State>) {
     tell_manager(&reloading());
     let mut state = lock(state);
     let applied = match read(args) {
-        Err(_) => Err((format!("{} cannot be used", args.file.display()), false)),
+        Err(refusal) => Err((refusal.why, false)),
         Ok(config) => {
             if run_dir_of(args, &config) != *run_dir.path() {
                 log::warn!("another `instance` needs a restart: the run directory stays");

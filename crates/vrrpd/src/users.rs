@@ -8,7 +8,7 @@ use vrrp_track::{Credentials, LookupError, Output, Program};
 const CUSTOMARY_USER: &str = "keepalived_script";
 
 /// Who runs the programs that name nobody.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Users {
     fallback: Option<Credentials>,
 }
@@ -17,21 +17,26 @@ impl Users {
     /// Looks the customary user up; warns where programs that name nobody will run as the
     /// daemon's own user (`any_anonymous`: whether there are such programs at all).
     pub(crate) fn new(any_anonymous: bool) -> Self {
-        let fallback = match Credentials::of_user(CUSTOMARY_USER) {
-            Ok(credentials) => Some(credentials),
-            Err(LookupError::NoUser(_)) => None,
-            Err(error) => {
-                log::warn!("{error}");
-                None
-            }
-        };
-        if fallback.is_none() && any_anonymous {
+        let users = Self::look_up().unwrap_or_else(|error| {
+            log::warn!("{error}");
+            Self::default()
+        });
+        if users.fallback.is_none() && any_anonymous {
             log::warn!(
                 "scripts without a user run as the daemon's own user: there is neither \
                  `script_user` in global_defs nor a user `{CUSTOMARY_USER}` on this machine"
             );
         }
-        Self { fallback }
+        users
+    }
+
+    /// The same without warnings.
+    pub(crate) fn look_up() -> Result<Self, LookupError> {
+        match Credentials::of_user(CUSTOMARY_USER) {
+            Ok(credentials) => Ok(Self { fallback: Some(credentials) }),
+            Err(LookupError::NoUser(_)) => Ok(Self::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The check script that a command means. What it prints is of no interest: it runs again and
@@ -46,15 +51,22 @@ impl Users {
         command: &Command,
         more: impl IntoIterator<Item = String>,
     ) -> Result<Program, LookupError> {
-        let credentials = match &command.user {
-            Some(user) => Some(named(&user.value)?),
-            None => self.fallback.clone(),
-        };
         Ok(Program::new(command.program())
             .args(command.arguments())
             .args(more)
             .output(Output::Inherit)
-            .credentials(credentials))
+            .credentials(self.credentials(command)?))
+    }
+
+    /// As whom a command runs; `None` is the daemon's own user.
+    pub(crate) fn credentials(
+        &self,
+        command: &Command,
+    ) -> Result<Option<Credentials>, LookupError> {
+        match &command.user {
+            Some(user) => named(&user.value).map(Some),
+            None => Ok(self.fallback.clone()),
+        }
     }
 }
 

@@ -129,3 +129,22 @@ fn so_many_findings_are_kept() {
     let found = findings(&[text(2), text(3)]);
     assert!(found.len() < 3000 && found.iter().all(|found| found.starts_with("E0602")));
 }
+
+/// The example in `docs/configuration.md` is what is printed.
+#[test]
+fn the_documentation_shows_what_is_found() {
+    let node = |vrid: u8, priority: u8| {
+        format!(
+            "vrrp_script chk_web {{\n    script \"/usr/bin/pidof nginx\"\n    weight -5\n}}\n\n\
+             vrrp_instance VI_1 {{\n    state BACKUP\n    interface eth0\n    virtual_router_id \
+             {vrid}\n    priority {priority}\n    virtual_ipaddress {{\n        192.0.2.10/24\n    \
+             }}\n    track_script {{\n        chk_web\n    }}\n}}\n"
+        )
+    };
+    let (one, two) = (node(51, 100), node(52, 90));
+    let options = Options::default();
+    let cluster = parse(&[("node1.conf", &one, &options), ("node2.conf", &two, &options)]);
+    let text = render(&cluster.diagnostics, &cluster.sources, RenderOptions::default());
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    assert!(std::fs::read_to_string(docs).unwrap().contains(&text), "{text}");
+}

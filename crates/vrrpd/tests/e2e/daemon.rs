@@ -127,6 +127,12 @@ fn a_reload_with_an_error_changes_nothing_and_a_sound_one_is_taken() {
     daemon.signal(Signal::SIGHUP).unwrap();
     eventually("the refusal is told", || status(host)["reload_refused"].is_string());
     assert_eq!(instance(host)["history"], before);
+    let refusal = daemon.wait_for_line(LIMIT, |line| line.contains("not reloaded")).unwrap();
+    assert!(refusal.ends_with("in force: /run/keepalived.conf has errors"), "{refusal}");
+    let said = daemon.stderr();
+    assert!(said.contains("/run/keepalived.conf:8:3"), "{said}");
+    // What is said to somebody who starts a daemon would mislead here.
+    assert!(!said.contains("nothing was started") && !said.contains("--lenient"), "{said}");
 
     host.write_file("/run/keepalived.conf", config(160, "")).unwrap();
     daemon.signal(Signal::SIGHUP).unwrap();
