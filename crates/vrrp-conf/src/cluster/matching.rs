@@ -18,6 +18,9 @@ pub(super) fn virtual_routers(members: &[Member]) -> Vec<VirtualRouter<'_>> {
     routers.found
 }
 
+/// A feature that more routers have tells nothing, and is not looked at in all of them.
+const MAX_ALIKE: usize = 64;
+
 #[derive(Default)]
 struct Routers<'c> {
     found: Vec<VirtualRouter<'c>>,
@@ -69,7 +72,10 @@ impl<'c> Routers<'c> {
         }
         for at in (0..seated.len()).filter(|&at| !seated[at]) {
             for feature in features(&config.instances[at]) {
-                self.by_feature.entry(feature).or_default().push(self.found.len());
+                let alike = self.by_feature.entry(feature).or_default();
+                if alike.len() < MAX_ALIKE {
+                    alike.push(self.found.len());
+                }
             }
             self.found.push(VirtualRouter { seats: vec![seat(at)] });
         }

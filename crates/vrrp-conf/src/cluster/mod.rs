@@ -103,15 +103,12 @@ pub fn parse(texts: &[(&str, &str, &Options)]) -> Cluster {
 }
 
 impl Cluster {
-    /// Adds the findings about one file, but for those that it had as another member's file.
+    /// Adds the findings about one file, but for those about a file that another member has too.
     fn add(&mut self, found: Vec<Diagnostic>) {
-        let place = |found: &Diagnostic| found.span.map(|span| self.sources.location(span));
-        let known: HashSet<_> =
-            self.diagnostics.iter().map(|known| (known.code, place(known))).collect();
-        let new: Vec<_> = found
-            .into_iter()
-            .filter(|found| !known.contains(&(found.code, place(found))))
-            .collect();
+        let key = |found: &Diagnostic| Some((found.code, self.sources.location(found.span?)?));
+        let known: HashSet<_> = self.diagnostics.iter().filter_map(key).collect();
+        let is_new = |found: &Diagnostic| key(found).is_none_or(|key| !known.contains(&key));
+        let new: Vec<_> = found.into_iter().filter(is_new).collect();
         self.diagnostics.extend(new);
     }
 }

@@ -106,6 +106,12 @@ fn weights_must_bring_a_member_below_another() {
             // It does if the large one fails on both.
             sound: " priority 90\n track_script {\n chk weight -32\n }",
         },
+        // The next one counts, not the last one.
+        Case {
+            members: &[A, " priority 150", " priority 100"],
+            found: &["W0655 a.conf:4:14 b.conf:2:11 a.conf:2:11"],
+            sound: " priority 195",
+        },
         // The second one keeps it from the third one.
         Case {
             members: &[
@@ -169,6 +175,15 @@ fn a_failover_should_not_be_held_back() {
             members: &[A, " priority 190\n nopreempt"],
             found: &["W0658 b.conf:3:2 a.conf:4:13"],
             sound: " priority 190\n preempt",
+        },
+        // With equal priorities it would not take over anyway.
+        Case {
+            members: &[
+                " priority 200\n track_script {\n chk weight -10\n }",
+                " priority 190\n nopreempt",
+            ],
+            found: &["W0655 a.conf:4:13 b.conf:2:11 a.conf:2:11"],
+            sound: " priority 195",
         },
         // Who returns waits for ever, while the other one fails.
         Case {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod agreement;
+mod election;
 mod failure;
 mod sound;
 
@@ -147,4 +148,18 @@ fn the_documentation_shows_what_is_found() {
     let text = render(&cluster.diagnostics, &cluster.sources, RenderOptions::default());
     let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
     assert!(std::fs::read_to_string(docs).unwrap().contains(&text), "{text}");
+}
+
+#[test]
+fn an_address_that_thousands_have_tells_nothing() {
+    let text = |priority: u8| {
+        let instance = |id: u32| {
+            format!(
+                "vrrp_instance V{id} {{\n interface e{id}\n virtual_router_id 1\n priority \
+                 {priority}\n virtual_ipaddress {{ 10.0.0.1 }}\n}}\n"
+            )
+        };
+        (0..2000).map(instance).collect::<String>()
+    };
+    assert_eq!(cluster(&[text(9), text(8)]).diagnostics, []);
 }

@@ -202,6 +202,10 @@ fn gateways_that_only_one_member_needs() {
         " priority 90\n track_script {\n gateway weight -50\n }",
     ]);
     assert_sound(&[
+        " priority 100\n track_script {\n gateway weight 0 reverse\n }",
+        " priority 90\n track_script {\n gateway weight 0 reverse\n }",
+    ]);
+    assert_sound(&[
         " priority 100\n track_script {\n itself\n }",
         " priority 90\n track_script {\n itself\n }",
     ]);

@@ -31,7 +31,9 @@ pub(super) fn check(all: &[Candidate<'_, '_>]) -> Option<Diagnostic> {
 
 /// The other hosts without which a member is in FAULT, and where it tracks them.
 fn needed_hosts(one: &Candidate<'_, '_>) -> Vec<(String, Span)> {
+    // A reversed check fails while the host answers.
     let fatal = one.health.trackers.iter().filter(|tracker| tracker.is_fatal());
+    let fatal = fatal.filter(|tracker| !tracker.weight.value.reverse);
     fatal.flat_map(|tracker| hosts(one, tracker).map(|host| (host, tracker.at))).collect()
 }
 
