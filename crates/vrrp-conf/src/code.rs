@@ -104,9 +104,13 @@ codes! {
     BlockMissing = "E0208" fatal "a block that is not opened"
         "The keyword begins a block, and neither this line nor the next has its `{`.\n\nAdd it, \
          and the settings between braces."
-    BlockUnexpected = "E0209" tolerated "a block that does not belong here"
-        "The keyword takes words, no block.\n\nRemove the braces; what they hold may belong to \
-         the block around them."
+    Misplaced = "E0209" tolerated "a keyword or a block that does not belong here"
+        "The keyword is one of the language, and stands in the wrong place: a setting of an \
+         instance outside of every `vrrp_instance`, `auth_type` outside of `authentication`, a \
+         `vrrp_script` block within an instance, braces behind a keyword that has none. \
+         keepalived ignores such lines, and the router runs without what they say.\n\nMove the \
+         line into the block that the message names. If many lines are misplaced, the block \
+         above them is closed too early."
     Duplicate = "E0210" tolerated "a setting that is there twice"
         "Only one of the two can hold, and which one it is would depend on their order. The \
          other one is most often what somebody wanted.\n\nRemove one."
@@ -120,6 +124,10 @@ codes! {
         "The last block has fewer `}` than `{`. Something may be missing with it: a file that was \
          not written to its end looks like this.\n\nLook whether the file is complete, and add \
          the `}`."
+    ClosedEarly = "E0214" fatal "a block that is closed too early"
+        "A `}` ends the block, and the lines behind it are settings that belong into it. Out \
+         there they would be ignored: the router would run with defaults.\n\nRemove the `}`, or \
+         move the lines to where they belong."
     NotANumber = "E0301" tolerated "a value that is not a number"
         "The keyword takes a whole number in decimal digits, without a unit.\n\nMend the value."
     OutOfRange = "E0302" tolerated "a value out of range"

@@ -29,7 +29,7 @@
 //!
 //! The way of a text: the pre-pass (`expand`) does includes, conditions, variables and
 //! sequences and writes the expanded text into a [`SourceMap`]; `outline` splits that into
-//! top-level blocks and sees to braces and quotes; the grammar (`syntax`) makes a tree of one
+//! top-level blocks and sees to braces and quotes (`mend`, where they do not match); the grammar (`syntax`) makes a tree of one
 //! block; `build` checks the tree against the table of [`keywords`] and makes the [`model`].
 //! [`cluster`] compares the models of several machines.
 //!
@@ -46,6 +46,7 @@ mod diagnostic;
 mod did_you_mean;
 mod expand;
 pub mod keywords;
+mod mend;
 pub mod model;
 mod options;
 mod outline;
@@ -133,7 +134,7 @@ fn read_into(
         let expanded = sources.text(span);
         let depth = options.limits.block_depth;
         let outline = outline::outline(expanded, span.start, depth, &mut diagnostics);
-        build::build(expanded, span.start, &outline, options, &mut diagnostics)
+        build::build(span.start, &outline, options, &mut diagnostics)
     });
     diagnostics.iter_mut().for_each(|found| found.soften(options));
     diagnostics.sort_by_key(|found| (found.span.map(|span| sources.order(span)), found.code));

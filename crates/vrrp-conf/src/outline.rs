@@ -1,20 +1,31 @@
 //! The top-level blocks of the expanded text, and whether its braces and quotes are sound.
 //!
-//! One pass over the bytes. What it passes on is balanced, closed and not too deep, so that
-//! each block can be parsed alone and nothing in it can make the parser fail or overflow.
+//! One pass over the bytes. The text falls into pieces, each of which begins with a line that
+//! can only stand at the top level. A piece whose braces do not match is mended (`mend`), which
+//! says what is wrong with them, and the others are as good as before. What is passed on is
+//! balanced, closed and not too deep, so that each block can be parsed alone and nothing in it
+//! can make the parser fail or overflow.
+
+use std::borrow::Cow;
 
 use crate::keywords;
+use crate::mend::mend;
 use crate::{Code, Diagnostic, Span};
 
 /// A top-level block or line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TopLevel<'t> {
-    /// Its first word, as it is written.
-    pub(crate) keyword: &'t str,
+    /// Its text, with braces and quotes that match.
+    pub(crate) text: Cow<'t, str>,
     /// Where it is.
     pub(crate) span: Span,
-    /// So many braces are missing at its end, because the text ends there.
-    pub(crate) unclosed: usize,
+}
+
+impl TopLevel<'_> {
+    /// Its first word, as it is written.
+    pub(crate) fn keyword(&self) -> &str {
+        first_word(&self.text)
+    }
 }
 
 /// Splits `text`, which begins at byte `base` of the map, into its top-level blocks.
@@ -24,217 +35,85 @@ pub(crate) fn outline<'t>(
     max_depth: usize,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<TopLevel<'t>> {
-    let mut scanner = Scanner {
-        text,
-        base,
-        max_depth,
-        diagnostics,
-        blocks: Vec::new(),
-        open: Vec::new(),
-        suspect: None,
-        current: None,
-    };
-    scanner.scan();
-    scanner.blocks
+    let mut outline = Outline { text, base, max_depth, diagnostics, blocks: Vec::new() };
+    let mut piece = Piece::new(0, 0);
+    for (start, end) in lines(text) {
+        let line = &text[start..end];
+        let content = line.trim_start();
+        let indentation = line.len() - content.len();
+        let may_begin = piece.depth == 0 || indentation <= piece.indentation;
+        if may_begin && keywords::is_only_top_level(telling_word(content)) {
+            outline.finish(&mut piece, start);
+            piece.restart(start, indentation);
+        }
+        piece.line(text, start, end);
+    }
+    outline.finish(&mut piece, text.len());
+    outline.blocks
 }
 
-/// A brace that is open.
-#[derive(Debug, Clone, Copy)]
-struct Open {
-    at: u32,
-    /// The indentation of its line.
-    indentation: usize,
-}
-
-/// The block or line being read.
-#[derive(Debug, Clone, Copy)]
-struct Current<'t> {
-    keyword: &'t str,
-    start: usize,
-    /// Something is wrong in it: it is not passed on.
-    broken: bool,
-}
-
-struct Scanner<'t, 'd> {
+struct Outline<'t, 'd> {
     text: &'t str,
     base: u32,
     max_depth: usize,
     diagnostics: &'d mut Vec<Diagnostic>,
     blocks: Vec<TopLevel<'t>>,
-    open: Vec<Open>,
-    /// The block that was closed by a brace that looks like another block's.
-    suspect: Option<Open>,
-    current: Option<Current<'t>>,
 }
 
-impl<'t> Scanner<'t, '_> {
-    fn scan(&mut self) {
-        let mut start = 0;
-        while start < self.text.len() {
-            let end = self.text[start..].find('\n').map_or(self.text.len(), |len| start + len);
-            self.line(start, end);
-            start = end + 1;
-        }
-        let unclosed = self.open.len();
-        match (self.open.last(), &self.suspect) {
-            (None, _) => {}
-            (Some(_), Some(_)) => self.report_unclosed(None),
-            (Some(innermost), None) => {
-                let at = innermost.at as usize;
-                let message = "the file ends within this block";
-                let span = self.span(at, at + 1);
-                let diagnostic = Diagnostic::new(Code::UnclosedAtEnd, span, message)
-                    .label("this `{` has no `}`")
-                    .help("add a `}` on a line of its own at the end of the block");
-                self.diagnostics.push(diagnostic);
-            }
-        }
-        self.finish_unclosed(self.text.len(), unclosed);
-    }
-
-    fn line(&mut self, start: usize, end: usize) {
-        let line = &self.text[start..end];
-        let content = line.trim_start();
-        if content.is_empty() {
-            return;
-        }
-        let indentation = line.len() - content.len();
-        let first = start + indentation;
-        self.begin(first, content);
-        let bytes = self.text.as_bytes();
-        let mut at = first;
-        while at < end {
-            match bytes[at] {
-                b'\\' => at += 1,
-                quote @ (b'"' | b'\'') => match closing_quote(&bytes[..end], at, quote) {
-                    Some(close) => at = close,
-                    None => {
-                        self.report_quote(at);
-                        return;
-                    }
-                },
-                b'$' => at = reference_end(&bytes[..end], at),
-                b'{' => self.open_brace(at, indentation),
-                b'}' => self.close_brace(at, at == first, indentation),
-                _ => {}
-            }
-            at += 1;
-        }
-    }
-
-    /// Notes where a top-level block or line begins, and ends what was before it.
-    fn begin(&mut self, at: usize, content: &'t str) {
-        let keyword = first_word(content);
-        if !self.open.is_empty() {
-            if keywords::is_only_top_level(keyword) && content[keyword.len()..].contains('{') {
-                self.report_unclosed(Some(at));
-                self.finish(at);
-                self.current = Some(Current { keyword, start: at, broken: false });
-            }
-            return;
-        }
-        if keyword.is_empty() && content.starts_with('{') && self.current.is_some() {
-            return;
-        }
-        self.finish(at);
-        self.current = Some(Current { keyword, start: at, broken: false });
-    }
-
-    /// Passes the current block or line on, up to a place.
-    fn finish(&mut self, end: usize) {
-        self.finish_unclosed(end, 0);
-    }
-
-    fn finish_unclosed(&mut self, end: usize, unclosed: usize) {
-        let Some(current) = self.current.take() else { return };
-        if current.broken || current.keyword.is_empty() {
-            return;
-        }
-        let text = self.text[current.start..end].trim_end();
-        let span = self.span(current.start, current.start + text.len());
-        self.blocks.push(TopLevel { keyword: current.keyword, span, unclosed });
-    }
-
-    fn open_brace(&mut self, at: usize, indentation: usize) {
-        if let Some(current) = self.current.as_mut().filter(|current| current.keyword.is_empty()) {
-            current.broken = true;
-            self.report_stray(at, "a `{` without a keyword before it");
-        }
-        if self.open.len() == self.max_depth {
+impl<'t> Outline<'t, '_> {
+    /// Passes the blocks of a piece on, up to a place.
+    fn finish(&mut self, piece: &mut Piece, end: usize) {
+        if piece.max_depth > self.max_depth {
             let message = format!("blocks are nested more than {} deep", self.max_depth);
-            self.report(Diagnostic::new(Code::TooDeep, self.span(at, at + 1), message));
+            let span = self.span(piece.deepest, piece.deepest + 1);
+            return self.diagnostics.push(Diagnostic::new(Code::TooDeep, span, message));
         }
-        self.open.push(Open { at: at as u32, indentation });
-    }
-
-    fn close_brace(&mut self, at: usize, begins_line: bool, indentation: usize) {
-        let Some(open) = self.open.pop() else {
-            self.report_stray(at, "a `}` without a `{`");
-            return;
-        };
-        // A brace that stands under an outer block's beginning, and not under the one that
-        // it closes, tells which one lacks its own.
-        let looks_outer = self.open.iter().any(|outer| outer.indentation == indentation);
-        if begins_line && indentation != open.indentation && looks_outer && self.suspect.is_none() {
-            self.suspect = Some(open);
+        piece.end_block();
+        if piece.is_sound() && piece.quotes.is_empty() {
+            let text = self.text;
+            let block = |&(start, end): &(usize, usize)| TopLevel {
+                text: Cow::Borrowed(&text[start..end]),
+                span: Span::new(self.base + start as u32, self.base + end as u32),
+            };
+            return self.blocks.extend(piece.blocks.iter().map(block));
         }
-        if self.open.is_empty() {
-            self.suspect = None;
-            let rest = self.text[at + 1..].trim_start_matches([' ', '\t', '\r']);
-            if !rest.is_empty() && !rest.starts_with('\n') {
-                let next = self.text.len() - rest.len();
-                self.finish(at + 1);
-                self.begin_behind(next);
-            }
+        let mended = self.mended(piece, end);
+        let at = piece.start;
+        let mut piece = Piece::new(0, 0);
+        for (start, end) in lines(&mended) {
+            piece.line(&mended, start, end);
+        }
+        piece.end_block();
+        for &(start, end) in piece.blocks.iter().filter(|_| piece.is_sound()) {
+            let text = Cow::Owned(mended[start..end].to_owned());
+            self.blocks.push(TopLevel { text, span: self.span(at + start, at + end) });
         }
     }
 
-    /// Begins a block behind the end of another one, on the same line.
-    fn begin_behind(&mut self, at: usize) {
-        let content = &self.text[at..];
-        let line = &content[..content.find('\n').unwrap_or(content.len())];
-        self.current = Some(Current { keyword: first_word(line), start: at, broken: false });
-    }
-
-    fn report_unclosed(&mut self, next_block: Option<usize>) {
-        let innermost = self.open.last().copied();
-        self.open.clear();
-        let Some(open) = self.suspect.take().or(innermost) else { return };
-        let at = open.at as usize;
-        let message = "this block is not closed";
-        let mut diagnostic = Diagnostic::new(Code::UnclosedBrace, self.span(at, at + 1), message)
-            .label("this `{` has no `}`")
-            .help("add a `}` on a line of its own at the end of the block");
-        if let Some(next) = next_block {
-            let word = first_word(&self.text[next..]);
-            let span = self.span(next, next + word.len());
-            diagnostic = diagnostic.also(span, "a block of the top level begins here");
+    /// The text of a piece with the braces that it lacks, and without those that are too many.
+    /// What remains is where it was.
+    fn mended(&mut self, piece: &Piece, end: usize) -> String {
+        let mut text = self.text[piece.start..end].to_owned();
+        for &at in &piece.quotes {
+            let diagnostic = Diagnostic::new(
+                Code::UnclosedQuote,
+                self.span(at, at + 1),
+                "this quote is not closed on its line",
+            )
+            .help("close it, or write `\\` before it if it is meant as it stands");
+            self.diagnostics.push(diagnostic);
+            let at = at - piece.start;
+            text.replace_range(at..at + 1, " ");
         }
-        self.report(diagnostic);
-    }
-
-    fn report_stray(&mut self, at: usize, what: &str) {
-        let diagnostic = Diagnostic::new(Code::StrayBrace, self.span(at, at + 1), what)
-            .help("remove it, or look above for a block that is closed too early");
-        self.report(diagnostic);
-    }
-
-    fn report_quote(&mut self, at: usize) {
-        let diagnostic = Diagnostic::new(
-            Code::UnclosedQuote,
-            self.span(at, at + 1),
-            "this quote is not closed on its line",
-        )
-        .help("close it, or write `\\` before it if it is meant as it stands");
-        self.report(diagnostic);
-    }
-
-    /// Reports something after which the current block cannot be read.
-    fn report(&mut self, diagnostic: Diagnostic) {
-        if let Some(current) = &mut self.current {
-            current.broken = true;
+        if piece.is_sound() {
+            return text;
         }
-        self.diagnostics.push(diagnostic);
+        let next = (end < self.text.len()).then(|| {
+            let indentation = self.text[end..].len() - self.text[end..].trim_start().len();
+            let start = end + indentation;
+            self.span(start, start + first_word(&self.text[start..]).len())
+        });
+        mend(&text, self.base + piece.start as u32, next, self.diagnostics)
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
@@ -242,35 +121,211 @@ impl<'t> Scanner<'t, '_> {
     }
 }
 
-/// The place of the quote that closes the one at `open`.
-fn closing_quote(line: &[u8], open: usize, quote: u8) -> Option<usize> {
-    let mut at = open + 1;
-    while at < line.len() {
-        match line[at] {
-            b'\\' => at += 1,
-            byte if byte == quote => return Some(at),
-            _ => {}
-        }
-        at += 1;
-    }
-    None
+/// Some top-level blocks whose braces are judged together.
+struct Piece {
+    start: usize,
+    indentation: usize,
+    depth: usize,
+    max_depth: usize,
+    /// The brace that is `max_depth` deep.
+    deepest: usize,
+    /// A brace had no partner.
+    stray: bool,
+    /// Quotes that are not closed.
+    quotes: Vec<usize>,
+    /// Where the block that is being read begins, and what has been read of it ends.
+    current: Option<(usize, usize)>,
+    blocks: Vec<(usize, usize)>,
 }
 
-/// The last byte of a `${NAME}` at `at`, whose braces are part of a word; `at` if there is
-/// none.
-fn reference_end(line: &[u8], at: usize) -> usize {
-    if line.get(at + 1) != Some(&b'{') {
-        return at;
+impl Piece {
+    fn new(start: usize, indentation: usize) -> Self {
+        Self {
+            start,
+            indentation,
+            depth: 0,
+            max_depth: 0,
+            deepest: 0,
+            stray: false,
+            quotes: Vec::new(),
+            current: None,
+            blocks: Vec::new(),
+        }
     }
-    let inside = line[at + 2..].iter().position(|&byte| matches!(byte, b'}' | b'"' | b'\''));
-    match inside.map(|len| at + 2 + len) {
-        Some(end) if line[end] == b'}' => end,
-        _ => at,
+
+    /// Begins anew, with the memory of the last piece.
+    fn restart(&mut self, start: usize, indentation: usize) {
+        let mut blocks = core::mem::take(&mut self.blocks);
+        blocks.clear();
+        *self = Self { blocks, ..Self::new(start, indentation) };
     }
+
+    fn is_sound(&self) -> bool {
+        self.depth == 0 && !self.stray
+    }
+
+    fn line(&mut self, text: &str, start: usize, end: usize) {
+        let mut tokens = Tokens::of(text, start, end);
+        for (token, at, to) in &mut tokens {
+            match token {
+                Token::Words if self.depth == 0 => {
+                    self.end_block();
+                    self.current = Some((at, to));
+                }
+                Token::Words => {}
+                Token::Open => self.open(at),
+                Token::Close if self.depth == 0 => self.stray = true,
+                Token::Close => {
+                    self.depth -= 1;
+                    self.current = self.current.map(|(start, _)| (start, to));
+                    if self.depth == 0 {
+                        self.end_block();
+                    }
+                }
+            }
+        }
+        self.quotes.append(&mut tokens.unclosed);
+    }
+
+    fn open(&mut self, at: usize) {
+        self.stray |= self.current.is_none();
+        self.depth += 1;
+        if self.depth > self.max_depth {
+            (self.max_depth, self.deepest) = (self.depth, at);
+        }
+    }
+
+    fn end_block(&mut self) {
+        self.blocks.extend(self.current.take());
+    }
+}
+
+/// What a line is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// Words up to a brace or the end of the line.
+    Words,
+    Open,
+    Close,
+}
+
+/// The parts of a line, with where they begin and end.
+pub(crate) struct Tokens<'t> {
+    text: &'t [u8],
+    at: usize,
+    end: usize,
+    /// The next `}` or quote behind the last `${`.
+    reference_end: usize,
+    /// Quotes without a partner on the line; they count as any other character.
+    unclosed: Vec<usize>,
+}
+
+impl<'t> Tokens<'t> {
+    pub(crate) fn of(text: &'t str, start: usize, end: usize) -> Self {
+        let text = text.as_bytes();
+        Self { text, at: start, end, reference_end: 0, unclosed: Vec::new() }
+    }
+
+    /// The end of the words that begin here.
+    fn words(&mut self) -> usize {
+        let mut last = self.at;
+        while self.at < self.end {
+            let at = self.at;
+            match self.text[at] {
+                b'{' | b'}' => break,
+                b'\\' => self.at = (at + 1).min(self.end - 1),
+                quote @ (b'"' | b'\'') => match self.closing_quote(at, quote) {
+                    Some(close) => self.at = close,
+                    None => self.unclosed.push(at),
+                },
+                b'$' => self.at = self.closing_brace(at),
+                _ => {}
+            }
+            if !is_blank(self.text[self.at]) {
+                last = self.at;
+            }
+            self.at += 1;
+        }
+        last + 1
+    }
+
+    /// The place of the quote that closes the one at `open`.
+    fn closing_quote(&self, open: usize, quote: u8) -> Option<usize> {
+        let known = self.unclosed.iter().rev().take(2).any(|&other| self.text[other] == quote);
+        let mut at = if known { self.end } else { open + 1 };
+        while at < self.end {
+            match self.text[at] {
+                b'\\' => at += 1,
+                byte if byte == quote => return Some(at),
+                _ => {}
+            }
+            at += 1;
+        }
+        None
+    }
+
+    /// The last byte of a `${NAME}` at `at`, whose braces are part of a word; `at` if there is
+    /// none.
+    fn closing_brace(&mut self, at: usize) -> usize {
+        if at + 1 >= self.end || self.text[at + 1] != b'{' {
+            return at;
+        }
+        let from = at + 2;
+        if self.reference_end < from {
+            let ends = |&byte: &u8| matches!(byte, b'}' | b'"' | b'\'');
+            let len = self.text[from..self.end].iter().position(ends);
+            self.reference_end = len.map_or(self.end, |len| from + len);
+        }
+        match self.text[..self.end].get(self.reference_end) {
+            Some(b'}') => self.reference_end,
+            _ => at,
+        }
+    }
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = (Token, usize, usize);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let blanks = self.text[self.at..self.end].iter().take_while(|byte| is_blank(**byte));
+        self.at += blanks.count();
+        let start = self.at;
+        let (token, end) = match self.text[..self.end].get(start)? {
+            b'{' => (Token::Open, start + 1),
+            b'}' => (Token::Close, start + 1),
+            _ => (Token::Words, self.words()),
+        };
+        self.at = self.at.max(end);
+        Some((token, start, end))
+    }
+}
+
+/// The places of the lines of a text, without their ends.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    let mut start = 0;
+    core::iter::from_fn(move || {
+        let rest = text.get(start..).filter(|rest| !rest.is_empty())?;
+        let line = (start, rest.find('\n').map_or(text.len(), |len| start + len));
+        start = line.1 + 1;
+        Some(line)
+    })
+}
+
+/// Whether a byte separates words.
+pub(crate) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | 0x0b | 0x0c)
 }
 
 /// The first word of a text, up to white space, a brace or a quote.
-fn first_word(text: &str) -> &str {
-    let end = text.find(|c: char| c.is_whitespace() || matches!(c, '{' | '}' | '"' | '\''));
-    &text[..end.unwrap_or(text.len())]
+pub(crate) fn first_word(text: &str) -> &str {
+    let ends = |byte: u8| byte == b'\n' || is_blank(byte) || b"{}\"'".contains(&byte);
+    &text[..text.bytes().position(ends).unwrap_or(text.len())]
+}
+
+/// The first word of a line; `track_file` with a name is the top level's, which has another
+/// name for it.
+pub(crate) fn telling_word(line: &str) -> &str {
+    let word = first_word(line);
+    let has_name = || !first_word(line[word.len()..].trim_start_matches([' ', '\t'])).is_empty();
+    if word == "track_file" && has_name() { "vrrp_track_file" } else { word }
 }

@@ -198,12 +198,89 @@ fn what_is_legal_and_doubtful_is_a_warning() {
     assert!(findings(&one_line, false).contains(&"W0503 1:38 warning".to_owned()));
 }
 
+/// Two blocks, a definition and its uses: every kind of brace.
+const BRACES: &str = "vrrp_script chk {
+    script /bin/true
+}
+vrrp_instance A {
+    interface eth0
+    virtual_router_id 1
+    authentication {
+        auth_type PASS
+        auth_pass x
+    }
+    virtual_ipaddress {
+        192.0.2.1
+    }
+    track_script {
+        chk
+    }
+    priority 100
+}
+vrrp_instance B {
+    interface eth0
+    virtual_router_id 2
+    virtual_ipaddress { 192.0.2.2 }
+}
+";
+
+/// The text with a part of one line, counted from 1, replaced.
+fn with_line(line: usize, from: &str, to: &str) -> String {
+    let lines = BRACES.lines().enumerate().map(|(at, text)| match at + 1 == line {
+        true => text.replacen(from, to, 1) + "\n",
+        false => text.to_owned() + "\n",
+    });
+    lines.collect()
+}
+
 #[test]
-fn a_missing_brace_is_found_where_the_indentation_says() {
-    let text = "vrrp_instance A {\n    interface eth0\n    virtual_ipaddress {\n        192.0.2.1\n    \
-                priority 100\n}\n\nvrrp_instance B {\n    interface eth1\n    virtual_router_id 1\n    \
-                virtual_ipaddress { 192.0.2.2 }\n}\n";
-    assert_eq!(findings(text, false), ["E0202 3:23 error"]);
+fn one_brace_that_is_wrong_is_one_error_at_its_place() {
+    let cases = [
+        // One is missing.
+        (with_line(1, " {", ""), "E0208 1:1 error"),
+        (with_line(4, " {", ""), "E0208 4:1 error"),
+        (with_line(7, " {", ""), "E0208 7:5 error"),
+        (with_line(11, " {", ""), "E0208 11:5 error"),
+        (with_line(14, " {", ""), "E0208 14:5 error"),
+        (with_line(22, " {", ""), "E0208 22:5 error"),
+        (with_line(3, "}", ""), "E0202 1:17 error"),
+        (with_line(10, "}", ""), "E0202 7:20 error"),
+        (with_line(13, "}", ""), "E0202 11:23 error"),
+        (with_line(16, "}", ""), "E0202 14:18 error"),
+        (with_line(18, "}", ""), "E0202 4:17 error"),
+        (with_line(22, "}", ""), "E0202 22:23 error"),
+        (with_line(23, "}", ""), "E0213 19:17 error"),
+        // One is too many.
+        (with_line(5, "eth0", "eth0 }"), "E0214 5:20 error"),
+        (with_line(10, "}", "}}"), "E0214 10:6 error"),
+        (with_line(12, "192.0.2.1", "192.0.2.1 }"), "E0214 13:5 error"),
+        (with_line(18, "}", "}}"), "E0203 18:2 error"),
+        (with_line(4, "{", "{ {"), "E0203 4:19 error"),
+        (with_line(17, "100", "100 {"), "E0209 17:18 error"),
+        (with_line(18, "}", "}\n{"), "E0203 19:1 error"),
+    ];
+    for (text, expected) in &cases {
+        assert_eq!(findings(text, false), [*expected], "in\n{text}");
+        // What is wrong elsewhere is found as well.
+        let two = text.replace("virtual_router_id 2", "virtual_router_id 256");
+        let found = findings(&two, false);
+        assert!(found.contains(&(*expected).to_owned()), "{found:?} in\n{two}");
+        assert!(found.iter().any(|found| found.starts_with("E0302")), "{found:?} in\n{two}");
+        assert_eq!(found.len(), 2, "{found:?} in\n{two}");
+    }
+}
+
+#[test]
+fn braces_may_stand_anywhere() {
+    for text in [
+        BRACES.replace(" {", "{"),
+        BRACES.replace(" {", "\n{"),
+        BRACES.replace("\n}", "}").replace("\n    }", "}"),
+        BRACES.replace("    ", ""),
+        BRACES.replace('\n', "\r\n"),
+    ] {
+        assert_eq!(findings(&text, false), [""; 0], "in\n{text}");
+    }
 }
 
 #[test]

@@ -31,8 +31,19 @@ fn a_duplicate_shows_both_places() {
 
 #[test]
 fn a_block_that_is_not_closed() {
-    let text = INSTANCE.replacen("    }\n", "", 1) + INSTANCE;
+    let other = INSTANCE.replace("VI_1", "VI_2").replace("eth0", "eth1");
+    let text = INSTANCE.replacen("    }\n", "", 1) + &other;
     assert_snapshot!(rendered(&text));
+}
+
+#[test]
+fn a_block_that_is_not_opened() {
+    assert_snapshot!(rendered(&INSTANCE.replace("virtual_ipaddress {", "virtual_ipaddress")));
+}
+
+#[test]
+fn a_block_that_is_closed_too_early() {
+    assert_snapshot!(rendered(&INSTANCE.replace("eth0", "eth0\n    }")));
 }
 
 #[test]

@@ -34,7 +34,6 @@ use crate::{Code, Diagnostic, Options, Span, Spanned};
 
 /// Reads the blocks of a text, which begins at byte `base` of the map, into a model.
 pub(crate) fn build(
-    text: &str,
     base: u32,
     outline: &[TopLevel<'_>],
     options: &Options,
@@ -55,14 +54,7 @@ pub(crate) fn build(
     let blocks = reader.known_blocks(outline);
     for phase in Phase::ALL {
         for &(keyword, block) in blocks.iter().filter(|(keyword, _)| Phase::of(keyword) == phase) {
-            let span = block.span;
-            let text = &text[(span.start - base) as usize..(span.end - base) as usize];
-            match block.unclosed {
-                0 => reader.block(keyword, text, span.start),
-                count => {
-                    reader.block(keyword, &(text.to_owned() + &"\n}".repeat(count)), span.start)
-                }
-            }
+            reader.block(keyword, &block.text, block.span.start);
         }
     }
     reader.report_unused();
@@ -168,9 +160,10 @@ impl Reader<'_> {
         let mut known = Vec::with_capacity(outline.len());
         for block in outline {
             let start = block.span.start;
-            let span = Span::new(start, start + block.keyword.len() as u32);
-            let word = Word { text: block.keyword.into(), span, quoted: false };
-            match find(TOP_LEVEL.keywords, block.keyword) {
+            let keyword = block.keyword();
+            let span = Span::new(start, start + keyword.len() as u32);
+            let word = Word { text: keyword.into(), span, quoted: false };
+            match find(TOP_LEVEL.keywords, keyword) {
                 None => self.unknown_keyword(&TOP_LEVEL, &word),
                 Some(keyword) => match keyword.class {
                     Class::NotOurs(part) => self.report_not_ours(&word, part),
@@ -323,7 +316,7 @@ impl Reader<'_> {
     fn no_body(&mut self, statement: &Statement<'_>) {
         if let Some(body) = &statement.body {
             let message = "a block does not belong here".to_owned();
-            self.error(Code::BlockUnexpected, body.open, message);
+            self.error(Code::Misplaced, body.open, message);
         }
     }
 

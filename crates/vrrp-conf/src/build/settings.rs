@@ -193,7 +193,7 @@ impl Reader<'_> {
             }
             Some(body) if !wants && !matches!(keyword.shape, Shape::Anything) => {
                 let message = format!("`{name}` does not begin a block");
-                self.error(Code::BlockUnexpected, body.open, message);
+                self.error(Code::Misplaced, body.open, message);
                 false
             }
             _ => true,

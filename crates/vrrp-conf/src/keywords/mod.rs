@@ -97,6 +97,11 @@ pub struct Keyword {
 }
 
 impl Keyword {
+    /// Whether braces may follow it.
+    pub fn may_begin_block(&self) -> bool {
+        matches!(self.shape, Shape::Block(_) | Shape::Items(_) | Shape::Anything)
+    }
+
     /// Whether it may stand several times in a block, and adds up.
     pub fn accumulates(&self) -> bool {
         match self.shape {
@@ -168,9 +173,7 @@ pub(crate) fn similar(keywords: &'static [Keyword], name: &str) -> Option<&'stat
 
 /// Whether a word begins a block at the top level and nowhere else.
 pub(crate) fn is_only_top_level(name: &str) -> bool {
-    let is_block = |keyword: &Keyword| {
-        matches!(keyword.shape, Shape::Block(_) | Shape::Items(_) | Shape::Anything)
-    };
     // `track_file` also stands within instances, and means something else there.
-    name != "track_file" && find(TOP_LEVEL.keywords, name).is_some_and(is_block)
+    name != "track_file"
+        && find(TOP_LEVEL.keywords, name).is_some_and(|keyword| keyword.may_begin_block())
 }

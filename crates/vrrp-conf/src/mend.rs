@@ -1,0 +1,383 @@
+//! Braces that do not match.
+//!
+//! A line says where it belongs: its first word is a keyword of the block that it stands in,
+//! or of one around it, or of one that has just been closed, or of one whose `{` is not there;
+//! where words do not tell, indentation does. Each place at which this and the braces
+//! contradict each other is one mistake, which is reported and mended: the brace that is
+//! missing takes the place of a line break or a space, the one that is too many becomes a
+//! space, and all else stays where it was.
+
+use crate::keywords::{Block, Keyword, Shape, TOP_LEVEL};
+use crate::outline::{Token, Tokens, first_word, lines, telling_word};
+use crate::{Code, Diagnostic, Span};
+
+/// The text of some top-level blocks with its braces mended; `text` begins at byte `base` of the
+/// map, and `next` is what follows it, if anything does.
+///
+/// It may happen that a brace finds no room; then the result is as unsound as the text was.
+pub(crate) fn mend(
+    text: &str,
+    base: u32,
+    next: Option<Span>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> String {
+    let mut mender = Mender {
+        text,
+        base,
+        mended: text.as_bytes().to_vec(),
+        diagnostics,
+        open: Vec::new(),
+        closed: None,
+        pending: None,
+        lacking: 0,
+        strays: None,
+        last_end: 0,
+    };
+    let tokens = || lines(text).flat_map(|(start, end)| Tokens::of(text, start, end));
+    mender.lacking = tokens().map(|(token, ..)| token.balance()).sum();
+    for (start, end) in lines(text) {
+        let line = &text[start..end];
+        let indentation = line.len() - line.trim_start().len();
+        for (index, (token, at, to)) in Tokens::of(text, start, end).enumerate() {
+            let place = Place { at, to, indentation, begins_line: index == 0 };
+            match token {
+                Token::Words => mender.words(place),
+                Token::Open => mender.open_brace(place),
+                Token::Close => mender.close_brace(place),
+            }
+            mender.last_end = to;
+        }
+    }
+    mender.finish(next);
+    String::from_utf8(mender.mended).expect("only ASCII has been replaced, and by ASCII")
+}
+
+impl Token {
+    fn balance(self) -> i64 {
+        match self {
+            Self::Words => 0,
+            Self::Open => 1,
+            Self::Close => -1,
+        }
+    }
+}
+
+/// Where a token is.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    at: usize,
+    to: usize,
+    /// The indentation of its line.
+    indentation: usize,
+    begins_line: bool,
+}
+
+/// What the lines of a block are.
+#[derive(Debug, Clone, Copy)]
+enum Content {
+    Keywords(&'static Block),
+    Items,
+    /// Nothing is known of them.
+    Any,
+}
+
+impl Content {
+    fn of(keyword: Option<&Keyword>) -> Self {
+        match keyword.map(|keyword| keyword.shape) {
+            Some(Shape::Block(block)) => Self::Keywords(block),
+            Some(Shape::Items(_)) => Self::Items,
+            _ => Self::Any,
+        }
+    }
+
+    /// Whether a word is one of its keywords.
+    fn knows(self, word: &str) -> bool {
+        matches!(self, Self::Keywords(block) if block.find(word).is_some())
+    }
+}
+
+/// A block that is open.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    /// Its `{`; `None` if that is missing.
+    brace: Option<usize>,
+    /// The words that begin it.
+    words: Place,
+    content: Content,
+}
+
+/// Words that no brace has followed yet.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    words: Place,
+    keyword: Option<&'static Keyword>,
+}
+
+struct Mender<'t, 'd> {
+    text: &'t str,
+    base: u32,
+    mended: Vec<u8>,
+    diagnostics: &'d mut Vec<Diagnostic>,
+    open: Vec<Open>,
+    /// The block that the last `}` has closed, and that brace.
+    closed: Option<(Open, usize)>,
+    pending: Option<Pending>,
+    /// So many `}` are missing, all in all; if negative, so many `{`.
+    lacking: i64,
+    /// Braces in a row that close nothing: the finding, and its last brace.
+    strays: Option<(usize, usize)>,
+    /// The end of the last token.
+    last_end: usize,
+}
+
+impl Mender<'_, '_> {
+    fn words(&mut self, place: Place) {
+        let word = telling_word(&self.text[place.at..place.to]);
+        self.open_pending(word, place);
+        let content = self.content(0);
+        if !content.knows(word) {
+            if let Some(count) = self.ended(word, place) {
+                let evidence = match self.open.iter().rev().nth(count) {
+                    Some(open) => format!("this belongs into `{}`", self.name_of(open)),
+                    None => "this stands at the top level".to_owned(),
+                };
+                (0..count).for_each(|_| self.end_before(place, &evidence));
+            } else if let Some((closed, at)) = self.closed.filter(|_| !self.is_within(word, place))
+            {
+                self.closed_early(closed, at, place);
+            }
+        }
+        let keyword = match self.content(0) {
+            Content::Keywords(block) => block.find(word),
+            _ => None,
+        };
+        self.pending = Some(Pending { words: place, keyword });
+    }
+
+    fn name_of(&self, open: &Open) -> &str {
+        first_word(&self.text[open.words.at..])
+    }
+
+    /// What the block is that is open around `outer` others.
+    fn content(&self, outer: usize) -> Content {
+        match self.open.iter().rev().nth(outer) {
+            Some(open) => open.content,
+            None => Content::Keywords(&TOP_LEVEL),
+        }
+    }
+
+    /// How many blocks must have ended before a line whose word the innermost does not know.
+    fn ended(&self, word: &str, place: Place) -> Option<usize> {
+        let innermost = self.open.last()?;
+        let is_deeper = place.indentation > innermost.words.indentation;
+        let certain = match innermost.content {
+            Content::Keywords(_) => true,
+            Content::Items => self.lacking > 0 || !is_deeper,
+            Content::Any => !is_deeper,
+        };
+        let count = (1..=self.open.len()).find(|&count| self.content(count).knows(word))?;
+        certain.then_some(count)
+    }
+
+    /// Whether a word that is no keyword of any open block may well stand where it does.
+    fn is_within(&self, word: &str, place: Place) -> bool {
+        let Some((closed, _)) = self.closed else { return true };
+        match (self.content(0), closed.content) {
+            (Content::Keywords(_), Content::Keywords(block)) => block.find(word).is_none(),
+            (Content::Keywords(_), _) => {
+                self.lacking >= 0 || place.indentation <= closed.words.indentation
+            }
+            _ => true,
+        }
+    }
+
+    /// Opens the block of the words before, if it has no `{` and what follows is its content.
+    fn open_pending(&mut self, word: &str, next: Place) {
+        let Some(pending) = self.pending.take() else { return };
+        let Some(keyword) = pending.keyword else { return };
+        let content = Content::of(Some(keyword));
+        let is_deeper = next.indentation > pending.words.indentation;
+        let is_known = (0..=self.open.len()).any(|outer| self.content(outer).knows(word));
+        let opens = match keyword.shape {
+            Shape::Block(_) => content.knows(word) || (is_deeper && !is_known),
+            Shape::Items(_) => !is_known,
+            Shape::Anything => is_deeper && !is_known && self.lacking < 0,
+            _ => false,
+        };
+        if opens {
+            self.open_behind(pending, keyword, content);
+        }
+    }
+
+    /// Opens a block whose `{` is missing.
+    fn open_behind(&mut self, pending: Pending, keyword: &Keyword, content: Content) {
+        let words = pending.words;
+        let count = match keyword.shape {
+            Shape::Block(block) if block.argument.is_some() => 2,
+            Shape::Anything => usize::MAX,
+            _ => 1,
+        };
+        let end = nth_word_end(&self.text[words.at..words.to], count);
+        let end = words.at + end;
+        let message = format!("`{}` begins a block, and its `{{` is missing", keyword.name);
+        let diagnostic = Diagnostic::new(Code::BlockMissing, self.span(words.at, end), message)
+            .label("a `{` must stand behind this");
+        self.diagnostics.push(diagnostic);
+        self.insert(b'{', end);
+        self.open.push(Open { brace: None, words, content });
+        self.lacking += 1;
+    }
+
+    fn open_brace(&mut self, place: Place) {
+        self.strays = None;
+        let Some(pending) = self.pending.take() else {
+            self.stray(place, Code::StrayBrace, "a `{` without a keyword before it");
+            self.lacking -= 1;
+            return;
+        };
+        let content = Content::of(pending.keyword);
+        let is_block = pending.keyword.is_none_or(Keyword::may_begin_block);
+        if !is_block && self.lacking > 0 {
+            let word = first_word(&self.text[pending.words.at..]);
+            self.stray(place, Code::Misplaced, &format!("`{word}` does not begin a block"));
+            self.lacking -= 1;
+            return;
+        }
+        self.closed = None;
+        self.open.push(Open { brace: Some(place.at), words: pending.words, content });
+    }
+
+    fn close_brace(&mut self, place: Place) {
+        if let Some(pending) = self.pending.take() {
+            self.open_before_close(pending, place);
+        }
+        // A brace that stands under an outer block's beginning, and not under the one that it
+        // closes, tells which one lacks its own.
+        let matches = |open: &Open| open.words.indentation == place.indentation;
+        let outer = self.open.iter().rev().position(matches).filter(|_| place.begins_line);
+        if let Some(count) = outer {
+            let name = self.name_of(&self.open[self.open.len() - 1 - count]);
+            let evidence = format!("this one stands under the beginning of `{name}`");
+            for _ in 0..count.min(usize::try_from(self.lacking).unwrap_or(0)) {
+                self.end_before(place, &evidence);
+            }
+        }
+        match self.open.pop() {
+            Some(open) => {
+                self.strays = None;
+                self.closed = Some((open, place.at));
+            }
+            None => {
+                self.lacking += 1;
+                self.stray(place, Code::StrayBrace, "a `}` without a `{`");
+            }
+        }
+    }
+
+    /// Opens the block of the words before, if it has no `{` and this `}` is its end.
+    fn open_before_close(&mut self, pending: Pending, close: Place) {
+        let Some(keyword) = pending.keyword else { return };
+        let under = close.indentation >= pending.words.indentation || !close.begins_line;
+        let is_block = matches!(keyword.shape, Shape::Block(_) | Shape::Items(_));
+        if self.lacking < 0 && is_block && under {
+            self.open_behind(pending, keyword, Content::of(Some(keyword)));
+        }
+    }
+
+    /// Ends the innermost block before a token, which is the evidence that it has ended.
+    fn end_before(&mut self, place: Place, evidence: &str) {
+        let Some(open) = self.open.pop() else { return };
+        self.insert(b'}', self.last_end);
+        self.lacking -= 1;
+        let Some(brace) = open.brace else { return };
+        let word = first_word(&self.text[place.at..]);
+        let at = self.span(place.at, place.at + word.len().max(1));
+        let diagnostic = self.unclosed(brace, Code::UnclosedBrace).also(at, evidence);
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn unclosed(&self, brace: usize, code: Code) -> Diagnostic {
+        let message = match code {
+            Code::UnclosedAtEnd => "the file ends within this block",
+            _ => "this block is not closed",
+        };
+        Diagnostic::new(code, self.span(brace, brace + 1), message)
+            .label("this `{` has no `}`")
+            .help("add a `}` on a line of its own at the end of the block")
+    }
+
+    /// Opens a block again: what stands behind its end belongs to it.
+    fn closed_early(&mut self, closed: Open, at: usize, place: Place) {
+        let (block, word) = (self.name_of(&closed), first_word(&self.text[place.at..]));
+        let message = format!("this `}}` closes `{block}` too early");
+        let diagnostic = Diagnostic::new(Code::ClosedEarly, self.span(at, at + 1), message)
+            .also(
+                self.span(place.at, place.at + word.len()),
+                format!("this belongs into `{block}`, and stands behind its end"),
+            )
+            .help("remove the `}`, or move what is behind it");
+        self.diagnostics.push(diagnostic);
+        self.mended[at] = b' ';
+        self.lacking += 1;
+        self.open.push(closed);
+        self.closed = None;
+    }
+
+    /// Reports a brace that is too many, once for several in a row.
+    fn stray(&mut self, place: Place, code: Code, what: &str) {
+        self.mended[place.at] = b' ';
+        if let Some((finding, last)) = self.strays
+            && self.last_end == last
+        {
+            self.strays = Some((finding, place.to));
+            let diagnostic = &mut self.diagnostics[finding];
+            diagnostic.label = Some("so are those that follow it".to_owned());
+            return;
+        }
+        let diagnostic = Diagnostic::new(code, self.span(place.at, place.to), what)
+            .help("remove it, or look above for a block that is closed too early");
+        self.strays = Some((self.diagnostics.len(), place.to));
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Closes what is open at the end.
+    fn finish(&mut self, next: Option<Span>) {
+        let missing = self.open.len();
+        self.mended.extend(b"\n}".repeat(missing));
+        let mut braces = self.open.iter().rev().filter_map(|open| open.brace);
+        let Some(innermost) = braces.next() else { return };
+        let mut diagnostic = match next {
+            Some(next) => self
+                .unclosed(innermost, Code::UnclosedBrace)
+                .also(next, "a block of the top level begins here"),
+            None => self.unclosed(innermost, Code::UnclosedAtEnd),
+        };
+        for outer in braces {
+            diagnostic = diagnostic.also(self.span(outer, outer + 1), "nor has this one");
+        }
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Writes a brace over white space, or a line break, at or behind a place.
+    fn insert(&mut self, brace: u8, from: usize) {
+        let rest = &mut self.mended[from..];
+        let gap = rest.iter().take_while(|byte| byte.is_ascii_whitespace() || b"{}".contains(byte));
+        let len = gap.count();
+        if let Some(place) = rest[..len].iter_mut().find(|byte| byte.is_ascii_whitespace()) {
+            *place = brace;
+        }
+    }
+
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span::new(self.base + start as u32, self.base + end as u32)
+    }
+}
+
+/// The end of the `count`th word of a text, or of the last one.
+fn nth_word_end(text: &str, count: usize) -> usize {
+    let mut end = 0;
+    for word in text.split_ascii_whitespace().take(count) {
+        end = text[end..].find(word).map_or(end, |at| end + at + word.len());
+    }
+    end
+}
