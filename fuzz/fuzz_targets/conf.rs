@@ -7,7 +7,7 @@ use vrrp_conf::{Includes, Limits, Options, RenderOptions, parse_str, to_json};
 
 fuzz_target!(|input: &[u8]| {
     let Some((&choice, text)) = input.split_first() else { return };
-    let text = String::from_utf8_lossy(text);
+    let text = vrrp_conf::read_text(text, &Limits::default()).expect("it is short");
     let options = options(choice & 1 == 1);
     let loaded = parse_str("fuzz.conf", &text, &options);
     for found in loaded.diagnostics.iter().take(20) {

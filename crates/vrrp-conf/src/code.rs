@@ -128,6 +128,10 @@ codes! {
         "A `}` ends the block, and the lines behind it are settings that belong into it. Out \
          there they would be ignored: the router would run with defaults.\n\nRemove the `}`, or \
          move the lines to where they belong."
+    NotText = "E0215" fatal "a value that is no text"
+        "The word has bytes that are not UTF-8, or a zero byte. Names, paths and commands are \
+         text here; only a password may be any bytes.\n\nSave the file as UTF-8, or mend the \
+         escapes in the quotes."
     NotANumber = "E0301" tolerated "a value that is not a number"
         "The keyword takes a whole number in decimal digits, without a unit.\n\nMend the value."
     OutOfRange = "E0302" tolerated "a value out of range"
@@ -275,9 +279,15 @@ codes! {
          nothing.\n\nAdd the other members, or remove the group."
     NothingConfigured = "W0514" doubt "a configuration without an instance"
         "There is nothing to do for a VRRP daemon.\n\nAdd a `vrrp_instance`."
-    NotUtf8 = "W0515" doubt "bytes that are no text"
-        "The file is not UTF-8. Each offending byte is read as U+FFFD, which matters where it is \
-         part of a name, a password or a path.\n\nSave the file as UTF-8."
+    NotUtf8 = "W0515" doubt "bytes that are not UTF-8"
+        "Comments may have any bytes, and a password keeps those that it has. In other values \
+         they are an error of their own.\n\nSave the file as UTF-8, but look at passwords: in \
+         UTF-8 they are other bytes than before."
+    PasswordEscape = "W0518" doubt "a backslash in a quoted password"
+        "In quotes, a backslash begins an escape, as in all quoted text. keepalived 2.2.7 takes \
+         it as it stands in passwords, so a member that runs it would send another \
+         password.\n\nWrite the password without quotes: there a backslash is a \
+         backslash."
     OldForm = "W0516" doubt "an old form of an option"
         "It means what it always meant, and keepalived calls it deprecated.\n\nUse the new \
          form."

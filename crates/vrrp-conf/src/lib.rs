@@ -40,6 +40,7 @@
 //! The language is that of keepalived.conf(5); the values are those of RFC 9568 and RFC 3768.
 
 mod build;
+mod bytes;
 pub mod cluster;
 mod code;
 mod diagnostic;
@@ -94,7 +95,8 @@ impl Loaded {
 }
 
 /// Reads a text from anything that can be read, such as standard input, for [`parse_str`] or
-/// [`cluster::parse`]. Bytes that are no UTF-8 become U+FFFD, which has a finding.
+/// [`cluster::parse`]. Bytes that are no UTF-8 become private-use characters
+/// that stand in for them: reading the text reports them, and a password has its bytes back.
 ///
 /// # Errors
 /// If it cannot be read, or is larger than the limit for a whole configuration.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use vrrp_proto::{Family, Version};
 
 use crate::build::value::decimal;
+use crate::bytes;
 use crate::model::{
     Announce, AntiReplay, Authentication, Broadcast, Checksum, Command, Config, Destination,
     FirstState, Global, HmacAuth, HmacMode, Instance, IpvlanMode, Lifetime, LinkbeatMethod, Notify,
@@ -416,9 +417,7 @@ impl Lines {
             Authentication::Header(password) => ("AH", password),
             Authentication::Hmac(hmac) => return self.auth_hmac(hmac),
         };
-        let bytes = password.as_bytes();
-        let len = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        let text = String::from_utf8_lossy(&bytes[..len]).into_owned();
+        let text = bytes::decode(password.trimmed().to_vec());
         self.block(&[&"authentication"], |lines| {
             lines.line(&[&"auth_type", &kind]);
             lines.line(&[&"auth_pass", &text]);
@@ -620,6 +619,7 @@ fn write_word(text: &mut String, word: &str) {
     let special = |c: char| {
         c.is_whitespace()
             || c.is_control()
+            || bytes::byte_of(c).is_some()
             || matches!(c, '{' | '}' | '"' | '\'' | '\\' | '#' | '!' | '$' | '@' | '~')
     };
     if !word.is_empty() && !word.contains(special) {
@@ -633,7 +633,12 @@ fn write_word(text: &mut String, word: &str) {
             c if c == '$' || c.is_ascii_control() => {
                 let _ = write!(text, "\\{:03o}", u32::from(c));
             }
-            c => text.push(c),
+            c => match bytes::byte_of(c) {
+                Some(byte) => {
+                    let _ = write!(text, "\\{byte:03o}");
+                }
+                None => text.push(c),
+            },
         }
     }
     text.push('"');

@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use crate::bytes::shown;
 use crate::source::FileRange;
 use crate::{Diagnostic, Severity, SourceMap, Span};
 
@@ -35,7 +36,7 @@ pub fn render(diagnostics: &[Diagnostic], sources: &SourceMap, options: RenderOp
         text.push_str(&count);
         text.push('\n');
     }
-    text
+    shown(text)
 }
 
 /// `2 errors, 1 warning`.
@@ -170,7 +171,7 @@ pub fn to_json(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
         json_object(&mut text, diagnostic, sources);
     }
     text.push_str(if diagnostics.is_empty() { "]\n" } else { "\n]\n" });
-    text
+    shown(text)
 }
 
 fn json_object(text: &mut String, diagnostic: &Diagnostic, sources: &SourceMap) {

@@ -135,10 +135,7 @@ pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
             bytes.push(byte);
         }
     }
-    Cow::Owned(
-        String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
-    )
+    Cow::Owned(crate::bytes::decode(bytes))
 }
 
 /// What an escape stands for, given what is behind the backslash, and how much of that it is.

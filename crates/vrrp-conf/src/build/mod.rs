@@ -30,7 +30,7 @@ use crate::keywords::{Class, FeatureId, Keyword, TOP_LEVEL, find};
 use crate::model::Config;
 use crate::outline::TopLevel;
 use crate::syntax::{self, Body, Statement, Word};
-use crate::{Code, Diagnostic, Options, Span, Spanned};
+use crate::{Code, Diagnostic, Options, Span, Spanned, bytes};
 
 /// Reads the blocks of a text, which begins at byte `base` of the map, into a model.
 pub(crate) fn build(
@@ -40,6 +40,8 @@ pub(crate) fn build(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Config {
     let mut reader = Reader {
+        text,
+        base,
         options,
         diagnostics,
         config: Config::default(),
@@ -134,6 +136,9 @@ struct Definition {
 
 /// The model in the making.
 struct Reader<'o> {
+    /// The expanded text, which begins at byte `base` of the map.
+    text: &'o str,
+    base: u32,
     options: &'o Options,
     diagnostics: &'o mut Vec<Diagnostic>,
     config: Config,
@@ -176,12 +181,43 @@ impl Reader<'_> {
 
     fn block(&mut self, keyword: &'static Keyword, text: &str, base: u32) {
         match syntax::parse(text, base) {
-            Ok(statement) => self.top_level(keyword, &statement),
+            Ok(statement) => {
+                // Only these make something of a text that is none.
+                if text.bytes().any(|byte| matches!(byte, b'\\' | 0xf4)) {
+                    self.check_text(&statement);
+                }
+                self.top_level(keyword, &statement);
+            }
             Err(span) => {
                 let message = "this cannot be part of a configuration".to_owned();
                 self.error(Code::UnexpectedText, span, message);
             }
         }
+    }
+
+    /// Reports words that are no text; a password may be any bytes.
+    fn check_text(&mut self, statement: &Statement<'_>) {
+        let is_password = statement.keyword().text == "auth_pass";
+        let words = &statement.words[..if is_password { 1 } else { statement.words.len() }];
+        for word in words {
+            let zero = word.text.contains('\0');
+            if zero || bytes::stand_ins(&word.text).next().is_some() {
+                let message = match zero {
+                    true => "a word with a zero byte",
+                    false => "a word with bytes that are not UTF-8",
+                };
+                self.error(Code::NotText, word.span, message.to_owned());
+            }
+        }
+        for statement in statement.body.iter().flat_map(|body| &body.statements) {
+            self.check_text(statement);
+        }
+    }
+
+    /// The text of a span as it stands there.
+    fn written(&self, span: Span) -> &str {
+        let at = |place: u32| place.saturating_sub(self.base) as usize;
+        self.text.get(at(span.start)..at(span.end)).unwrap_or_default()
     }
 
     fn top_level(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {

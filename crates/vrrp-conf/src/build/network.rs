@@ -12,7 +12,7 @@ use crate::model::{
     MacAddress, UnicastPeer, Vmac,
 };
 use crate::syntax::{Body, Word};
-use crate::{Code, Diagnostic, Span, Spanned};
+use crate::{Code, Diagnostic, Span, Spanned, bytes};
 
 impl Reader<'_> {
     pub(super) fn authentication(
@@ -45,14 +45,22 @@ impl Reader<'_> {
     }
 
     fn auth_pass(&mut self, word: &Word<'_>) -> AuthPass {
-        let len = word.text.len();
-        if len > AuthPass::LEN {
-            let message = format!("only the first 8 of the password's {len} bytes count");
+        let written = self.written(word.span);
+        // Without quotes a backslash is a character of the password, as it is to keepalived.
+        let bytes = bytes::encode(if word.quoted { &word.text } else { written });
+        if word.quoted && written.contains('\\') {
+            let message = "escapes in a quoted password are undone".to_owned();
+            let diagnostic = Diagnostic::new(Code::PasswordEscape, word.span, message)
+                .note("keepalived 2.2.7 takes them as they stand");
+            self.push(diagnostic);
+        }
+        if bytes.len() > AuthPass::LEN {
+            let message = format!("only the first 8 of the password's {} bytes count", bytes.len());
             let diagnostic = Diagnostic::new(Code::LongPassword, word.span, message)
                 .help("a password of 8 bytes or less says what is sent");
             self.push(diagnostic);
         }
-        AuthPass::truncating(&word.text)
+        AuthPass::truncating(&bytes)
     }
 
     pub(super) fn auth_hmac(

@@ -199,7 +199,7 @@ impl Expander<'_> {
     }
 }
 
-/// Reads a regular file of limited size; bytes that are no UTF-8 become U+FFFD.
+/// Reads a regular file of limited size; bytes that are no UTF-8 become stand-ins.
 fn read(path: &Path, limit: usize) -> io::Result<String> {
     // Before it is opened: opening a pipe without a writer waits for one.
     if !fs::metadata(path)?.is_file() {
@@ -215,10 +215,7 @@ pub(crate) fn read_limited(source: impl Read, limit: usize) -> io::Result<String
     if bytes.len() > limit {
         return Err(io::Error::other(format!("larger than {limit} bytes")));
     }
-    Ok(match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-    })
+    Ok(crate::bytes::decode(bytes))
 }
 
 fn unquoted(text: &str) -> &str {

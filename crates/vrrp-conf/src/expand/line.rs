@@ -248,7 +248,8 @@ pub(super) enum Logical {
 
 /// A file's lines, without comments, joined where one ends in a backslash.
 pub(super) fn logical_lines<'a>(file: FileId, text: &'a str) -> impl Iterator<Item = Logical> + 'a {
-    let mut start = 0;
+    // Some editors begin a file with the mark of the byte order, which UTF-8 has no use for.
+    let mut start = if text.starts_with('\u{feff}') { 3 } else { 0 };
     let mut physical = iter::from_fn(move || {
         (start < text.len()).then(|| {
             let end = text[start..].find('\n').map_or(text.len(), |len| start + len);

@@ -122,6 +122,7 @@ impl<'a> Expander<'a> {
         let directory = core::mem::replace(&mut self.directory, parent);
         let checks = self.include_check;
         let text = Arc::clone(self.sources.file_text(file));
+        self.check_bytes(file, &text);
         for line in line::logical_lines(file, &text) {
             if self.stopped {
                 break;
@@ -134,6 +135,24 @@ impl<'a> Expander<'a> {
         }
         self.include_check = checks;
         self.directory = directory;
+    }
+
+    /// Reports what is no text. A value that has some of it is reported again, as an error.
+    fn check_bytes(&mut self, file: FileId, text: &str) {
+        let range = |at: usize, len| FileRange { file, start: at as u32, end: (at + len) as u32 };
+        let mut stand_ins = crate::bytes::stand_ins(text);
+        if let Some(first) = stand_ins.next() {
+            let message = match stand_ins.count() {
+                0 => "a byte that is not UTF-8".to_owned(),
+                more => format!("{} bytes that are not UTF-8, the first one here", more + 1),
+            };
+            let diagnostic = Diagnostic::new(Code::NotUtf8, Span::default(), message);
+            self.report(range(first, 4), None, diagnostic);
+        }
+        if let Some(first) = text.bytes().position(|byte| byte == 0) {
+            let message = "a zero byte: the file is damaged, or in UTF-16".to_owned();
+            self.stop(range(first, 1), None, Code::UnexpectedText, message);
+        }
     }
 
     /// Lines joined by a backslash: the lines of a definition, or one long line.

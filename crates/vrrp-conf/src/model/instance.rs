@@ -30,12 +30,18 @@ impl AuthPass {
     /// How many bytes of a password count.
     pub const LEN: usize = 8;
 
-    /// The password made of the first 8 bytes of `text`.
-    pub fn truncating(text: &str) -> Self {
+    /// The password made of the first 8 of these bytes.
+    pub fn truncating(password: &[u8]) -> Self {
         let mut bytes = [0; Self::LEN];
-        let len = text.len().min(Self::LEN);
-        bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
+        let len = password.len().min(Self::LEN);
+        bytes[..len].copy_from_slice(&password[..len]);
         Self(bytes)
+    }
+
+    /// The password without the padding.
+    pub fn trimmed(&self) -> &[u8] {
+        let len = self.0.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        &self.0[..len]
     }
 
     /// The bytes as they stand in the packet, padded with NUL.
