@@ -136,7 +136,7 @@ fn read_into(
         let expanded = sources.text(span);
         let depth = options.limits.block_depth;
         let outline = outline::outline(expanded, span.start, depth, &mut diagnostics);
-        build::build(span.start, &outline, options, &mut diagnostics)
+        build::build(expanded, span.start, &outline, options, &mut diagnostics)
     });
     diagnostics.iter_mut().for_each(|found| found.soften(options));
     diagnostics.sort_by_key(|found| (found.span.map(|span| sources.order(span)), found.code));

@@ -34,6 +34,7 @@ use crate::{Code, Diagnostic, Options, Span, Spanned, bytes};
 
 /// Reads the blocks of a text, which begins at byte `base` of the map, into a model.
 pub(crate) fn build(
+    text: &str,
     base: u32,
     outline: &[TopLevel<'_>],
     options: &Options,
