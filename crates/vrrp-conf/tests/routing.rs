@@ -187,7 +187,7 @@ fn each_option_of_a_rule_is_in_the_model() {
         "realms 1/2",
         "no_track",
         "no_track protocol 12",
-        "track_group TG",
+        "iif eth1 track_group TG",
         "inet6",
     ];
     for option in options {
@@ -328,6 +328,7 @@ fn faults_of_rules_are_found_at_their_word() {
         ("table 1 preference 5 protocol static no_track", "E0301 31"),
         ("table 1 preference 5 suppress_prefixlength 33", "E0302 22"),
         ("type throw preference 5", "E0307 6"),
+        ("table 1 preference 5 track_group TG", "E0416 34"),
         ("table 1 preference 5 track_group nope", "E0402 34"),
         ("table 1 preference 5 iif a/b", "E0308 26"),
     ];

@@ -306,6 +306,14 @@ impl Reader<'_> {
         rule.action = action.value;
         self.check_table_options(&item, &rule)?;
         rule.preference = self.rule_preference(preference, &rule, action.span, at)?;
+        if rule.input.is_none()
+            && let Some(group) = rule.track_group.take()
+        {
+            let message = "a rule without `iif` cannot be tracked by a group";
+            let diagnostic = Diagnostic::new(Code::NotTrackable, group.span, message)
+                .help("add `iif INTERFACE`, or take `track_group` away");
+            self.push(diagnostic);
+        }
         let protocol = rule.protocol.map(Lookup::Number);
         if !rule.no_track && !is_own(protocol.as_ref()) {
             self.foreign_protocol(item.place(Opt::Protocol).unwrap_or(at), "rule");
