@@ -5,6 +5,7 @@
 mod agreement;
 mod election;
 mod failure;
+mod order;
 mod sound;
 
 use vrrp_conf::cluster::{Cluster, parse};
