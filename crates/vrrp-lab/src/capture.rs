@@ -35,11 +35,9 @@ impl Capture {
         connection: &Connection,
         pump: &Pump,
         interface: &str,
+        purpose: PacketPurpose,
     ) -> Result<Self, LabError> {
-        let request = Request::PacketSocket {
-            interface: interface.to_owned(),
-            purpose: PacketPurpose::Capture,
-        };
+        let request = Request::PacketSocket { interface: interface.to_owned(), purpose };
         let (answer, socket) = connection.ask_for_descriptor(request)?;
         let Answer::PacketSocket { interface_index } = answer else {
             return Err(connection.gone());
@@ -205,7 +203,7 @@ impl Injector {
     /// What the kernel says: the interface is down, or the frame is no frame.
     pub fn send(&self, frame: &[u8]) -> Result<(), LabError> {
         packet::send_frame(&self.socket, frame)
-            .map_err(LabError::io(format!("{}: sending a frame", self.what)))
+            .map_err(|error| LabError::io(format!("{}: sending a frame", self.what))(error))
     }
 
     /// Sends many frames, evenly spaced and at most so many in a second.

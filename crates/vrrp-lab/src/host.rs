@@ -17,7 +17,8 @@ use crate::connection::{Connection, ConnectionSource};
 use crate::error::LabError;
 use crate::lab::{World, eventually};
 use crate::process::{Output, OutputSource, Process, ProcessState, STDERR, STDOUT, output_pipe};
-use crate::protocol::{Answer, Channel, CommandLine, Request, SetUp, Sink};
+use crate::protocol::{Answer, Channel, CommandLine, PacketPurpose, Request, SetUp, Sink};
+use crate::traffic::{self, Traffic};
 use crate::wire::{Cable, Nic, Wire};
 use crate::words::{Cidr, Interface, MacAddress};
 
@@ -384,12 +385,22 @@ impl Host {
         self.ask(Request::RemoveAddress { interface: interface.to_owned(), address })
     }
 
+    /// What has passed through an interface.
+    ///
+    /// # Errors
+    /// If there is no such interface, or the host is switched off.
+    pub fn traffic(&self, interface: &str) -> Result<Traffic, LabError> {
+        let failed = || format!("{}: the traffic of {interface}", self.name());
+        Traffic::of(interface, &self.read_text(traffic::TABLE)?).map_err(LabError::io(failed()))
+    }
+
     /// Starts recording what an interface receives and sends.
     ///
     /// # Errors
     /// What the kernel says.
     pub fn capture(&self, interface: &str) -> Result<Capture, LabError> {
-        Capture::start(&self.0.connection, &self.0.world.pump, interface)
+        let Inner { connection, world, .. } = &*self.0;
+        Capture::start(connection, &world.pump, interface, PacketPurpose::Capture)
     }
 
     /// Opens an interface for sending frames of one's own making.

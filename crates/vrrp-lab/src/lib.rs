@@ -53,6 +53,7 @@ mod packet;
 mod process;
 mod protocol;
 mod pump;
+mod traffic;
 mod wire;
 mod words;
 
@@ -65,5 +66,6 @@ pub use lab::{Lab, LabOptions, eventually};
 pub use nix::sys::signal::Signal;
 pub use packet::Frame;
 pub use process::{OUTPUT_LIMIT_BYTES, Output, OutputMark, Process};
+pub use traffic::Traffic;
 pub use wire::{Cable, Nic, Wire};
 pub use words::{Cidr, CidrError, Exit, Interface, MacAddress};

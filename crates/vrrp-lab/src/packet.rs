@@ -12,8 +12,11 @@ use nix::sys::socket::{
     recvmsg, send, setsockopt, socket,
 };
 
+use socket2::{SockFilter, SockRef};
+
 use crate::netlink;
 use crate::protocol::PacketPurpose;
+use crate::words::MacAddress;
 
 /// What the kernel keeps for a capture until the library has read it, as far as it is allowed.
 const CAPTURE_BUFFER_BYTES: usize = 8 * 1024 * 1024;
@@ -38,11 +41,14 @@ pub struct Frame {
 pub(crate) fn open(interface: &str, purpose: PacketPurpose) -> io::Result<(OwnedFd, usize)> {
     let address = netlink::link_address(interface)?;
     let protocol = match purpose {
-        PacketPurpose::Capture => Some(SockProtocol::EthAll),
+        PacketPurpose::Capture | PacketPurpose::CaptureWithout(_) => Some(SockProtocol::EthAll),
         PacketPurpose::Inject => None,
     };
     let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
-    if purpose == PacketPurpose::Capture {
+    if let PacketPurpose::CaptureWithout(source) = purpose {
+        SockRef::from(&socket).attach_filter(&without(source))?;
+    }
+    if purpose != PacketPurpose::Inject {
         // Forcing needs a privilege that root of a user namespace lacks; a smaller buffer
         // shows in the count of lost frames.
         setsockopt(&socket, RcvBufForce, &CAPTURE_BUFFER_BYTES)
@@ -52,6 +58,26 @@ pub(crate) fn open(interface: &str, purpose: PacketPurpose) -> io::Result<(Owned
     }
     bind(socket.as_raw_fd(), &address)?;
     Ok((socket, address.ifindex()))
+}
+
+/// A classic BPF program that keeps every frame but those from `source`.
+fn without(source: MacAddress) -> [SockFilter; 6] {
+    // linux/bpf_common.h: load four or two bytes, jump if equal, return.
+    const LOAD_4: u16 = 0x20;
+    const LOAD_2: u16 = 0x28;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    // An Ethernet header has the source behind the six bytes of the destination.
+    const SOURCE: u32 = 6;
+    let MacAddress([a, b, c, d, e, f]) = source;
+    [
+        SockFilter::new(LOAD_4, 0, 0, SOURCE),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 3, u32::from_be_bytes([a, b, c, d])),
+        SockFilter::new(LOAD_2, 0, 0, SOURCE + 4),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, u32::from_be_bytes([0, 0, e, f])),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ]
 }
 
 /// What one reading of a capture's socket gives.

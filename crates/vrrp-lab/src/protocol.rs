@@ -83,6 +83,8 @@ pub(crate) enum Request {
 pub(crate) enum PacketPurpose {
     /// Time-stamped reading of all that the interface receives and sends.
     Capture,
+    /// The same without the frames from one Ethernet address.
+    CaptureWithout(MacAddress),
     /// Sending only.
     Inject,
 }

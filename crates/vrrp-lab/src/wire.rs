@@ -1,13 +1,16 @@
 //! Wires and the cables that plug hosts into them.
 
 use std::fmt;
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
 use crate::capture::Capture;
 use crate::connection::Connection;
 use crate::error::LabError;
 use crate::lab::World;
-use crate::protocol::Request;
+use crate::protocol::{PacketPurpose, Request};
+use crate::traffic::{self, Traffic};
 use crate::words::MacAddress;
 
 /// A wire that any number of hosts plug into: a bridge that passes on every frame for everyone
@@ -35,7 +38,20 @@ impl Wire {
     /// # Errors
     /// What the kernel says.
     pub fn capture(&self) -> Result<Capture, LabError> {
-        Capture::start(&self.world.room, &self.world.pump, &self.name)
+        self.start_capture(PacketPurpose::Capture)
+    }
+
+    /// Starts recording every frame on the wire except those that come from this Ethernet
+    /// address: these cost nothing, however many there are.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn capture_without(&self, source: MacAddress) -> Result<Capture, LabError> {
+        self.start_capture(PacketPurpose::CaptureWithout(source))
+    }
+
+    fn start_capture(&self, purpose: PacketPurpose) -> Result<Capture, LabError> {
+        Capture::start(&self.world.room, &self.world.pump, &self.name, purpose)
     }
 }
 
@@ -106,6 +122,19 @@ impl Cable {
     /// If the cable was removed.
     pub fn set_deaf(&self, deaf: bool) -> Result<(), LabError> {
         self.ask(Request::SetPortFlooding { port: self.port.clone(), on: !deaf })
+    }
+
+    /// What has passed through the wire's end of the cable: received from the host, sent to it.
+    ///
+    /// # Errors
+    /// If the cable was removed.
+    pub fn traffic(&self) -> Result<Traffic, LabError> {
+        let failed = || format!("the traffic of {}", self.port);
+        let request = Request::OpenFile { path: traffic::TABLE.into() };
+        let (_, table) = self.room.ask_for_descriptor(request)?;
+        io::read_to_string(File::from(table))
+            .and_then(|table| Traffic::of(&self.port, &table))
+            .map_err(LabError::io(failed()))
     }
 
     /// Removes the cable together with the host's interface.

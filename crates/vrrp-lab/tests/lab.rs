@@ -205,6 +205,36 @@ fn a_capture_of_the_wire_sees_what_is_between_others() {
 }
 
 #[test]
+fn a_capture_can_leave_out_a_sender_and_the_frames_are_counted_all_the_same() {
+    let lab = lab();
+    let lan = lab.wire("lan").unwrap();
+    let [one, two] = ["one", "two"].map(|name| lab.host(name, HostOptions::new()).unwrap());
+    one.attach(&lan, Nic::new("eth0")).unwrap();
+    let cable = two.attach(&lan, Nic::new("eth0")).unwrap();
+    let frame_from = |mac: [u8; 6]| {
+        let mut frame = frame_to_all(b"from somebody");
+        frame[6..12].copy_from_slice(&mac);
+        frame
+    };
+    let (loud, quiet) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
+    let capture = lan.capture_without(MacAddress(loud)).unwrap();
+    let (sent, received) = (one.traffic("eth0").unwrap().sent, two.traffic("eth0").unwrap());
+    let injector = one.injector("eth0").unwrap();
+    for mac in [loud, loud, loud, quiet] {
+        injector.send(&frame_from(mac)).unwrap();
+    }
+    let source = |frame: &vrrp_lab::Frame| {
+        frame.bytes[14..].starts_with(b"from somebody").then(|| frame.bytes[6..12].to_vec())
+    };
+    assert_eq!(capture.wait_for("the quiet one", SOON, source).unwrap(), quiet);
+    // The hosts may have said something of their own by now.
+    assert!(one.traffic("eth0").unwrap().sent >= sent + 4);
+    assert!(two.traffic("eth0").unwrap().received >= received.received + 4);
+    assert!(cable.traffic().unwrap().sent >= 4);
+    assert!(two.traffic("eth7").is_err());
+}
+
+#[test]
 fn a_deaf_host_is_still_heard() {
     let lab = lab();
     let lan = lab.wire("lan").unwrap();
