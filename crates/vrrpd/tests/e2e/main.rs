@@ -6,8 +6,8 @@
 #![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 
 mod article;
-mod bad_input;
 mod daemon;
+mod hostile;
 mod interop;
 mod stage;
 mod trouble;

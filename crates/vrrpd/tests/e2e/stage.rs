@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use vrrp_lab::{
-    Capture, Command, Frame, Host, HostOptions, Lab, LabError, LabOptions, Nic, Process, Wire,
+    Cable, Capture, Command, Frame, Host, HostOptions, Lab, LabError, LabOptions, Nic, Process,
+    Wire,
 };
 use vrrp_proto::{PROTOCOL, split_ipv4};
 
@@ -24,6 +25,8 @@ pub(crate) struct Stage {
     pub(crate) lan: Wire,
     pub(crate) server1: Host,
     pub(crate) server2: Host,
+    /// The servers' cables to the wire, in their order.
+    pub(crate) cables: [Cable; 2],
 }
 
 /// Says that a test is skipped, and why; where nothing may be skipped, fails.
@@ -48,13 +51,14 @@ impl Stage {
         let server = |name: &str, number: u8| {
             let host = lab.host(name, HostOptions::new()).unwrap();
             let front = Nic::new("eth0").address(format!("192.168.122.{number}/24"));
-            host.attach(&lan, front).unwrap();
+            let cable = host.attach(&lan, front).unwrap();
             let behind = Nic::new("ens9").address(format!("192.168.123.{number}/24"));
             host.attach(&back, behind).unwrap();
-            host
+            (host, cable)
         };
-        let (server1, server2) = (server("server1", 101), server("server2", 102));
-        Some(Self { lab, lan, server1, server2 })
+        let ((server1, cable1), (server2, cable2)) =
+            (server("server1", 101), server("server2", 102));
+        Some(Self { lab, lan, server1, server2, cables: [cable1, cable2] })
     }
 
     /// One more host on the wire, to look at it with tools of its own.
