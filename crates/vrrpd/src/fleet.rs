@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 use vrrp_conf::model::{self, Config};
+use vrrp_fsm::Weight;
 use vrrp_net::{InterfaceName, NetError, SystemKernel};
 
 use crate::health::{self, Health, HealthError};
@@ -238,5 +239,9 @@ fn watcher(
     watcher.is_owner = settings.router.priority.is_owner();
     watcher.vips = settings.vips.iter().map(|vip| (on(vip.device), vip.address)).collect();
     watcher.tracked = tracked.collect::<Result<_, FleetError>>()?;
+    watcher.tracked.extend(settings.devices().into_iter().map(|device| {
+        // A name that no tracker of the configuration can have.
+        (device, Arc::from(format!("{device} (of an address)")), Weight::new(0))
+    }));
     Ok(watcher)
 }

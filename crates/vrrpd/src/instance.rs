@@ -223,7 +223,7 @@ impl Instance {
                 self.handle(clock::now(), Event::Tracker { name, influence });
             }
             Order::AddressRemoved(address) => {
-                if self.installed {
+                if self.installed && self.settings.guards(address) {
                     self.remark(Level::Warn, format!("someone else removed {address}"));
                     self.handle(clock::now(), Event::AddressesLost);
                 }

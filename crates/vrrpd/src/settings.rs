@@ -1,5 +1,6 @@
 //! From the configuration's model to what an instance works with.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,9 @@ pub(crate) struct VipSpec {
     pub(crate) prefix_len: u8,
     /// The interface, where it is not the instance's.
     pub(crate) device: Option<InterfaceName>,
+    /// Whether it is put back if someone else removes it, and whether the router only takes part
+    /// while the interface that it names is running.
+    pub(crate) is_tracked: bool,
     broadcast: Broadcast,
     scope: Scope,
     label: Option<Label>,
@@ -97,6 +101,17 @@ impl Settings {
             announce_pace: instance.announce.garp_interval,
             notify: Arc::new(instance.notify.clone()),
         })
+    }
+
+    /// The other interfaces that its addresses need, each once.
+    pub(crate) fn devices(&self) -> BTreeSet<InterfaceName> {
+        let tracked = self.vips.iter().filter(|vip| vip.is_tracked);
+        tracked.filter_map(|vip| vip.device).filter(|device| *device != self.interface).collect()
+    }
+
+    /// Whether that address has to be put back if someone else removes it.
+    pub(crate) fn guards(&self, address: IpAddr) -> bool {
+        self.vips.iter().any(|vip| vip.is_tracked && vip.address == address)
     }
 
     /// The addresses as people write them.
@@ -178,6 +193,7 @@ impl VipSpec {
             address: address.address,
             prefix_len: address.prefix_len,
             device,
+            is_tracked: !address.no_track,
             broadcast,
             scope: Scope(address.scope.0),
             label: address.label.as_deref().map(str::parse).transpose()?,
