@@ -134,7 +134,7 @@ impl Fleet {
     /// The receiver of an instance's interface, started if it is the first there.
     fn listener(&mut self, settings: &Settings) -> Result<Arc<Listener>, StartError> {
         if let Some(listener) = self.listeners.get(&settings.interface) {
-            listener.join(settings.group);
+            listener.join(settings.group)?;
             return Ok(Arc::clone(listener));
         }
         let listener = Listener::start(settings.interface, settings.family, settings.group)?;

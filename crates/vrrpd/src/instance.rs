@@ -45,6 +45,8 @@ pub(crate) enum Order {
     Tracker { name: Arc<str>, influence: Influence },
     /// An address of its own was removed from an interface.
     AddressRemoved(IpAddr),
+    /// Whether adverts can be received may have changed.
+    Hearing,
     /// Tell how things stand.
     Tell(Sender<InstanceStatus>),
     /// Stop taking part, and end.
@@ -130,6 +132,7 @@ impl Instance {
 
     fn run(mut self) {
         self.take_link(self.link.clone());
+        self.take_hearing();
         self.remove_leftovers();
         self.handle(clock::now(), Event::Startup);
         while !self.stopping {
@@ -228,6 +231,7 @@ impl Instance {
                     self.handle(clock::now(), Event::AddressesLost);
                 }
             }
+            Order::Hearing => self.take_hearing(),
             // Whoever asked may have given up waiting.
             Order::Tell(reply) => drop(reply.try_send(self.status())),
             Order::Stop => self.stop(),
@@ -269,6 +273,16 @@ impl Instance {
         for (reason, _) in better {
             self.handle(now, Event::FaultCleared(reason));
         }
+    }
+
+    /// Who cannot hear must not take part: it would be master beside every other one.
+    fn take_hearing(&mut self) {
+        let deaf = FaultReason::Other(Arc::from("adverts cannot be received on the interface"));
+        let event = match self.drainer.is_deaf() {
+            true => Event::Fault(deaf),
+            false => Event::FaultCleared(deaf),
+        };
+        self.handle(clock::now(), event);
     }
 
     /// Takes away what a killed predecessor left on the interfaces. The owner of the addresses

@@ -23,6 +23,7 @@ use vrrp_proto::{
 use crate::clock;
 use crate::counters::{Counter, Drops, RemarkCounts};
 use crate::inbox::{Delivery, Mailbox, Outlet};
+use crate::instance::Order;
 use crate::links::StartError;
 use crate::notify::Teller;
 use crate::status::InterfaceStatus;
@@ -203,6 +204,8 @@ struct Socket {
     wanted: Option<Interface>,
     open: Option<AdvertReceiver>,
     error: Option<NetError>,
+    /// Whether it could not be opened when that was tried last.
+    is_refused: bool,
 }
 
 /// A receiver and its thread.
@@ -221,6 +224,11 @@ impl Drainer {
     pub(crate) fn drain(&self) {
         let mut rounds = 0..DRAIN_ROUNDS;
         while rounds.next().is_some() && self.0.drain() {}
+    }
+
+    /// Whether nothing can arrive, because the socket cannot be opened.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.0.socket().is_refused
     }
 }
 
@@ -260,22 +268,23 @@ impl Listener {
         }
         self.shared.close(&mut socket, None);
         socket.wanted = interface;
-        self.shared.open(&mut socket);
+        let is_news = self.shared.open(&mut socket);
         drop(socket);
         self.shared.waker.wake();
+        if is_news {
+            self.shared.tell_hearing();
+        }
     }
 
     /// Listens to one more group.
-    pub(crate) fn join(&self, group: Ipv4Addr) {
+    pub(crate) fn join(&self, group: Ipv4Addr) -> Result<(), NetError> {
         let socket = self.shared.socket();
         let mut groups = self.shared.groups();
-        if groups.contains(&group) {
-            return;
+        if !groups.contains(&group) {
+            socket.open.as_ref().map_or(Ok(()), |open| open.join_v4(group))?;
+            groups.push(group);
         }
-        groups.push(group);
-        if let Some(Err(error)) = socket.open.as_ref().map(|open| open.join_v4(group)) {
-            log::error!("{error}");
-        }
+        Ok(())
     }
 
     /// Leads the adverts of a virtual router to its instance.
@@ -342,20 +351,34 @@ impl Shared {
     }
 
     /// Opens the socket that is wanted, if it is not open. The first failure is logged, and
-    /// status shows the last.
-    fn open(&self, socket: &mut Socket) {
-        let (Some(interface), None) = (socket.wanted, &socket.open) else { return };
-        match AdvertReceiver::open_v4(interface, &self.groups()) {
-            Ok(receiver) => {
-                socket.open = Some(receiver);
-                socket.error = None;
-            }
-            Err(error) => {
-                if socket.error.is_none() {
+    /// status shows the last. Says whether that has made the instances deaf, or ended it.
+    fn open(&self, socket: &mut Socket) -> bool {
+        let was_refused = socket.is_refused;
+        match (socket.wanted, &socket.open) {
+            (Some(interface), None) => {
+                let opened = AdvertReceiver::open_v4(interface, &self.groups());
+                if let (Err(error), false) = (&opened, was_refused) {
                     log::error!("cannot listen: {error}");
                 }
-                socket.error = Some(error);
+                socket.is_refused = opened.is_err();
+                (socket.open, socket.error) = match opened {
+                    Ok(receiver) => (Some(receiver), None),
+                    Err(error) => (None, Some(error)),
+                };
             }
+            _ => socket.is_refused = false,
+        }
+        socket.is_refused != was_refused
+    }
+
+    /// Lets every instance look whether it can hear. No lock is held meanwhile: an instance with a
+    /// full inbox may be about to take it.
+    fn tell_hearing(&self) {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let outlets: Vec<_> = routes.values().map(|route| route.outlet.clone()).collect();
+        drop(routes);
+        for outlet in outlets {
+            outlet.order(Order::Hearing);
         }
     }
 
@@ -373,7 +396,10 @@ impl Shared {
         let retry = self.socket().wanted.map(|_| &RETRY_TIME);
         let _ = poll(&mut [PollFd::new(&self.waker, PollFlags::IN)], retry);
         self.waker.take();
-        self.open(&mut self.socket());
+        let is_news = self.open(&mut self.socket());
+        if is_news {
+            self.tell_hearing();
+        }
     }
 
     /// Takes in what arrives on one socket, until there is another one, or the end.

@@ -1,8 +1,10 @@
 //! The daemon as an operator meets it: starts, stops, reloads, refusals.
 
-use vrrp_lab::{Command, Exit, Host, Signal};
+use vrrp_lab::{Command, Exit, Host, Nic, Signal};
 
-use crate::stage::{LIMIT, Stage, VIP, VRRPD, eventually, instance, start, status, wait_for_state};
+use crate::stage::{
+    LIMIT, Stage, VIP, VRRPD, advert, eventually, instance, start, status, wait_for_state,
+};
 
 fn config(priority: u8, more: &str) -> String {
     format!(
@@ -92,7 +94,7 @@ fn wait_for_fault(host: &Host, reason: &str) {
 fn a_lost_link_is_a_fault_with_a_name_and_its_return_ends_it() {
     let Some(stage) = Stage::new() else { return };
     let host = stage.lab.host("server3", vrrp_lab::HostOptions::new()).unwrap();
-    let nic = || vrrp_lab::Nic::new("eth0").address("192.168.122.103/24");
+    let nic = || Nic::new("eth0").address("192.168.122.103/24");
     let cable = host.attach(&stage.lan, nic()).unwrap();
     let _daemon = start(&host, &config(150, ""));
     wait_for_state(&host, "MASTER");
@@ -113,6 +115,69 @@ fn a_lost_link_is_a_fault_with_a_name_and_its_return_ends_it() {
     let _cable = host.attach(&stage.lan, nic()).unwrap();
     wait_for_state(&host, "MASTER");
     host.wait_for_address("eth0", VIP, true, LIMIT).unwrap();
+}
+
+#[test]
+fn who_cannot_hear_does_not_take_part() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let memberships = |max| host.sysctl("net.ipv4.igmp_max_memberships", max).unwrap();
+    memberships("0");
+    let wire = stage.lan.capture().unwrap();
+    let _daemon = start(host, &config(150, "version 3\n advert_int 0.1"));
+    wait_for_fault(host, "adverts cannot be received on the interface");
+    let told = status(host);
+    let error = told["interfaces"][0]["error"].as_str().unwrap();
+    assert!(error.contains("cannot join"), "{error}");
+
+    memberships("20");
+    wait_for_state(host, "MASTER");
+    let history = instance(host)["history"].clone();
+    let states: Vec<_> = history.as_array().unwrap().iter().map(|one| &one["to"]).collect();
+    assert_eq!(states, ["FAULT", "BACKUP", "MASTER"]);
+    assert!(wire.frames().iter().filter_map(advert).all(|seen| seen.priority == 150));
+}
+
+#[test]
+fn an_address_on_another_interface_needs_it_running() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let (here, there) = ("192.168.122.200/24", "192.168.99.200/24");
+    let text = config(150, "version 3\n advert_int 0.1");
+    let _daemon = start(host, &text.replace(here, &format!("{here}\n{there} dev eth7")));
+    wait_for_fault(host, "eth7 (of an address) failed");
+    let tracker = status(host)["trackers"][0].take();
+    assert_eq!((&tracker["name"], &tracker["verdict"]), (&"eth7".into(), &"down".into()));
+
+    let side = stage.lab.wire("side").unwrap();
+    let cable = host.attach(&side, Nic::new("eth7")).unwrap();
+    wait_for_state(host, "MASTER");
+    host.wait_for_address("eth7", there, true, LIMIT).unwrap();
+
+    cable.cut().unwrap();
+    wait_for_fault(host, "eth7 (of an address) failed");
+    host.wait_for_address("eth7", there, false, LIMIT).unwrap();
+    assert!(!host.has_address("eth0", here).unwrap());
+}
+
+#[test]
+fn an_address_that_is_not_tracked_is_not_put_back_and_needs_no_running_interface() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let (here, there) = ("192.168.122.200/24", "192.168.123.200/24");
+    let text = config(150, "version 3\n advert_int 0.1");
+    let loose = format!("{here}\n{there} dev ens9 no_track");
+    host.set_link("ens9", false).unwrap();
+    let _daemon = start(host, &text.replace(here, &loose));
+    wait_for_state(host, "MASTER");
+    host.wait_for_address("ens9", there, true, LIMIT).unwrap();
+    // Removals are told in their order: by the time of the second, the first would be counted.
+    host.remove_address("ens9", there.parse().unwrap()).unwrap();
+    host.remove_address("eth0", here.parse().unwrap()).unwrap();
+    let lost = || instance(host)["remarks"]["addresses_lost"].as_u64();
+    eventually("a removal is told", || lost().is_some());
+    assert_eq!(lost(), Some(1));
+    host.wait_for_address("eth0", here, true, LIMIT).unwrap();
 }
 
 #[test]
