@@ -51,7 +51,8 @@ fn a_daemon_that_ends_by_itself_ends_the_demo_with_its_last_words() {
     command.arg("demo").stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut demo = Demo(command.spawn().unwrap());
     let mut told = BufReader::new(demo.0.stdout.take().unwrap()).lines();
-    told.find(|line| line.as_ref().unwrap().contains("run on both")).unwrap().unwrap();
+    // From here the story waits for seconds, for adverts alone.
+    told.find(|line| line.as_ref().unwrap().contains("is killed")).unwrap().unwrap();
     let daemon = eventually("a daemon of the demo", LIMIT, || Ok(daemon_below(demo.0.id())));
     assert!(Command::new("kill").args(["-9", &daemon.unwrap()]).status().unwrap().success());
 
