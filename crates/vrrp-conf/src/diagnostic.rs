@@ -95,6 +95,24 @@ impl Diagnostic {
         self
     }
 
+    /// The same, with the value that was probably meant, if one is known.
+    #[must_use]
+    pub(crate) fn meant(self, value: Option<String>) -> Self {
+        match value {
+            Some(value) => self.help(format!("write `{value}`")),
+            None => self,
+        }
+    }
+
+    /// The same, with the word that was probably meant, if one is near.
+    #[must_use]
+    pub(crate) fn did_you_mean(self, word: Option<&str>) -> Self {
+        match word {
+            Some(word) => self.help(format!("did you mean `{word}`?")),
+            None => self,
+        }
+    }
+
     /// Makes a warning of an error that the options tolerate.
     pub(crate) fn soften(&mut self, options: &Options) {
         let unsupported = self.code == Code::NotSupportedYet;

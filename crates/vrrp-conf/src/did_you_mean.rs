@@ -9,10 +9,26 @@ pub(crate) fn closest<'c>(
     if word.len() > 64 {
         return None;
     }
-    let word = word.to_ascii_lowercase();
+    let word = plain(word);
     let limit = (word.chars().count() / 3).clamp(1, 4);
-    let distances = candidates.map(|candidate| (distance(&word, candidate), candidate));
-    distances.filter(|&(distance, _)| distance <= limit).min().map(|(_, candidate)| candidate)
+    let distances = candidates.map(|candidate| {
+        let plain = plain(candidate);
+        // What is cut short, or too long, is near too.
+        let longer = word.len().max(plain.len());
+        let begins = word.len().min(plain.len()) >= 4
+            && (plain.starts_with(&*word) || word.starts_with(&*plain));
+        match begins {
+            true => (limit.min(distance(&word, &plain)), longer, candidate),
+            false => (distance(&word, &plain), longer, candidate),
+        }
+    });
+    let near = distances.filter(|&(distance, ..)| distance <= limit);
+    near.min().map(|(.., candidate)| candidate)
+}
+
+/// A word in small letters, with `_` for `-`.
+fn plain(word: &str) -> String {
+    word.to_ascii_lowercase().replace('-', "_")
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours between two words.
@@ -46,5 +62,8 @@ mod tests {
         assert_eq!(closest("no_preempt", keywords()), Some("nopreempt"));
         assert_eq!(closest("sttae", keywords()), Some("state"));
         assert_eq!(closest("banana", keywords()), None);
+        assert_eq!(closest("PRIORITY", keywords()), Some("priority"));
+        assert_eq!(closest("prio", keywords()), Some("priority"));
+        assert_eq!(closest("MASTR", ["MASTER", "BACKUP"].into_iter()), Some("MASTER"));
     }
 }

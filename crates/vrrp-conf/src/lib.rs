@@ -57,6 +57,7 @@ mod render;
 mod source;
 mod span;
 mod syntax;
+mod tidy;
 
 use std::fs::File;
 use std::io;
@@ -139,7 +140,7 @@ fn read_into(
         build::build(expanded, span.start, &outline, options, &mut diagnostics)
     });
     diagnostics.iter_mut().for_each(|found| found.soften(options));
-    diagnostics.sort_by_key(|found| (found.span.map(|span| sources.order(span)), found.code));
+    let mut diagnostics = tidy::tidy(diagnostics, sources);
     limit(&mut diagnostics, options.limits.diagnostics);
     (config, diagnostics)
 }

@@ -8,7 +8,7 @@
 //! space, and all else stays where it was.
 
 use crate::keywords::{Block, Keyword, Shape, TOP_LEVEL};
-use crate::outline::{Token, Tokens, first_word, lines, telling_word};
+use crate::outline::{Token, Tokens, first_word, is_blank, lines, telling_word};
 use crate::{Code, Diagnostic, Span};
 
 /// The text of some top-level blocks with its braces mended; `text` begins at byte `base` of the
@@ -194,32 +194,32 @@ impl Mender<'_, '_> {
     /// Opens the block of the words before, if it has no `{` and what follows is its content.
     fn open_pending(&mut self, word: &str, next: Place) {
         let Some(pending) = self.pending.take() else { return };
-        let Some(keyword) = pending.keyword else { return };
-        let content = Content::of(Some(keyword));
+        let content = Content::of(pending.keyword);
         let is_deeper = next.indentation > pending.words.indentation;
         let is_known = (0..=self.open.len()).any(|outer| self.content(outer).knows(word));
-        let opens = match keyword.shape {
-            Shape::Block(_) => content.knows(word) || (is_deeper && !is_known),
-            Shape::Items(_) => !is_known,
-            Shape::Anything => is_deeper && !is_known && self.lacking < 0,
+        let is_inside = is_deeper && !is_known;
+        let opens = match pending.keyword.map(|keyword| keyword.shape) {
+            Some(Shape::Block(_)) => content.knows(word) || is_inside,
+            Some(Shape::Items(_)) => !is_known,
+            Some(Shape::Anything) | None => is_inside && self.lacking < 0,
             _ => false,
         };
         if opens {
-            self.open_behind(pending, keyword, content);
+            self.open_behind(pending, content);
         }
     }
 
     /// Opens a block whose `{` is missing.
-    fn open_behind(&mut self, pending: Pending, keyword: &Keyword, content: Content) {
+    fn open_behind(&mut self, pending: Pending, content: Content) {
         let words = pending.words;
-        let count = match keyword.shape {
-            Shape::Block(block) if block.argument.is_some() => 2,
-            Shape::Anything => usize::MAX,
-            _ => 1,
+        let count = match content {
+            Content::Keywords(block) => 1 + usize::from(block.argument.is_some()),
+            Content::Items => 1,
+            Content::Any => usize::MAX,
         };
-        let end = nth_word_end(&self.text[words.at..words.to], count);
-        let end = words.at + end;
-        let message = format!("`{}` begins a block, and its `{{` is missing", keyword.name);
+        let end = words.at + nth_word_end(&self.text[words.at..words.to], count);
+        let name = first_word(&self.text[words.at..]);
+        let message = format!("`{name}` begins a block, and its `{{` is missing");
         let diagnostic = Diagnostic::new(Code::BlockMissing, self.span(words.at, end), message)
             .label("a `{` must stand behind this");
         self.diagnostics.push(diagnostic);
@@ -280,7 +280,7 @@ impl Mender<'_, '_> {
         let under = close.indentation >= pending.words.indentation || !close.begins_line;
         let is_block = matches!(keyword.shape, Shape::Block(_) | Shape::Items(_));
         if self.lacking < 0 && is_block && under {
-            self.open_behind(pending, keyword, Content::of(Some(keyword)));
+            self.open_behind(pending, Content::of(Some(keyword)));
         }
     }
 
@@ -375,9 +375,27 @@ impl Mender<'_, '_> {
 
 /// The end of the `count`th word of a text, or of the last one.
 fn nth_word_end(text: &str, count: usize) -> usize {
-    let mut end = 0;
-    for word in text.split_ascii_whitespace().take(count) {
-        end = text[end..].find(word).map_or(end, |at| end + at + word.len());
+    let (mut quote, mut words) = (None, 0);
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate() {
+        let was_escaped = escaped;
+        escaped = byte == b'\\' && !was_escaped;
+        match byte {
+            _ if was_escaped || escaped => {}
+            b'"' | b'\'' => match quote {
+                None => quote = Some(byte),
+                Some(open) if open == byte => quote = None,
+                Some(_) => {}
+            },
+            // The text has no blanks at its ends.
+            _ if is_blank(byte) && quote.is_none() && !is_blank(text.as_bytes()[at - 1]) => {
+                words += 1;
+                if words == count {
+                    return at;
+                }
+            }
+            _ => {}
+        }
     }
-    end
+    text.len()
 }

@@ -19,6 +19,8 @@ pub(crate) struct TopLevel<'t> {
     pub(crate) text: Cow<'t, str>,
     /// Where it is.
     pub(crate) span: Span,
+    /// The text ends within it.
+    pub(crate) is_cut: bool,
 }
 
 impl TopLevel<'_> {
@@ -74,10 +76,13 @@ impl<'t> Outline<'t, '_> {
             let block = |&(start, end): &(usize, usize)| TopLevel {
                 text: Cow::Borrowed(&text[start..end]),
                 span: Span::new(self.base + start as u32, self.base + end as u32),
+                is_cut: false,
             };
             return self.blocks.extend(piece.blocks.iter().map(block));
         }
         let mended = self.mended(piece, end);
+        let last = self.diagnostics.last();
+        let is_cut = last.is_some_and(|found| found.code == Code::UnclosedAtEnd);
         let at = piece.start;
         let mut piece = Piece::new(0, 0);
         for (start, end) in lines(&mended) {
@@ -86,7 +91,8 @@ impl<'t> Outline<'t, '_> {
         piece.end_block();
         for &(start, end) in piece.blocks.iter().filter(|_| piece.is_sound()) {
             let text = Cow::Owned(mended[start..end].to_owned());
-            self.blocks.push(TopLevel { text, span: self.span(at + start, at + end) });
+            let is_cut = is_cut && end == mended.len();
+            self.blocks.push(TopLevel { text, span: self.span(at + start, at + end), is_cut });
         }
     }
 

@@ -103,13 +103,13 @@ fn faults_in_an_instance_are_found_at_their_word() {
         (" authentication {\n auth_type PASS\n }", "E0413 2:2 error"),
         (" authentication {\n auth_pass x\n }", "E0413 2:2 error"),
         (" authentication {\n auth_type MD5\n auth_pass x\n }", "E0307 3:12 error"),
-        (" authentication {\n auth_type AH\n auth_pass x\n }", "E0409 2:2 error"),
+        (" authentication {\n auth_type AH\n auth_pass x\n }", "E0409 3:12 error"),
         (" notify \"/bin/x 'a\"", "E0310 2:9 error"),
         (" notify \"\"", "E0310 2:9 error"),
         (" notify /bin/x root wheel more", "E0207 2:27 error"),
         (" use_vmac", "E0409 2:2 error"),
         (" unicast_peer {\n 192.0.2.9\n }", "E0409 2:2 error"),
-        (" vrrp_script", "E0201 2:2 error"),
+        (" vrrp_script", "E0209 2:2 error"),
     ];
     for (lines, expected) in cases {
         check(&instance(lines), expected);
@@ -121,7 +121,7 @@ fn faults_of_other_blocks_are_found_at_their_word() {
     let script = |lines: &str| before_instance(&format!("vrrp_script s {{\n{lines}\n}}"));
     let cases = [
         ("glboal_defs {\n}", "E0201 1:1 error"),
-        ("priority 100", "E0201 1:1 error"),
+        ("priority 100", "E0209 1:1 error"),
         ("global_defs {\n vrrp_version 1\n}", "E0302 2:15 error"),
         ("global_defs {\n vrrp_mcast_group4 192.0.2.1\n}", "E0305 2:20 error"),
         ("global_defs {\n vrrp_startup_delay 5\n}", "E0409 2:2 error"),
@@ -169,6 +169,111 @@ fn faults_of_other_blocks_are_found_at_their_word() {
     }
 }
 
+/// What is suggested for each finding in a text.
+fn help(text: &str) -> Vec<String> {
+    let loaded = parse_str("t", text, &Options::default());
+    loaded.diagnostics.into_iter().map(|found| found.help.unwrap_or_default()).collect()
+}
+
+#[test]
+fn what_was_probably_meant_is_suggested_and_nothing_follows_from_the_mistake() {
+    let cases = [
+        (" prioritty 90", "did you mean `priority`?"),
+        (" PRIORITY 90", "did you mean `priority`?"),
+        (" prio 90", "did you mean `priority`?"),
+        (" advert-int 1", "did you mean `advert_int`?"),
+        (" advert_interval 1", "did you mean `advert_int`?"),
+        (" vrrp_garp_master_delay 1", "did you mean `garp_master_delay`?"),
+        (" priority = 90", "write `priority 90`"),
+        (" priority=90", "write `priority 90`"),
+        (" priority: 90", "write `priority 90`"),
+        (" priority 90;", "write `90`"),
+        (" priority 0x5a", "write `90`"),
+        (" priority\u{a0}90", "U+00A0 does not separate words: write a space"),
+        (" advert_int 1s", "write `1`"),
+        (" preempt_delay 100ms", "write `0.1`"),
+        (" preempt_delay 1,5", "write `1.5`"),
+        (" state master", "did you mean `MASTER`?"),
+        (" state MASTR", "did you mean `MASTER`?"),
+        (" state SLAVE", ""),
+        (" lower_prio_no_advert ture", "did you mean `true`?"),
+        (" lower_prio_no_advert 1", "did you mean `on`?"),
+        (" auth_pass x", "it belongs into `authentication`"),
+        (" interval 2", "it belongs into `vrrp_script`"),
+        (" router_id a", "it belongs into `global_defs`"),
+        (" priority 90 advert_int 1", "write `advert_int` on a line of its own"),
+        (" notify /bin/x,  root root x", ""),
+        (" authentication {\n auth_type PAS\n auth_pass x\n }", "did you mean `PASS`?"),
+        (" virtual_ipaddress {\n 192.0.2.2 scpe link\n }", "did you mean `scope`?"),
+        (" virtual_ipaddress {\n 192.0.2.2 scope lnik\n }", "did you mean `link`?"),
+        (" virtual_ipaddress {\n 192.0.2.2/24 eth0\n }", "write `dev eth0`"),
+        (" virtual_ipaddress {\n 192.0.2.2 /24\n }", "write `192.0.2.2/24`"),
+        (" virtual_ipaddress {\n 192.0.2.2/255.255.255.0\n }", "write `192.0.2.2/24`"),
+        (" virtual_ipaddress {\n 192.0.2.02\n }", "write `192.0.2.2`"),
+        (" track_interface {\n eth1 wieght 5\n }", "did you mean `weight`?"),
+    ];
+    for (lines, expected) in cases {
+        let text = instance(&lines.replace("\\u{a0}", "\u{a0}"));
+        assert_eq!(help(&text), [expected], "in\n{text}");
+    }
+    let script = "vrrp_script chk_http {\n script /bin/true\n}\n";
+    let process = "vrrp_track_process haproxy {\n process haproxy\n}\n";
+    let cases = [
+        (" track_script {\n chk_htp\n }", script, "did you mean `chk_http`?"),
+        (" track_script {\n haproxy\n }", process, "write it into `track_process`"),
+        (" track_process {\n chk_http\n }", script, "write it into `track_script`"),
+        (" track_scripts {\n chk_http\n }", script, "did you mean `track_script`?"),
+    ];
+    for (lines, definition, expected) in cases {
+        let text = instance(lines) + definition;
+        assert_eq!(help(&text), [expected], "in\n{text}");
+    }
+}
+
+#[test]
+fn a_mistake_is_one_finding() {
+    let good = instance(" priority 100\n version 3\n advert_int 0.5");
+    for (from, to) in [
+        ("vrrp_instance", "vrrp_instnce"),
+        ("interface eth0", "interfce eth0"),
+        ("interface eth0", "interface"),
+        ("virtual_router_id 51", "virtual_router_id 256"),
+        ("virtual_router_id", "virtual_routerid"),
+        ("virtual_ipaddress", "virtual_ipadress"),
+        ("192.0.2.1/24", "192.0.2.256/24"),
+        ("version 3", "version three"),
+        ("version 3", "version = 3"),
+        ("version 3\n", "version 3 "),
+        ("advert_int 0.5\n", "advert_int 0.5 "),
+        ("100\n", "\"100\n"),
+        (" version 3\n advert_int 0.5\n interface", "}\n version 3\n advert_int 0.5\n interface"),
+        (" }\n}", ""),
+        ("virtual_ipaddress {\n  192.0.2.1/24\n }", "virtual_ipaddress\n  192.0.2.1/24\n"),
+        ("100", "$PRIO"),
+    ] {
+        let text = good.replacen(from, to, 1);
+        assert_ne!(text, good, "{from}");
+        let found = findings(&text, false);
+        assert!(found.len() == 1 && found[0].ends_with("error"), "{found:?} in\n{text}");
+    }
+    // Many lines in a wrong place are one, too.
+    let text = before_instance("priority 1\nstate BACKUP\nnopreempt");
+    assert_eq!(findings(&text, false), ["E0209 1:1 error"]);
+}
+
+#[test]
+fn what_is_repeated_by_a_sequence_is_one_finding() {
+    let text = "~SEQ(N, 1, 200) vrrp_instance V${N} { virtual_router_id 256 }\n";
+    let loaded = parse_str("t", text, &Options::default());
+    let found: Vec<_> = loaded.diagnostics.iter().filter(|found| found.is_error()).collect();
+    assert_eq!(found.len(), 2, "no interface, and this VRID");
+    assert!(
+        found.iter().all(|found| found
+            .notes
+            .contains(&"and 199 more like it from the same place".to_owned()))
+    );
+}
+
 #[test]
 fn several_faults_are_reported_in_the_order_of_the_text() {
     let text = instance(" prioritty 90\n advert_int x\n track_script {\n  a\n }");
@@ -187,7 +292,7 @@ fn what_is_legal_and_doubtful_is_a_warning() {
         (" smtp_alert on", "W0505 2:2 warning"),
         (" notify_deleted", "W0504 2:2 warning"),
         (" notify /bin/x priority", "W0503 2:16 warning"),
-        (" mcast_src_ip $ADDRESS", "W0502 2:15 warning"),
+        (" notify /bin/x $USER", "W0502 2:16 warning"),
     ];
     for (lines, expected) in cases {
         let found = findings(&instance(lines), false);

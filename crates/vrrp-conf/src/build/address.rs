@@ -1,6 +1,7 @@
 //! Addresses.
 
 use super::Reader;
+use crate::did_you_mean::closest;
 use crate::model::{Broadcast, Lifetime, Scope, VirtualAddress};
 use crate::syntax::{Body, Statement, Word};
 use crate::{Code, Diagnostic, Spanned};
@@ -54,9 +55,9 @@ impl Reader<'_> {
                 | "track_group"
         ) {
             let message = format!("`{}` is not an option of an address", option.text);
-            let mut diagnostic = Diagnostic::new(Code::UnknownOption, option.span, message);
-            diagnostic.help = crate::did_you_mean::closest(&option.text, OPTIONS.iter().copied())
-                .map(|near| format!("did you mean `{near}`?"));
+            let diagnostic = Diagnostic::new(Code::UnknownOption, option.span, message)
+                .meant(meant_option(&reading.address, &option.text))
+                .did_you_mean(closest(&option.text, OPTIONS.iter().copied()));
             self.push(diagnostic);
             // Whether the next word is its value, nobody knows.
             return None;
@@ -116,9 +117,10 @@ impl Reader<'_> {
         };
         if known.is_none() {
             let message = format!("`{}` is not a scope", value.text);
+            let near = closest(&value.text, SCOPES.into_iter());
             let diagnostic = Diagnostic::new(Code::NotAChoice, value.span, message)
-                .help("write `global`, `site`, `link`, `host`, `nowhere` or a number up to 255");
-            self.push(diagnostic);
+                .label("must be `global`, `site`, `link`, `host`, `nowhere` or a number up to 255");
+            self.push(diagnostic.did_you_mean(near));
         }
         known
     }
@@ -140,6 +142,19 @@ impl Reader<'_> {
         Some(Lifetime::For(std::time::Duration::from_secs(seconds as u64)))
     }
 }
+
+/// What a word behind an address that is no option was meant to be.
+fn meant_option(address: &VirtualAddress, word: &str) -> Option<String> {
+    if let Some(length) = word.strip_prefix('/') {
+        return Some(format!("{}/{length}", address.address));
+    }
+    // Most interfaces' names end in a number.
+    let is_interface = word.starts_with(|c: char| c.is_ascii_lowercase())
+        && word.ends_with(|c: char| c.is_ascii_digit());
+    is_interface.then(|| format!("dev {word}"))
+}
+
+const SCOPES: [&str; 5] = ["global", "site", "link", "host", "nowhere"];
 
 const OPTIONS: &[&str] = &[
     "dev",

@@ -23,13 +23,16 @@ impl Reader<'_> {
             tracking_weight: false,
             notify: Notify::default(),
         };
-        let mut members = None;
+        let (mut members, mut count) = (None, 0);
         for setting in self.block_settings("vrrp_sync_group", body) {
             if self.set_notify(&mut group.notify, &setting) {
                 continue;
             }
             match (setting.keyword.name, setting.value) {
-                ("group", Value::Items(body)) => members = Some(self.members(body)),
+                ("group", Value::Items(body)) => {
+                    count = body.statements.iter().map(|statement| statement.words.len()).sum();
+                    members = Some(self.members(body));
+                }
                 ("sync_group_tracking_weight", _) => group.tracking_weight = true,
                 ("notify_priority_changes", Value::Bool(on)) => group.notify.priority_changes = on,
                 (keyword, Value::Items(body)) => {
@@ -39,14 +42,14 @@ impl Reader<'_> {
             }
         }
         let members = self.require_in_definition(members, "group", &group.name)?;
-        self.check_members(&group.name, &members);
+        self.check_members(&group.name, &members, count);
         group.members = members;
         self.config.sync_groups.push(group);
         Some(())
     }
 
     /// Reports members that another sync group has, and a group of one.
-    fn check_members(&mut self, name: &Name, members: &[Name]) {
+    fn check_members(&mut self, name: &Name, members: &[Name], count: usize) {
         for member in members {
             let groups = self.config.sync_groups.iter();
             let taken = groups.flat_map(|group| group.members.iter().map(move |m| (group, m)));
@@ -59,7 +62,7 @@ impl Reader<'_> {
                 Diagnostic::new(Code::TwoGroups, member.span, message).also(first, "there");
             self.push(diagnostic);
         }
-        if members.len() == 1 {
+        if count == 1 {
             let message = format!("the sync group `{name}` has one member only");
             self.push(Diagnostic::new(Code::GroupOfOne, name.span, message));
         }

@@ -8,6 +8,7 @@ use vrrp_proto::{Family, Interval, Priority, Version, Vrid};
 
 use super::global::{AnnounceSettings, checksum_of, version_of};
 use super::settings::{Setting, Value};
+use super::value::decimal;
 use super::{FeatureId, Reader};
 use crate::model::{
     AuthPass, Authentication, Checksum, Command, Destination, FirstState, Instance, InterfaceName,
@@ -32,6 +33,7 @@ pub(super) struct Draft {
     interval: Option<Spanned<Duration>>,
     version: Option<Spanned<Version>>,
     pub(super) authentication: Option<Spanned<Authentication>>,
+    auth_type: Option<Span>,
     addresses: Vec<Spanned<VirtualAddress>>,
     excluded_addresses: Vec<Spanned<VirtualAddress>>,
     no_addresses: bool,
@@ -79,7 +81,10 @@ impl Reader<'_> {
         }
         self.check_doubts(&draft);
         let instance = self.resolve(name, draft)?;
-        self.check_router(&instance);
+        // The addresses give the family.
+        if !self.is_excused("virtual_ipaddress", Code::SameRouter) {
+            self.check_router(&instance);
+        }
         self.config.instances.push(instance);
         Some(())
     }
@@ -97,6 +102,10 @@ impl Reader<'_> {
             Value::Items(body) => self.instance_items(draft, keyword, body),
             Value::Block(block, body) if keyword == "authentication" => {
                 draft.authentication = self.authentication(block, body, setting.at);
+                let mut settings = body.statements.iter();
+                let kind = settings.find(|setting| setting.keyword().text == "auth_type");
+                draft.auth_type =
+                    kind.and_then(|kind| kind.arguments().first()).map(|word| word.span);
             }
             Value::Block(block, body) => {
                 draft.authentication = self.auth_hmac(block, body, setting.at);
@@ -126,7 +135,13 @@ impl Reader<'_> {
 
     fn instance_items(&mut self, draft: &mut Draft, keyword: &str, body: &Body<'_>) {
         match keyword {
-            "virtual_ipaddress" => draft.addresses.extend(self.addresses(body)),
+            "virtual_ipaddress" => {
+                let addresses = self.addresses(body);
+                if addresses.is_empty() && !body.statements.is_empty() {
+                    self.amiss.failed.push("virtual_ipaddress");
+                }
+                draft.addresses.extend(addresses);
+            }
             "virtual_ipaddress_excluded" => draft.excluded_addresses.extend(self.addresses(body)),
             "virtual_routes" => draft.routes.extend(self.routes(body, false)),
             "virtual_rules" => draft.rules.extend(self.rules(body, false)),
@@ -177,8 +192,9 @@ impl Reader<'_> {
         let (vrid, interface) = (vrid?, interface?);
         let family = self.family(&draft.addresses, draft.native_ipv6);
         let version = self.version(draft.version, family, name.span);
-        let interval = self.interval(draft.interval, version.value, name.span);
-        let authentication = self.permitted_authentication(draft.authentication, version);
+        let interval = self.interval(draft.interval, version, name.span);
+        let authentication =
+            self.permitted_authentication(draft.authentication, draft.auth_type, version);
         let addresses =
             self.advertised(&name, draft.addresses, draft.no_addresses, family, version);
         let excluded_addresses = self.excluded(draft.excluded_addresses, family);
@@ -315,27 +331,40 @@ impl Reader<'_> {
     fn interval(
         &mut self,
         given: Option<Spanned<Duration>>,
-        version: Version,
+        version: Spanned<Version>,
         name: Span,
     ) -> Spanned<Interval> {
         let Some(given) = given else { return Spanned::new(Interval::DEFAULT, name) };
-        let error = match Interval::new(version, given.value) {
-            Ok(interval) => return given.map(|_| interval),
-            Err(error) => error,
+        if let Ok(interval) = Interval::new(version.value, given.value) {
+            return given.map(|_| interval);
+        }
+        if self.is_excused("version", Code::BadInterval)
+            || self.is_excused("vrrp_version", Code::BadInterval)
+        {
+            return given.map(|given| nearest_interval(version.value, given));
+        }
+        let seconds = decimal(given.value.as_micros() as u64, 1_000_000);
+        let range = match version.value {
+            Version::V2 => "whole seconds, 1 to 255",
+            Version::V3 => "hundredths of a second, 0.01 to 40.95",
         };
-        let mut diagnostic = Diagnostic::new(Code::BadInterval, given.span, error.to_string());
-        if version == Version::V2 && given.value < Duration::from_secs(255) {
-            diagnostic = diagnostic
-                .note("the instance's version is 2")
-                .help("write a whole number, or `version 3` on all routers");
+        let message = format!("VRRPv{} cannot carry an interval of {seconds} s", version.value);
+        let mut diagnostic = Diagnostic::new(Code::BadInterval, given.span, message)
+            .label(format!("must be {range}"));
+        if version.span != name {
+            diagnostic = diagnostic.also(version.span, "the version is set here");
+        }
+        if version.value == Version::V2 && given.value < Duration::from_secs(41) {
+            diagnostic = diagnostic.help("round it, or set `version 3` on all routers");
         }
         self.push(diagnostic);
-        given.map(|given| nearest_interval(version, given))
+        given.map(|given| nearest_interval(version.value, given))
     }
 
     fn permitted_authentication(
         &mut self,
         authentication: Option<Spanned<Authentication>>,
+        auth_type: Option<Span>,
         version: Spanned<Version>,
     ) -> Option<Spanned<Authentication>> {
         let authentication = authentication?;
@@ -349,7 +378,7 @@ impl Reader<'_> {
             return None;
         }
         if matches!(authentication.value, Authentication::Header(_)) {
-            self.is_missing(FeatureId::AuthHeader, authentication.span);
+            self.is_missing(FeatureId::AuthHeader, auth_type.unwrap_or(authentication.span));
         }
         Some(authentication)
     }
@@ -363,11 +392,12 @@ impl Reader<'_> {
         family: Family,
         version: Spanned<Version>,
     ) -> Vec<Spanned<VirtualAddress>> {
-        if addresses.is_empty() && !none_on_purpose {
-            let code = match version.value {
-                Version::V2 => Code::NoAddresses,
-                Version::V3 => Code::NoAddressesV3,
-            };
+        let code = match version.value {
+            Version::V2 => Code::NoAddresses,
+            Version::V3 => Code::NoAddressesV3,
+        };
+        let excused = none_on_purpose || self.is_excused("virtual_ipaddress", code);
+        if addresses.is_empty() && !excused {
             let message = format!("`{name}` has no virtual addresses");
             let diagnostic =
                 Diagnostic::new(code, name.span, message).help("add a `virtual_ipaddress` block");

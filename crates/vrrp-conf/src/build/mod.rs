@@ -9,6 +9,7 @@ mod encap;
 mod global;
 mod group;
 mod instance;
+mod meant;
 mod metric;
 mod network;
 mod route;
@@ -16,6 +17,7 @@ mod routing;
 mod rule;
 mod settings;
 mod track;
+mod unknown;
 pub(crate) mod value;
 
 use std::collections::HashMap;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 
 use global::Defaults;
 use settings::Value;
+use unknown::Amiss;
 
 use vrrp_proto::Family;
 
@@ -49,14 +52,18 @@ pub(crate) fn build(
         defaults: Defaults::default(),
         definitions: HashMap::new(),
         virtual_routers: HashMap::new(),
-        failed: Vec::new(),
-        suggestions: 0,
+        amiss: Amiss::default(),
         next_preferences: HashMap::new(),
         lines: HashMap::new(),
     };
+    // What is not there may use what is, and define what is used.
+    reader.amiss.unread = reader.diagnostics.iter().any(|found| HIDING.contains(&found.code));
+    let ends_early = |found: &Diagnostic| found.code == Code::UnclosedAtEnd;
+    reader.amiss.ends_early = reader.diagnostics.iter().any(ends_early);
     let blocks = reader.known_blocks(outline);
     for phase in Phase::ALL {
         for &(keyword, block) in blocks.iter().filter(|(keyword, _)| Phase::of(keyword) == phase) {
+            reader.amiss.cut = block.is_cut;
             reader.block(keyword, &block.text, block.span.start);
         }
     }
@@ -64,6 +71,17 @@ pub(crate) fn build(
     reader.report_nothing(base);
     reader.config
 }
+
+/// Findings of texts that are not complete.
+const HIDING: &[Code] = &[
+    Code::IncludeFailed,
+    Code::IncludeMissing,
+    Code::IncludeRefused,
+    Code::ExpansionTooDeep,
+    Code::ExpansionTooLarge,
+    Code::UnclosedAtEnd,
+    Code::TooDeep,
+];
 
 /// Similar words are looked for so many times: a generated file may have a mistake in each of
 /// its blocks.
@@ -121,6 +139,29 @@ impl Kind {
         }
     }
 
+    /// All kinds.
+    const ALL: [Self; 7] = [
+        Self::Instance,
+        Self::Script,
+        Self::Process,
+        Self::File,
+        Self::Bfd,
+        Self::SyncGroup,
+        Self::TrackGroup,
+    ];
+
+    /// The block that refers to it by its name.
+    fn tracked_in(self) -> Option<&'static str> {
+        match self {
+            Self::Script => Some("track_script"),
+            Self::Process => Some("track_process"),
+            Self::File => Some("track_file"),
+            Self::Bfd => Some("track_bfd"),
+            Self::Instance => Some("group"),
+            Self::SyncGroup | Self::TrackGroup => None,
+        }
+    }
+
     /// Whether it does nothing unless something refers to it.
     fn wants_use(self) -> bool {
         matches!(self, Self::Script | Self::Process | Self::File | Self::Bfd)
@@ -147,10 +188,7 @@ struct Reader<'o> {
     definitions: HashMap<(Kind, Arc<str>), Definition>,
     /// Which instance a virtual router belongs to.
     virtual_routers: HashMap<instance::RouterKey, Spanned<Arc<str>>>,
-    /// Keywords of the current block whose value could not be read.
-    failed: Vec<&'static str>,
-    /// Misspelt words for which a similar one was looked for.
-    suggestions: usize,
+    amiss: Amiss,
     /// The preferences of the next rules without one.
     next_preferences: HashMap<Family, u32>,
     /// Where the top level's lines that are no blocks are.
@@ -164,20 +202,38 @@ impl Reader<'_> {
         outline: &'b [TopLevel<'_>],
     ) -> Vec<(&'static Keyword, &'b TopLevel<'b>)> {
         let mut known = Vec::with_capacity(outline.len());
+        // A block without its braces, whose lines may follow.
+        let mut bare: Option<&Keyword> = None;
         for block in outline {
             let start = block.span.start;
             let keyword = block.keyword();
             let span = Span::new(start, start + keyword.len() as u32);
             let word = Word { text: keyword.into(), span, quoted: false };
-            match find(TOP_LEVEL.keywords, keyword) {
-                None => self.unknown_keyword(&TOP_LEVEL, &word),
-                Some(keyword) => match keyword.class {
-                    Class::NotOurs(part) => self.report_not_ours(&word, part),
-                    _ => known.push((keyword, block)),
-                },
+            let found = match find(TOP_LEVEL.keywords, keyword) {
+                None if bare.is_some_and(|bare| bare.holds(keyword)) => continue,
+                None => self.unknown_block(block, &word),
+                found => found,
+            };
+            bare = found.filter(|_| !block.text.contains('{'));
+            match found {
+                None => {}
+                Some(Keyword { class: Class::NotOurs(part), .. }) => {
+                    self.report_not_ours(&word, part);
+                }
+                Some(keyword) => known.push((keyword, block)),
             }
         }
         known
+    }
+
+    /// Reports a block or line of the top level that is none.
+    fn unknown_block(&mut self, block: &TopLevel<'_>, word: &Word<'_>) -> Option<&'static Keyword> {
+        let words = syntax::parse(&block.text, block.span.start);
+        let value = words.as_ref().ok().and_then(|words| words.arguments().first());
+        let has_body = block.text.contains('{');
+        let meant = self.unknown_keyword(&TOP_LEVEL, word, value, has_body);
+        self.amiss.unread |= meant.is_none() && has_body;
+        meant
     }
 
     fn block(&mut self, keyword: &'static Keyword, text: &str, base: u32) {
@@ -229,7 +285,10 @@ impl Reader<'_> {
             _ => return self.top_level_line(&setting),
         };
         match keyword.name {
-            "global_defs" => self.global_defs(body),
+            "global_defs" => {
+                self.global_defs(body);
+                self.end_global_defs();
+            }
             "vrrp_script" => self.named(Kind::Script, statement, body, Self::script),
             "vrrp_track_process" => self.named(Kind::Process, statement, body, Self::process),
             "track_file" | "vrrp_track_file" => {
@@ -290,7 +349,7 @@ impl Reader<'_> {
                 .help("give one of them another name");
             return self.push(diagnostic);
         }
-        self.failed.clear();
+        self.amiss.failed.clear();
         let at = word.span;
         self.definitions.insert(key.clone(), Definition { at, used: false, broken: false });
         if read(self, name, body).is_none() {
@@ -305,37 +364,14 @@ impl Reader<'_> {
             definition.used = true;
             return !definition.broken;
         }
-        let names = self.definitions.keys().filter(|(other, _)| *other == kind);
-        // Thousands of definitions are not searched for a similar name.
-        let may_suggest = self.suggestions < MAX_SUGGESTIONS;
-        let names = names.take(1000).map(|(_, name)| &**name);
-        let near = may_suggest.then(|| crate::did_you_mean::closest(name, names)).flatten();
-        self.suggestions += 1;
-        let help = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("define it: `{} {name} {{ … }}`", kind.name()),
-        };
-        let message = format!("there is no {} `{name}`", kind.name());
-        self.push(Diagnostic::new(Code::UnknownReference, name.span, message).help(help));
+        self.unknown_reference(kind, name);
         false
-    }
-
-    fn report_unused(&mut self) {
-        let unused = self
-            .definitions
-            .iter()
-            .filter(|((kind, _), definition)| kind.wants_use() && !definition.used);
-        let unused = unused.map(|((kind, name), definition)| {
-            let message = format!("the {} `{name}` is never tracked", kind.name());
-            Diagnostic::new(Code::Unused, definition.at, message)
-        });
-        let unused: Vec<_> = unused.collect();
-        self.diagnostics.extend(unused);
     }
 
     /// Warns of a text in which no instance is even tried.
     fn report_nothing(&mut self, base: u32) {
-        if !self.definitions.keys().any(|(kind, _)| *kind == Kind::Instance) {
+        let is_instance = |(kind, _): &(Kind, _)| *kind == Kind::Instance;
+        if !self.amiss.unread && !self.definitions.keys().any(is_instance) {
             let message = "no `vrrp_instance` is configured";
             let at = Span::new(base, base);
             self.push(Diagnostic::new(Code::NothingConfigured, at, message));
@@ -346,7 +382,9 @@ impl Reader<'_> {
     fn is_missing(&mut self, feature: FeatureId, at: Span) -> bool {
         let Some(feature) = feature.missing() else { return false };
         let message = format!("{} is not supported yet", feature.about);
-        self.push(Diagnostic::new(Code::NotSupportedYet, at, message));
+        let diagnostic = Diagnostic::new(Code::NotSupportedYet, at, message)
+            .help("do without it, or keep keepalived for this router");
+        self.push(diagnostic);
         true
     }
 

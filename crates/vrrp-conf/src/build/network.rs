@@ -37,7 +37,7 @@ impl Reader<'_> {
                 return Some(Spanned::new(authentication, at));
             }
         };
-        if !self.failed.contains(&missing) {
+        if !self.is_excused(missing, Code::IncompleteAuthentication) {
             let message = format!("`authentication` without `{missing}`");
             self.error(Code::IncompleteAuthentication, at, message);
         }

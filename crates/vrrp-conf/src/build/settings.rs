@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Reader;
 use super::value::script_user;
-use crate::keywords::{self, Block, Class, Effect, Keyword, Shape};
+use crate::keywords::{Block, Class, Effect, Keyword, Shape};
 use crate::model::{Command, InterfaceName, ScriptUser, Weight};
 use crate::syntax::{Body, Statement, Word};
 use crate::{Code, Diagnostic, Span, Spanned};
@@ -65,12 +65,18 @@ impl Reader<'_> {
         let mut settings: Vec<Setting<'t, 's>> = Vec::with_capacity(statements.len());
         let mut not_ours = Vec::new();
         let mut seen: Vec<(&'static str, Span)> = Vec::with_capacity(statements.len());
+        // A block without its braces, whose lines may follow.
+        let mut bare: Option<&Keyword> = None;
         for statement in statements {
             let word = statement.keyword();
             let Some(keyword) = block.find(&word.text) else {
-                self.unknown_keyword(block, word);
+                if !bare.is_some_and(|bare| bare.holds(&word.text)) {
+                    settings.extend(self.misspelt(block, statement));
+                }
                 continue;
             };
+            self.known_keyword();
+            bare = Some(keyword).filter(|_| statement.body.is_none());
             if let Class::NotOurs(part) = keyword.class {
                 if !not_ours.contains(&part) {
                     not_ours.push(part);
@@ -81,7 +87,13 @@ impl Reader<'_> {
             let first = seen.iter().find(|(name, _)| *name == keyword.name);
             match first {
                 Some(&(_, first)) if !keyword.accumulates() => {
+                    let setting = self.setting(block, keyword, statement);
+                    // What the first one was told is said.
+                    let is_told = |found: &Diagnostic| found.span == Some(word.span);
+                    self.diagnostics.pop_if(|found| is_told(found));
                     self.report_duplicate(statement, first);
+                    settings.extend(setting);
+                    continue;
                 }
                 Some(_) => {}
                 None => seen.push((keyword.name, word.span)),
@@ -91,6 +103,26 @@ impl Reader<'_> {
         settings
     }
 
+    /// Reports a statement whose keyword is unknown, and reads it as what was meant.
+    fn misspelt<'t, 's>(
+        &mut self,
+        block: &'static Block,
+        statement: &'s Statement<'t>,
+    ) -> Option<Setting<'t, 's>> {
+        let value = statement.arguments().first();
+        let Some(keyword) =
+            self.unknown_keyword(block, statement.keyword(), value, statement.body.is_some())
+        else {
+            self.amiss.unread |= statement.body.is_some();
+            return None;
+        };
+        let reported = self.diagnostics.len();
+        let setting = self.setting(block, keyword, statement);
+        // The line may have been meant otherwise after all.
+        self.diagnostics.truncate(reported);
+        setting
+    }
+
     /// Reads one statement of which the keyword is known and ours.
     pub(super) fn setting<'t, 's>(
         &mut self,
@@ -98,12 +130,13 @@ impl Reader<'_> {
         keyword: &'static Keyword,
         statement: &'s Statement<'t>,
     ) -> Option<Setting<'t, 's>> {
-        let value = match self.has_right_body(keyword, statement) {
+        let value = match self.has_right_body(block, keyword, statement) {
             true => self.value(block, keyword, statement),
             false => None,
         };
         let Some(value) = value else {
-            self.failed.push(keyword.name);
+            self.amiss.failed.push(keyword.name);
+            self.amiss.unread |= keyword.may_begin_block();
             return None;
         };
         let word = statement.keyword();
@@ -129,6 +162,7 @@ impl Reader<'_> {
         statement: &'s Statement<'t>,
     ) -> Option<Value<'t, 's>> {
         let words = statement.arguments();
+        self.has_no_sign(keyword, words)?;
         self.has_right_count(block, keyword, statement)?;
         let first = words.first();
         Some(match (keyword.shape, first) {
@@ -180,10 +214,17 @@ impl Reader<'_> {
     }
 
     /// Whether a block stands where one must, and only there.
-    fn has_right_body(&mut self, keyword: &Keyword, statement: &Statement<'_>) -> bool {
+    fn has_right_body(
+        &mut self,
+        block: &Block,
+        keyword: &Keyword,
+        statement: &Statement<'_>,
+    ) -> bool {
         let wants = matches!(keyword.shape, Shape::Block(_) | Shape::Items(_));
         let name = keyword.name;
         match &statement.body {
+            // The end of the text is what is wrong.
+            None if wants && self.amiss.cut && !self.options.lenient => false,
             None if wants => {
                 let message = format!("`{name}` begins a block");
                 let diagnostic = Diagnostic::new(Code::BlockMissing, statement.span(), message)
@@ -193,11 +234,38 @@ impl Reader<'_> {
             }
             Some(body) if !wants && !matches!(keyword.shape, Shape::Anything) => {
                 let message = format!("`{name}` does not begin a block");
-                self.error(Code::Misplaced, body.open, message);
+                let mut diagnostic = Diagnostic::new(Code::Misplaced, body.open, message);
+                // Two lines that were joined.
+                let words = statement.arguments().iter();
+                let other = words.filter_map(|word| block.find(&word.text)).next_back();
+                if let Some(other) = other {
+                    self.amiss.failed.push(other.name);
+                    self.amiss.unread = true;
+                    let help = format!("write `{}` on a line of its own", other.name);
+                    diagnostic = diagnostic.help(help);
+                }
+                self.push(diagnostic);
                 false
             }
             _ => true,
         }
+    }
+
+    /// Reports a `=` or a `:` between a keyword and its value.
+    fn has_no_sign(&mut self, keyword: &Keyword, words: &[Word<'_>]) -> Option<()> {
+        let Some((sign, values)) = words.split_first() else { return Some(()) };
+        if sign.quoted || !matches!(&*sign.text, "=" | ":" | ":=") {
+            return Some(());
+        }
+        let values: Vec<_> = values.iter().map(|word| &*word.text).collect();
+        let message = format!("there is no `{}` between a keyword and its value", sign.text);
+        let diagnostic = Diagnostic::new(Code::TrailingWords, sign.span, message).help(format!(
+            "write `{} {}`",
+            keyword.name,
+            values.join(" ")
+        ));
+        self.push(diagnostic);
+        None
     }
 
     /// Whether there are enough words, and reports those beyond.
@@ -238,9 +306,10 @@ impl Reader<'_> {
         }
         if let Some(rest) = words.get(max..) {
             let program = matches!(keyword.shape, Shape::Program);
-            let first = rest.first().filter(|word| block.find(&word.text).is_some());
+            let first = rest.first().and_then(|word| block.find(&word.text));
+            self.amiss.failed.extend(first.map(|keyword| keyword.name));
             let help = match first {
-                Some(word) => Some(format!("write `{}` on a line of its own", word.text)),
+                Some(keyword) => Some(format!("write `{}` on a line of its own", keyword.name)),
                 None => program.then(|| "put the program and its arguments in quotes".to_owned()),
             };
             self.no_more_behind(rest, help);
@@ -284,20 +353,6 @@ impl Reader<'_> {
         self.push(diagnostic);
     }
 
-    pub(super) fn unknown_keyword(&mut self, block: &'static Block, word: &Word<'_>) {
-        let message = format!("unknown keyword `{}`", word.text);
-        let mut diagnostic = Diagnostic::new(Code::UnknownKeyword, word.span, message);
-        self.suggestions += 1;
-        if self.suggestions > super::MAX_SUGGESTIONS {
-            return self.push(diagnostic);
-        }
-        diagnostic.help = match keywords::similar(block.keywords, &word.text) {
-            Some(similar) => Some(format!("did you mean `{similar}`?")),
-            None => elsewhere(&word.text).map(|place| format!("it belongs into `{place}`")),
-        };
-        self.push(diagnostic);
-    }
-
     pub(super) fn report_not_ours(&mut self, word: &Word<'_>, part: &str) {
         let message = format!("`{}` belongs to {part}, which vrrpd does not do", word.text);
         let diagnostic = Diagnostic::new(Code::NotOurs, word.span, message).label("skipped");
@@ -315,6 +370,7 @@ impl Reader<'_> {
                 let message = format!("`{name}` is not supported yet");
                 Diagnostic::new(Code::NotSupportedYet, word.span, message)
                     .note("without it another router could be master, or another address be up")
+                    .help(format!("remove `{name}`, or keep keepalived for this router"))
             }
         };
         self.push(diagnostic);
@@ -327,18 +383,5 @@ impl Reader<'_> {
             .also(first, "first set here")
             .help("remove one of the two");
         self.push(diagnostic);
-    }
-}
-
-/// The block that a keyword belongs into.
-fn elsewhere(name: &str) -> Option<&'static str> {
-    let top_level = keywords::TOP_LEVEL.keywords;
-    let holds = |keyword: &&Keyword| match keyword.shape {
-        Shape::Block(block) => block.find(name).is_some(),
-        _ => false,
-    };
-    match keywords::find(top_level, name) {
-        Some(_) => Some("the top level"),
-        None => top_level.iter().find(holds).map(|keyword| keyword.name),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::settings::{Setting, Value};
 use super::value::owned;
 use super::{Kind, Reader};
+use crate::did_you_mean::closest;
 use crate::keywords::{Shape, TOP_LEVEL};
 use crate::model::{
     Command, FileInit, InterfaceName, ParamMatch, Script, Track, TrackedFile, TrackedProcess,
@@ -51,10 +52,7 @@ impl Reader<'_> {
         what: &str,
         name: &Name,
     ) -> Option<T> {
-        // One that could not be read has been reported; but that may be a warning only.
-        let reported =
-            self.failed.contains(&what) && (!self.options.lenient || code.is_tolerated());
-        if value.is_none() && !reported {
+        if value.is_none() && !self.is_excused(what, code) {
             let message = format!("`{name}` has no `{what}`");
             let diagnostic = Diagnostic::new(code, name.span, message)
                 .help(format!("add a line that begins with `{what}`"));
@@ -263,7 +261,8 @@ impl Reader<'_> {
         if keyword.text != "weight" {
             let message = format!("`{}` is not an option of a tracked item", keyword.text);
             let diagnostic = Diagnostic::new(Code::UnknownOption, keyword.span, message)
-                .help("the form is `NAME [weight NUMBER [reverse|noreverse]]`");
+                .help("the form is `NAME [weight NUMBER [reverse|noreverse]]`")
+                .did_you_mean(closest(&keyword.text, ["weight"].into_iter()));
             self.push(diagnostic);
             return self.options.lenient.then_some(None);
         }

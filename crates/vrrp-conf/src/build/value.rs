@@ -4,7 +4,8 @@ use core::net::IpAddr;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::Reader;
+use super::{Reader, meant};
+use crate::did_you_mean::closest;
 use crate::model::{Command, InterfaceName, ScriptUser, Weight};
 use crate::syntax::Word;
 use crate::{Code, Diagnostic, Span, Spanned};
@@ -13,7 +14,9 @@ impl Reader<'_> {
     /// A whole number from `min` to `max`.
     pub(super) fn integer(&mut self, word: &Word<'_>, min: i64, max: i64) -> Option<i64> {
         let Some(number) = parse_integer(&word.text) else {
-            self.error(Code::NotANumber, word.span, format!("`{}` is not a number", word.text));
+            let message = format!("`{}` is not a number", word.text);
+            let diagnostic = Diagnostic::new(Code::NotANumber, word.span, message);
+            self.push(diagnostic.meant(meant::integer(&word.text)));
             return None;
         };
         if (min..=max).contains(&number) {
@@ -33,9 +36,10 @@ impl Reader<'_> {
     ) -> Option<Duration> {
         let Some(micros) = parse_decimal(&word.text, unit_micros) else {
             let message = format!("`{}` is not a time", word.text);
+            let unit = if unit_micros == 1_000 { "milliseconds" } else { "seconds" };
             let diagnostic = Diagnostic::new(Code::NotATime, word.span, message)
-                .help("write a number, with decimals if need be and without a unit");
-            self.push(diagnostic);
+                .label(format!("a number of {unit}, without a unit"));
+            self.push(diagnostic.meant(meant::time(&word.text, unit_micros)));
             return None;
         };
         if (min..=max).contains(&micros) {
@@ -59,8 +63,8 @@ impl Reader<'_> {
             other => {
                 let message = format!("`{other}` is not a truth value");
                 let diagnostic = Diagnostic::new(Code::NotABoolean, word.span, message)
-                    .help("write one of `on`, `off`, `true`, `false`, `yes`, `no`");
-                self.push(diagnostic);
+                    .label("must be `on`, `off`, `true`, `false`, `yes` or `no`");
+                self.push(diagnostic.did_you_mean(meant::boolean(other)));
                 None
             }
         }
@@ -73,7 +77,9 @@ impl Reader<'_> {
     pub(super) fn address_text(&mut self, text: &str, span: Span) -> Option<IpAddr> {
         let address = text.parse().ok();
         if address.is_none() {
-            self.error(Code::NotAnAddress, span, format!("`{text}` is not an IP address"));
+            let message = format!("`{text}` is not an IP address");
+            let diagnostic = Diagnostic::new(Code::NotAnAddress, span, message);
+            self.push(diagnostic.meant(meant::address(text)));
         }
         address
     }
@@ -93,7 +99,7 @@ impl Reader<'_> {
                 let message = format!("`{length}` is not the length of a prefix");
                 let diagnostic = Diagnostic::new(Code::BadPrefix, word.span, message)
                     .label(format!("must be 0 to {max}"));
-                self.push(diagnostic);
+                self.push(diagnostic.meant(meant::address(&word.text)));
                 // keepalived goes on with the address alone.
                 self.lenient().then_some((address, max))
             }
@@ -104,9 +110,13 @@ impl Reader<'_> {
         match InterfaceName::try_from(&*word.text) {
             Ok(name) => Some(name),
             Err(error) => {
-                let message = format!("`{}` is not the name of an interface", word.text);
-                let diagnostic = Diagnostic::new(Code::BadInterface, word.span, message);
-                self.push(diagnostic.note(error.to_string()));
+                let message = format!("`{}` cannot be the name of an interface", word.text);
+                let mut diagnostic = Diagnostic::new(Code::BadInterface, word.span, message)
+                    .label(error.to_string());
+                diagnostic.help = word.text.split_once(':').map(|(interface, _)| {
+                    format!("write `{interface}`, and `label {}` behind an address", word.text)
+                });
+                self.push(diagnostic);
                 None
             }
         }
@@ -123,11 +133,9 @@ impl Reader<'_> {
         }
         let list: Vec<_> = choices.iter().map(|choice| format!("`{choice}`")).collect();
         let message = format!("`{}` is none of {}", word.text, list.join(", "));
-        let near = crate::did_you_mean::closest(&word.text, choices.iter().copied())
-            .or_else(|| choices.iter().find(|c| c.eq_ignore_ascii_case(&word.text)).copied());
-        let mut diagnostic = Diagnostic::new(Code::NotAChoice, word.span, message);
-        diagnostic.help = near.map(|near| format!("did you mean `{near}`?"));
-        self.push(diagnostic);
+        let near = closest(word.text.trim_end_matches(';'), choices.iter().copied());
+        let diagnostic = Diagnostic::new(Code::NotAChoice, word.span, message);
+        self.push(diagnostic.did_you_mean(near));
         None
     }
 
@@ -149,7 +157,8 @@ impl Reader<'_> {
             }
             None => {
                 let message = format!("the weight `{}` is not a number", number.text);
-                self.error(Code::NotANumber, number.span, message);
+                let diagnostic = Diagnostic::new(Code::NotANumber, number.span, message);
+                self.push(diagnostic.meant(meant::integer(&number.text)));
                 None
             }
         };
@@ -201,7 +210,7 @@ pub(super) fn script_user(words: &[Word<'_>]) -> ScriptUser {
     ScriptUser { user: words.first().map(text).unwrap_or_default(), group: words.get(1).map(text) }
 }
 
-fn parse_integer(text: &str) -> Option<i64> {
+pub(super) fn parse_integer(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

@@ -102,6 +102,15 @@ impl Keyword {
         matches!(self.shape, Shape::Block(_) | Shape::Items(_) | Shape::Anything)
     }
 
+    /// Whether a line with this first word, which is no keyword outside, may stand in it.
+    pub(crate) fn holds(&self, word: &str) -> bool {
+        match self.shape {
+            Shape::Block(block) => block.find(word).is_some(),
+            Shape::Items(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether it may stand several times in a block, and adds up.
     pub fn accumulates(&self) -> bool {
         match self.shape {
