@@ -17,11 +17,18 @@ impl Reader<'_> {
         self.no_body(statement);
         let (address, prefix_len) = self.prefix(statement.keyword())?;
         let host = VirtualAddress::host(address);
-        let mut reading =
-            AddressReading { address: VirtualAddress { prefix_len, ..host }, seen: Vec::new() };
+        let mut reading = AddressReading {
+            address: VirtualAddress { prefix_len, ..host },
+            seen: Vec::new(),
+            unusable: false,
+        };
         let mut words = statement.arguments();
         while let Some((option, rest)) = words.split_first() {
             words = self.address_option(&mut reading, option, rest).unwrap_or_default();
+        }
+        // So keepalived does with a label or a broadcast address that it cannot use.
+        if reading.unusable {
+            return None;
         }
         Some(Spanned::new(reading.address, statement.span()))
     }
@@ -59,8 +66,8 @@ impl Reader<'_> {
                 .meant(meant_option(&reading.address, &option.text))
                 .did_you_mean(closest(&option.text, OPTIONS.iter().copied()));
             self.push(diagnostic);
-            // Whether the next word is its value, nobody knows.
-            return None;
+            // Whether the next word is its value, nobody knows; keepalived tries it as an option.
+            return self.lenient().then_some(rest);
         }
         let Some((value, rest)) = rest.split_first() else {
             let message = format!("`{}` without a value", option.text);
@@ -68,6 +75,11 @@ impl Reader<'_> {
             return Some(rest);
         };
         self.address_value(&mut reading.address, option, value);
+        reading.unusable |= match &*option.text {
+            "label" => reading.address.label.is_none(),
+            "brd" | "broadcast" => reading.address.broadcast.is_none(),
+            _ => false,
+        };
         Some(rest)
     }
 
@@ -177,6 +189,8 @@ const OPTIONS: &[&str] = &[
 struct AddressReading<'t> {
     address: VirtualAddress,
     seen: Vec<Word<'t>>,
+    /// An option is wrong without which the address is not wanted.
+    unusable: bool,
 }
 
 impl AddressReading<'_> {

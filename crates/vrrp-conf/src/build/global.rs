@@ -71,15 +71,17 @@ impl AnnounceSettings {
         self.extra = pace;
     }
 
-    /// These settings, with others for what they leave open.
+    /// An instance's settings, with those of `global_defs` for what they leave open. What
+    /// follows a losing advert follows the global settings, not the instance's own.
     pub(super) fn or(self, other: Self) -> Self {
+        let (repeat, delay) = (other.repeat, other.delay);
         Self {
             repeat: self.repeat.or(other.repeat),
             delay: self.delay.or(other.delay),
             refresh: self.refresh.or(other.refresh),
             refresh_repeat: self.refresh_repeat.or(other.refresh_repeat),
-            lower_prio_repeat: self.lower_prio_repeat.or(other.lower_prio_repeat),
-            lower_prio_delay: self.lower_prio_delay.or(other.lower_prio_delay),
+            lower_prio_repeat: self.lower_prio_repeat.or(other.lower_prio_repeat).or(repeat),
+            lower_prio_delay: self.lower_prio_delay.or(other.lower_prio_delay).or(delay),
             garp_interval: self.garp_interval.or(other.garp_interval),
             na_interval: self.na_interval.or(other.na_interval),
             extra: self.extra.or(other.extra),
@@ -92,15 +94,13 @@ impl AnnounceSettings {
             true => Announce { repeat: 1, delay: Duration::ZERO, ..Announce::default() },
             false => Announce::default(),
         };
-        let repeat = self.repeat.unwrap_or(defaults.repeat);
-        let delay = self.delay.unwrap_or(defaults.delay);
         Announce {
-            repeat,
-            delay,
+            repeat: self.repeat.unwrap_or(defaults.repeat),
+            delay: self.delay.unwrap_or(defaults.delay),
             refresh: self.refresh.unwrap_or(defaults.refresh),
             refresh_repeat: self.refresh_repeat.unwrap_or(defaults.refresh_repeat),
-            lower_prio_repeat: self.lower_prio_repeat.unwrap_or(repeat),
-            lower_prio_delay: self.lower_prio_delay.unwrap_or(delay),
+            lower_prio_repeat: self.lower_prio_repeat.unwrap_or(defaults.repeat),
+            lower_prio_delay: self.lower_prio_delay.unwrap_or(defaults.delay),
             garp_interval: self.garp_interval.unwrap_or(defaults.garp_interval),
             na_interval: self.na_interval.unwrap_or(defaults.na_interval),
             extra_interfaces: self.extra.map(|(pace, _)| pace).filter(|pace| !pace.is_zero()),

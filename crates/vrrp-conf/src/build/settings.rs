@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use std::time::Duration;
 
 use super::Reader;
-use super::value::script_user;
+use super::value::{parse_integer, script_user};
 use crate::keywords::{Block, Class, Effect, Keyword, Shape};
 use crate::model::{Command, InterfaceName, ScriptUser, Weight};
 use crate::syntax::{Body, Statement, Word};
@@ -169,7 +169,8 @@ impl Reader<'_> {
             (Shape::Flag, _) | (Shape::OptBool, None) => Value::Bool(true),
             (Shape::OptBool | Shape::Bool, Some(word)) => Value::Bool(self.boolean(word)?),
             (Shape::Int(min, max) | Shape::OptInt(min, max), Some(word)) => {
-                Value::Int(self.integer(word, min, max)?)
+                let number = self.integer(word, min, max);
+                Value::Int(number.or_else(|| self.nearest_rounds(keyword, word, min, max))?)
             }
             (Shape::OptInt(..), None) => Value::NoInt,
             (Shape::Secs(min, max), Some(word)) => {
@@ -200,6 +201,20 @@ impl Reader<'_> {
             // The count has been checked.
             (_, None) => return None,
         })
+    }
+
+    /// In lenient mode, rounds of announcements that are out of range are the nearest number
+    /// that is not; other values out of range are as if they were not there.
+    fn nearest_rounds(
+        &self,
+        keyword: &Keyword,
+        word: &Word<'_>,
+        min: i64,
+        max: i64,
+    ) -> Option<i64> {
+        let is_rounds = keyword.name.contains("garp_") && keyword.name.ends_with("_repeat");
+        let number = parse_integer(&word.text).filter(|_| is_rounds && self.lenient());
+        number.map(|number| number.clamp(min, max))
     }
 
     fn group(&mut self, word: &Word<'_>, v4: bool) -> Option<IpAddr> {

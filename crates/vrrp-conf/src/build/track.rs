@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::settings::{Setting, Value};
-use super::value::owned;
+use super::value::{owned, parse_integer};
 use super::{Kind, Reader};
 use crate::did_you_mean::closest;
 use crate::keywords::{Shape, TOP_LEVEL};
@@ -264,14 +264,17 @@ impl Reader<'_> {
                 .help("the form is `NAME [weight NUMBER [reverse|noreverse]]`")
                 .did_you_mean(closest(&keyword.text, ["weight"].into_iter()));
             self.push(diagnostic);
-            return self.options.lenient.then_some(None);
+            // keepalived does not track it at all.
+            return None;
         }
         if rest.is_empty() {
             let message = "`weight` without a value".to_owned();
             self.error(Code::OptionWithoutValue, keyword.span, message);
-            return self.options.lenient.then_some(None);
+            return None;
         }
-        let (weight, more) = self.weight(rest, limit)?;
+        let Some((weight, more)) = self.weight(rest, limit) else {
+            return self.options.lenient.then(|| weight_just_beyond(&rest[0], limit));
+        };
         self.no_more(more);
         let words = &rest[..rest.len() - more.len()];
         let at = words.iter().fold(rest[0].span, |at, word| at.to(word.span));
@@ -283,4 +286,11 @@ impl Reader<'_> {
             .also(first, "first tracked here");
         self.push(diagnostic);
     }
+}
+
+/// What keepalived makes of a weight of ±254 where ±253 is the limit; of others it makes nothing.
+fn weight_just_beyond(word: &Word<'_>, limit: i64) -> Option<Spanned<Weight>> {
+    let value = parse_integer(&word.text).filter(|value| value.abs() == limit + 1)?;
+    let value = value.clamp(-limit, limit) as i32;
+    Some(Spanned::new(Weight { value, reverse: false }, word.span))
 }

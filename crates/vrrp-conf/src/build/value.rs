@@ -199,7 +199,7 @@ impl Reader<'_> {
         Some(Command { words, user })
     }
 
-    fn lenient(&self) -> bool {
+    pub(super) fn lenient(&self) -> bool {
         self.options.lenient
     }
 }
