@@ -39,6 +39,9 @@
 //!
 //! The language is that of keepalived.conf(5); the values are those of RFC 9568 and RFC 3768.
 
+// The grammar's generated code names it.
+extern crate alloc;
+
 mod build;
 mod bytes;
 pub mod cluster;

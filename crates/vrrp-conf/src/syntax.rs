@@ -74,7 +74,7 @@ fn statement(pair: Pair<'_, Rule>, base: u32) -> Statement<'_> {
     let (mut words, mut body) = (Vec::new(), None);
     for pair in pair.into_inner() {
         match pair.as_rule() {
-            Rule::word => words.push(word(pair, base)),
+            Rule::word => words.push(word(&pair, base)),
             _ => body = Some(self::body(pair, base)),
         }
     }
@@ -82,35 +82,14 @@ fn statement(pair: Pair<'_, Rule>, base: u32) -> Statement<'_> {
 }
 
 fn body(pair: Pair<'_, Rule>, base: u32) -> Body<'_> {
-    let whole = span(&pair, base);
-    let (mut statements, mut open) = (Vec::new(), whole);
-    for pair in pair.into_inner() {
-        match pair.as_rule() {
-            Rule::open => open = span(&pair, base),
-            Rule::statement => statements.push(statement(pair, base)),
-            _ => {}
-        }
-    }
-    Body { statements, open }
+    let start = span(&pair, base).start;
+    let statements = pair.into_inner().map(|pair| statement(pair, base)).collect();
+    Body { statements, open: Span::new(start - 1, start) }
 }
 
-fn word(pair: Pair<'_, Rule>, base: u32) -> Word<'_> {
-    let span = span(&pair, base);
-    let mut text = Cow::Borrowed("");
-    let mut quoted = false;
-    for piece in pair.into_inner() {
-        let written = match piece.as_rule() {
-            Rule::double | Rule::single => {
-                quoted = true;
-                let quoted = piece.as_str();
-                &quoted[1..quoted.len() - 1]
-            }
-            _ => piece.as_str(),
-        };
-        let piece = unescaped(written);
-        text = if text.is_empty() { piece } else { text + piece };
-    }
-    Word { text, span, quoted }
+fn word<'t>(pair: &Pair<'t, Rule>, base: u32) -> Word<'t> {
+    let (text, quoted) = unquoted(pair.as_str());
+    Word { text, span: span(pair, base), quoted }
 }
 
 fn span(pair: &Pair<'_, Rule>, base: u32) -> Span {
@@ -118,24 +97,34 @@ fn span(pair: &Pair<'_, Rule>, base: u32) -> Span {
     Span::new(base + span.start() as u32, base + span.end() as u32)
 }
 
-/// A text with its escapes undone: `\t`, `\101`, `\x41`, `\cC`, `\"`.
-pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
-    if !text.contains('\\') {
-        return Cow::Borrowed(text);
+/// A word with its quotes and escapes undone (`\t`, `\101`, `\x41`, `\cC`, `\"`), and whether
+/// there were quotes.
+fn unquoted(written: &str) -> (Cow<'_, str>, bool) {
+    let is_plain = |text: &str| !text.bytes().any(|byte| matches!(byte, b'"' | b'\'' | b'\\'));
+    if is_plain(written) {
+        return (Cow::Borrowed(written), false);
     }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let inside = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    if let Some(inside) = inside.filter(|inside| is_plain(inside)) {
+        return (Cow::Borrowed(inside), true);
+    }
+    let mut bytes = Vec::with_capacity(written.len());
+    let (mut quote, mut quoted) = (None, false);
+    let mut rest = written.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
         rest = behind;
-        if byte == b'\\' {
-            let (value, used) = escape(rest);
-            bytes.extend(value);
-            rest = &rest[used..];
-        } else {
-            bytes.push(byte);
+        match (byte, quote) {
+            (b'\\', _) => {
+                let (value, used) = escape(rest);
+                bytes.extend(value);
+                rest = &rest[used..];
+            }
+            (b'"' | b'\'', None) => (quote, quoted) = (Some(byte), true),
+            (_, Some(open)) if byte == open => quote = None,
+            _ => bytes.push(byte),
         }
     }
-    Cow::Owned(crate::bytes::decode(bytes))
+    (Cow::Owned(crate::bytes::decode(bytes)), quoted)
 }
 
 /// What an escape stands for, given what is behind the backslash, and how much of that it is.
