@@ -18,8 +18,8 @@ pub(crate) fn closest<'c>(
         let begins = word.len().min(plain.len()) >= 4
             && (plain.starts_with(&*word) || word.starts_with(&*plain));
         match begins {
-            true => (limit.min(distance(&word, &plain)), longer, candidate),
-            false => (distance(&word, &plain), longer, candidate),
+            true => (limit.min(distance(&word, &plain, limit)), longer, candidate),
+            false => (distance(&word, &plain, limit), longer, candidate),
         }
     });
     let near = distances.filter(|&(distance, ..)| distance <= limit);
@@ -31,13 +31,20 @@ fn plain(word: &str) -> String {
     word.to_ascii_lowercase().replace('-', "_")
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours between two words.
-fn distance(a: &str, b: &str) -> usize {
+/// Insertions, deletions, replacements and swaps of neighbours between two words; any number
+/// beyond `limit` if there are more.
+fn distance(a: &str, b: &str, limit: usize) -> usize {
+    // Most candidates differ too much in length alone.
+    let difference = a.chars().count().abs_diff(b.chars().count());
+    if difference > limit {
+        return difference;
+    }
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before = vec![0; b.len() + 1];
     let mut last: Vec<usize> = (0..=b.len()).collect();
+    let mut row = before.clone();
     for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
+        row[0] = i;
         for j in 1..=b.len() {
             let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
             row[j] = replaced.min(last[j] + 1).min(row[j - 1] + 1);
@@ -45,7 +52,8 @@ fn distance(a: &str, b: &str) -> usize {
                 row[j] = row[j].min(before[j - 2] + 1);
             }
         }
-        before = core::mem::replace(&mut last, row);
+        core::mem::swap(&mut before, &mut last);
+        core::mem::swap(&mut last, &mut row);
     }
     last[b.len()]
 }
