@@ -70,6 +70,14 @@ struct Announcing {
     next_at: Instant,
 }
 
+impl Announcing {
+    /// The same, but with so many rounds over all addresses to come at least.
+    fn prolonged(self, rounds: u8) -> Self {
+        let whole = rounds.saturating_add(u8::from(self.position > 0));
+        Self { rounds_left: self.rounds_left.max(whole), ..self }
+    }
+}
+
 impl Port {
     pub(crate) fn new(settings: Arc<Settings>, kernel: Box<dyn Kernel>) -> Self {
         let placed = Vec::new();
@@ -165,14 +173,18 @@ impl Port {
         self.settings.vips.iter().map(carrier).collect()
     }
 
-    /// Begins to announce every address so many times.
+    /// Begins to announce every address so many times. One under way goes on from where it is, and
+    /// longer if that is needed: begun anew again and again, it would not come to the last address.
     pub(crate) fn announce(&mut self, rounds: u8) -> Result<(), PortError> {
-        self.announcing = None;
+        let before = self.announcing.take();
         let round = self.announcements()?;
-        if !round.is_empty() && rounds > 0 {
-            let (next_at, position) = (clock::now(), 0);
-            self.announcing = Some(Announcing { round, position, rounds_left: rounds, next_at });
+        if round.is_empty() || rounds == 0 {
+            return Ok(());
         }
+        self.announcing = Some(match before {
+            Some(before) if before.round == round => before.prolonged(rounds),
+            _ => Announcing { round, position: 0, rounds_left: rounds, next_at: clock::now() },
+        });
         Ok(())
     }
 
@@ -329,18 +341,36 @@ mod tests {
         let addresses: Vec<_> = (1..=100).map(|last| format!("192.0.2.{last}")).collect();
         let (mut port, recorder) = port(&addresses.join("\n"));
         port.announce(2).unwrap();
+        finish(&mut port);
+        assert_eq!(announced(&recorder), [64, 36, 64, 36]);
+        assert_eq!(port.announced(), 200);
+    }
+
+    #[test]
+    fn an_announcement_that_is_wanted_again_goes_on_until_every_address_has_had_its_rounds() {
+        let addresses: Vec<_> = (1..=100).map(|last| format!("192.0.2.{last}")).collect();
+        let (mut port, recorder) = port(&addresses.join("\n"));
+        port.announce(1).unwrap();
+        port.announce_some().unwrap();
+        port.announce(2).unwrap();
+        finish(&mut port);
+        assert_eq!(announced(&recorder), [64, 36, 64, 36, 64, 36]);
+    }
+
+    fn finish(port: &mut Port) {
         while port.announce_deadline().is_some() {
             port.announce_some().unwrap();
         }
-        let parts: Vec<_> = recorder
-            .take()
-            .into_iter()
+    }
+
+    /// How many announcements went out at a time.
+    fn announced(recorder: &Recorder) -> Vec<usize> {
+        let calls = recorder.take().into_iter();
+        calls
             .map(|call| match call {
                 Call::Announce(part) => part.len(),
                 call => panic!("{call:?}"),
             })
-            .collect();
-        assert_eq!(parts, [64, 36, 64, 36]);
-        assert_eq!(port.announced(), 200);
+            .collect()
     }
 }
