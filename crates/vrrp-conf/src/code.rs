@@ -295,6 +295,9 @@ codes! {
         "`rtt`, `rttvar` and `rto_min` of a route are at least 200 ms. Without a unit they are \
          eighths of a millisecond, quarters of one, and milliseconds.\n\nWrite a number with \
          `ms` behind it, 200 or more."
+    IdlePrefix = "W0520" doubt "a prefix length that means nothing"
+        "A source and a peer are single addresses: what stands behind the `/` is ignored, here as \
+         by keepalived.\n\nWrite the address alone."
     ClusterVrid = "E0601" fatal "members with different VRIDs for one virtual router"
         "Routers find each other by the VRID. With two of them, each member is alone, both are \
          master, and both have the addresses.\n\nUse one `virtual_router_id` on all members."

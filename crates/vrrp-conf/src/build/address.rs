@@ -65,7 +65,7 @@ impl Reader<'_> {
             let diagnostic = Diagnostic::new(Code::UnknownOption, option.span, message)
                 .meant(meant_option(&reading.address, &option.text))
                 .did_you_mean(closest(&option.text, OPTIONS.iter().copied()));
-            self.push(diagnostic);
+            self.push(diagnostic.one_address_per_line(&option.text));
             // Whether the next word is its value, nobody knows; keepalived tries it as an option.
             return self.lenient().then_some(rest);
         }

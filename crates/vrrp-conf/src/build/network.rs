@@ -6,6 +6,7 @@ use super::Reader;
 use super::instance::Draft;
 use super::settings::Value;
 use super::value::owned;
+use crate::did_you_mean::closest;
 use crate::keywords::Block;
 use crate::model::{
     AntiReplay, AuthPass, Authentication, HmacAuth, HmacKey, HmacMode, Ipvlan, IpvlanMode,
@@ -132,7 +133,7 @@ impl Reader<'_> {
     }
 
     fn unicast_peer(&mut self, address: &Word<'_>, options: &[Word<'_>]) -> Option<UnicastPeer> {
-        let address = self.address(address)?;
+        let address = self.host(address)?;
         let mut peer = UnicastPeer { address, min_ttl: None, max_ttl: None };
         for pair in options.chunks(2) {
             let place = match &*pair[0].text {
@@ -140,7 +141,9 @@ impl Reader<'_> {
                 "max_ttl" => &mut peer.max_ttl,
                 other => {
                     let message = format!("`{other}` is not an option of a peer");
-                    self.error(Code::UnknownOption, pair[0].span, message);
+                    let diagnostic = Diagnostic::new(Code::UnknownOption, pair[0].span, message)
+                        .did_you_mean(closest(other, ["min_ttl", "max_ttl"].into_iter()));
+                    self.push(diagnostic.one_address_per_line(other));
                     continue;
                 }
             };

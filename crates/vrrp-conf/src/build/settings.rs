@@ -181,7 +181,7 @@ impl Reader<'_> {
             }
             (Shape::Word(_), Some(word)) => Value::Word(word),
             (Shape::Interface, Some(word)) => Value::Interface(self.interface(word)?),
-            (Shape::Ip, Some(word)) => Value::Ip(self.address(word)?),
+            (Shape::Ip, Some(word)) => Value::Ip(self.host(word)?),
             (Shape::Group4, Some(word)) => Value::Ip(self.group(word, true)?),
             (Shape::Group6, Some(word)) => Value::Ip(self.group(word, false)?),
             (Shape::Choice(choices), Some(word)) => Value::Choice(self.choice(word, choices)?),

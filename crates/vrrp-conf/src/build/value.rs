@@ -10,6 +10,17 @@ use crate::model::{Command, InterfaceName, ScriptUser, Weight};
 use crate::syntax::Word;
 use crate::{Code, Diagnostic, Span, Spanned};
 
+impl Diagnostic {
+    /// The same about a word behind an address, with what to do if that is one more address.
+    pub(super) fn one_address_per_line(self, word: &str) -> Self {
+        let address = word.trim_end_matches(',').split('/').next().unwrap_or_default();
+        match address.parse::<IpAddr>() {
+            Ok(_) => self.help("write each address on a line of its own"),
+            Err(_) => self,
+        }
+    }
+}
+
 impl Reader<'_> {
     /// A whole number from `min` to `max`.
     pub(super) fn integer(&mut self, word: &Word<'_>, min: i64, max: i64) -> Option<i64> {
@@ -104,6 +115,18 @@ impl Reader<'_> {
                 self.lenient().then_some((address, max))
             }
         }
+    }
+
+    /// The address of one host. keepalived takes one with a prefix length as well, and ignores it.
+    pub(super) fn host(&mut self, word: &Word<'_>) -> Option<IpAddr> {
+        let Some((text, length)) = word.text.split_once('/') else { return self.address(word) };
+        let address = self.address_text(text, word.span)?;
+        let message = format!("`/{length}` means nothing here");
+        let diagnostic = Diagnostic::new(Code::IdlePrefix, word.span, message)
+            .label("one host's address")
+            .help(format!("write `{address}`"));
+        self.push(diagnostic);
+        Some(address)
     }
 
     pub(super) fn interface(&mut self, word: &Word<'_>) -> Option<InterfaceName> {

@@ -56,6 +56,7 @@ pub(crate) const IN_INSTANCE: &[(&str, &str)] = &[
     (" priority {\n 100\n }", "E0209 2:11 error"),
     (" virtual_ipaddress {\n  192.0.2.300\n }", "E0305 3:3 error"),
     (" virtual_ipaddress {\n  192.0.2.2/33\n }", "E0306 3:3 error"),
+    (" virtual_ipaddress {\n  192.0.2.2 192.0.2.3\n }", "E0309 3:13 error"),
     (" virtual_ipaddress {\n  192.0.2.2 divice eth0\n }", "E0309 3:13 error"),
     (" virtual_ipaddress {\n  192.0.2.2 dev\n }", "E0312 3:13 error"),
     (" virtual_ipaddress {\n  192.0.2.2 dev a/b\n }", "E0308 3:17 error"),
