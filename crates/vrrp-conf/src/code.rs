@@ -69,41 +69,51 @@ codes! {
          into memory. Reading stops at a limit.\n\nLook for a `~SEQ` with an end that is too \
          high."
     BadRepetition = "E0105" tolerated "a `~SEQ` or `~LST` that is malformed"
-        "The forms are `~SEQ(VAR, END)`, `~SEQ(VAR, START, END)`, `~SEQ(VAR, START, STEP, END)`, \
-         the same with `~SEQx` for hexadecimal, `~LST(VAR, A, B)` and \
-         `~LST({V, W}, {A, B}, {C, D})`. A step leads from the start to the end, and tuples have \
-         as many values as there are variables.\n\nThe line is left out."
+        "The forms are `~SEQ(VAR, END)`, `~SEQ(VAR, START, END)`, `~SEQ(VAR, START, STEP, \
+         END)`, the same with `~SEQx` for hexadecimal, `~LST(VAR, A, B)` and `~LST({V, W}, {A, \
+         B}, {C, D})`. A step leads from the start to the end, and tuples have as many values \
+         as there are variables.\n\nWithout the line, all that it would have stood for is \
+         missing: addresses, or whole instances.\n\nMend what is in the parentheses."
     UnknownKeyword = "E0201" tolerated "an unknown keyword"
         "The word is none of the keywords that this block knows. It is most often a typing \
          error, and a typing error that is only logged starts a router with a default value \
          that nobody wanted: `prioritty 90` would leave the priority at 100.\n\nMend the word; \
-         if it belongs to a newer keepalived, leave the line out."
+         if it belongs to a newer keepalived, leave the line out. Capitals count, words are \
+         joined with `_`, and a space, no `=` or `:`, stands between a keyword and its value. \
+         The rest of the file is checked as if the word had been the one that is suggested."
     UnclosedBrace = "E0202" fatal "a block that is not closed"
-        "A `{` has no `}`. What was meant to stand behind the block is inside it. The place is \
-         that of the brace that most likely lacks its partner: the one whose block ends at \
-         another indentation than it began at.\n\nAdd the `}`."
+        "A `{` has no `}`, so what was meant to stand behind the block is inside it. The place \
+         is that of the brace that lacks its partner, as the lines behind it tell: one begins \
+         with a keyword of an outer block, or a `}` stands under the beginning of one. The \
+         other place that is shown is that line.\n\nAdd a `}` before it. The rest of the file \
+         is checked as if it were there."
     StrayBrace = "E0203" tolerated "a brace without its partner"
-        "A `}` closes nothing, or a `{` opens a block that no keyword begins. Most often a block \
-         further up is closed too early, and its last lines belong to nothing.\n\nRemove the \
-         brace, or move it."
+        "A `}` closes nothing, or a `{` opens a block that no keyword begins. Most often a \
+         block further up is closed too early, a line got lost, or a brace was typed \
+         twice.\n\nRemove the brace, or write the keyword that it belongs to."
     UnclosedQuote = "E0204" fatal "a quote that is not closed"
-        "A quoted text ends on the line that it begins on. Without its second quote, the rest of \
-         the line, comments and braces included, is part of it.\n\nClose it; for a quote that is \
-         meant as it stands, write a backslash before it, or use the other kind around it."
+        "A quoted text ends on the line that it begins on. Without its second quote, the rest \
+         of the line, comments and braces included, could be part of it, so nothing else is \
+         said about this line.\n\nClose it; for a quote that is meant as it stands, write a \
+         backslash before it, or use the other kind around it."
     TooDeep = "E0205" fatal "blocks that are nested too deep"
         "No keyword's blocks are nested this deep, so braces must be missing.\n\nLook for the \
          first block that is not closed."
     MissingValue = "E0206" fatal "a keyword without its value"
-        "The keyword needs a value on its own line.\n\nAdd it, or remove the line to have the \
-         default."
+        "The keyword needs a value behind it, on its own line; it is not known which one was \
+         meant.\n\nAdd it, or remove the line to have the default. A value on the next line is \
+         joined by a backslash at the end of this one."
     TrailingWords = "E0207" tolerated "words that belong to nothing"
-        "All of a line belongs to its first word, and this one takes fewer words. What is behind \
-         would be ignored: `priority 100 200` is 100, and `script /bin/check arg` runs without \
-         `arg`.\n\nRemove the words, put them on a line of their own, or put a command with its \
+        "All of a line belongs to its first word, and this one takes fewer words. What is \
+         behind would be ignored: `priority 100 200` is 100, and `script /bin/check arg` runs \
+         without `arg`. A `=` or `:` before the value is such a word too.\n\nRemove the words, \
+         put them on a line of their own if they are another setting, or put a command with its \
          arguments in quotes."
     BlockMissing = "E0208" fatal "a block that is not opened"
-        "The keyword begins a block, and neither this line nor the next has its `{`.\n\nAdd it, \
-         and the settings between braces."
+        "The keyword begins a block, and neither this line nor the next has its `{`. The lines \
+         behind it would belong to the block around it, which does not know them.\n\nWrite `{` \
+         behind the marked words, and `}` on a line of its own at the end. If only the `{` is \
+         missing, the rest of the file is checked as if it were there."
     Misplaced = "E0209" tolerated "a keyword or a block that does not belong here"
         "The keyword is one of the language, and stands in the wrong place: a setting of an \
          instance outside of every `vrrp_instance`, `auth_type` outside of `authentication`, a \
@@ -112,14 +122,17 @@ codes! {
          line into the block that the message names. If many lines are misplaced, the block \
          above them is closed too early."
     Duplicate = "E0210" tolerated "a setting that is there twice"
-        "Only one of the two can hold, and which one it is would depend on their order. The \
-         other one is most often what somebody wanted.\n\nRemove one."
+        "Only one of the two can hold, and which one it is would depend on their order: \
+         keepalived takes the last one of a setting and says nothing. The other one is most \
+         often what somebody wanted, and changed in vain.\n\nRemove one."
     DefinedTwice = "E0211" tolerated "a name that is defined twice"
-        "Two blocks of one kind have one name, so a reference to it has two meanings.\n\nRename \
-         one of them, and what refers to it."
+        "Two blocks of one kind have one name, so a reference to it has two meanings, and one \
+         of the blocks would do nothing. Often a block was copied and its name left as it \
+         was.\n\nRename one of them, and what refers to it."
     UnexpectedText = "E0212" fatal "text that no part of the language allows"
-        "Neither a word, nor a quoted text, nor a brace can stand here.\n\nRemove what is \
-         marked."
+        "Neither a word, nor a quoted text, nor a brace can stand here: the file is damaged, or \
+         no configuration.\n\nRemove what is marked, or look whether this is the right file, in \
+         UTF-8."
     UnclosedAtEnd = "E0213" tolerated "a file that ends within a block"
         "The last block has fewer `}` than `{`. Something may be missing with it: a file that was \
          not written to its end looks like this.\n\nLook whether the file is complete, and add \
@@ -133,32 +146,46 @@ codes! {
          text here; only a password may be any bytes.\n\nSave the file as UTF-8, or mend the \
          escapes in the quotes."
     NotANumber = "E0301" tolerated "a value that is not a number"
-        "The keyword takes a whole number in decimal digits, without a unit.\n\nMend the value."
+        "The keyword takes a whole number in decimal digits: no unit, no sign of another \
+         language such as `;`, no variable without a definition. Without the number the default \
+         would hold, and a router with a default priority or VRID may be master when it should \
+         not.\n\nWrite the number alone."
     OutOfRange = "E0302" tolerated "a value out of range"
-        "The value is none that the protocol or the kernel can carry. Ignoring it would start \
-         the router with a default.\n\nUse a value in the range that is shown."
+        "The value is none that the protocol or the kernel can carry. keepalived ignores such a \
+         line, and starts the router with the default.\n\nUse a value in the range that is \
+         shown."
     NotATime = "E0303" tolerated "a value that is not a time"
         "Times are numbers of seconds (in `bfd_instance` of milliseconds), with decimals where \
-         need be and without a unit: `1`, `0.25`.\n\nMend the value."
+         need be and without a unit: `1`, `0.25`. Without it the default would hold, and \
+         members with different intervals do not accept each other in version 2.\n\nWrite the \
+         number alone: `0.1` for 100 ms."
     NotABoolean = "E0304" tolerated "a value that is not a truth value"
-        "Truth values are `on`, `true`, `yes` and `off`, `false`, `no`.\n\nUse one of them."
+        "Truth values are `on`, `true`, `yes` and `off`, `false`, `no`, in small letters. \
+         Anything else would leave the default, which may be the opposite of what was \
+         meant.\n\nUse one of them."
     NotAnAddress = "E0305" tolerated "a value that is not an address of the kind wanted"
-        "An IPv4 address has four numbers of 0 to 255, an IPv6 address groups of hexadecimal \
-         digits. Names of hosts are not looked up, and a multicast group is a multicast \
-         address.\n\nMend the address."
+        "An IPv4 address has four numbers of 0 to 255 without leading zeros, an IPv6 address \
+         groups of hexadecimal digits. Names of hosts are not looked up: that could block, or \
+         change, at the worst time. A multicast group is a multicast address.\n\nMend the \
+         address; an address that is left out is one that nobody can reach."
     BadPrefix = "E0306" tolerated "a prefix of impossible length"
         "The number behind the `/` is the length of the network's prefix in bits: 0 to 32 for \
-         IPv4, 0 to 128 for IPv6. Without it, the address is a host's, /32 or /128.\n\nMend the \
-         number."
+         IPv4, 0 to 128 for IPv6; a netmask is none. Without it, the address is a host's, /32 \
+         or /128, and neighbours of its network are not reached from it.\n\nWrite the length: \
+         `/24` for 255.255.255.0."
     NotAChoice = "E0307" tolerated "a value that is none of those possible"
-        "The keyword takes one of a few words, spelt exactly as listed.\n\nUse one of them."
+        "The keyword takes one of a few words, spelt exactly as listed, capitals included. For \
+         any other word keepalived takes the default: `state master` is BACKUP.\n\nUse one of \
+         the words."
     BadInterface = "E0308" fatal "a text that cannot name an interface"
         "The kernel's interface names have 1 to 15 bytes and no `/`, `:` or white space, so no \
-         interface of this name can ever exist.\n\nMend the name; an alias such as `eth0:1` is a \
-         `label`."
+         interface of this name can ever exist, and the instance would be in FAULT for \
+         ever.\n\nMend the name. `eth0:1` is no interface but a label of an address: write \
+         `eth0`, and `label eth0:1` behind the address."
     UnknownOption = "E0309" tolerated "an unknown option"
-        "The word is none of the options that can stand behind such an item.\n\nMend or remove \
-         it."
+        "The word is none of the options that can stand behind such an item, so nobody knows \
+         whether the next word is its value. keepalived would ignore it, or the item.\n\nMend \
+         or remove it. The device of an address has `dev` before it, a weight `weight`."
     BadCommand = "E0310" tolerated "a command that cannot be run"
         "A command is a program and its arguments, separated by white space; quotes within it \
          join words, and are closed.\n\nMend the command: \
@@ -167,23 +194,26 @@ codes! {
         "At least `quorum` processes must run and at most `quorum_max`. With a maximum below the \
          minimum the process is never up.\n\nRaise `quorum_max` or lower `quorum`."
     OptionWithoutValue = "E0312" tolerated "an option without its value"
-        "The word is an option that needs a value behind it, on the same line.\n\nAdd the value, \
-         or remove the option."
+        "The word is an option that needs a value behind it, on the same line. Without it, the \
+         option or the whole item would be ignored.\n\nAdd the value, or remove the option."
     Required = "E0401" fatal "a required setting is missing"
         "Without it, the block has no meaning, and there is no default that could be right for \
-         everybody.\n\nAdd it."
+         everybody: a guessed interface or VRID could disturb another router.\n\nAdd a line \
+         with it to the block."
     UnknownReference = "E0402" tolerated "a reference to something that does not exist"
         "The name is not defined anywhere in the configuration. Ignoring it would start a router \
          that is blind to what it should track. Definitions may stand before or behind their \
          uses.\n\nMend the name, or define it."
     SameRouter = "E0403" fatal "one virtual router twice"
-        "On one interface and in one family, a VRID belongs to one virtual router. Two instances \
-         with it would take each other's adverts for those of other machines.\n\nGive one of \
-         them another `virtual_router_id`, on all machines."
+        "On one interface and in one family, a VRID belongs to one virtual router. Two \
+         instances with it would take each other's adverts for those of other machines, and \
+         give way to each other.\n\nGive one of them another `virtual_router_id`, on all \
+         machines. Instances on different interfaces may share one."
     MixedFamilies = "E0404" tolerated "addresses of two families"
-        "An advert carries addresses of one family, and goes out in a packet of that \
-         family; a route and a rule are of one family too.\n\nPut the other addresses into `virtual_ipaddress_excluded`, where they move along \
-         without being advertised, or make a second instance, which may have the same VRID."
+        "An advert carries addresses of one family, and goes out in a packet of that family; a \
+         route and a rule are of one family too.\n\nPut the other addresses into \
+         `virtual_ipaddress_excluded`, where they move along without being advertised, or make \
+         a second instance, which may have the same VRID."
     Ipv6InV2 = "E0405" tolerated "IPv6 in VRRPv2"
         "Version 2 is defined for IPv4 only; what keepalived sends instead, no other router \
          understands.\n\nLeave `version` out: IPv6 addresses imply version 3."
@@ -192,10 +222,10 @@ codes! {
          sides become master.\n\nRemove the `authentication` block, or use version 2 on all \
          routers."
     BadInterval = "E0407" tolerated "an interval that the version cannot carry"
-        "VRRPv2 carries whole seconds, 1 to 255; VRRPv3 hundredths of a second, 0.01 to 40.95. A \
-         rounded interval differs from what the operator believes, and a version 2 router drops \
-         adverts with another interval than its own.\n\nUse an interval that fits, or version 3 \
-         on all routers."
+        "VRRPv2 carries whole seconds, 1 to 255; VRRPv3 hundredths of a second, 0.01 to 40.95. \
+         A rounded interval differs from what the operator believes, and a version 2 router \
+         drops adverts with another interval than its own.\n\nUse an interval that fits, or \
+         version 3 on all routers: both versions do not understand each other."
     BadWeight = "E0408" tolerated "a weight out of range"
         "Priorities are 1 to 254, so a weight beyond ±253 (±254 for processes and files) means \
          nothing more than the limit does.\n\nUse a weight within the range."
@@ -246,8 +276,9 @@ codes! {
          setting on a line of its own, or put the word in quotes if it is meant."
     NoEffectYet = "W0504" doubt "a setting without effect as yet"
         "vrrpd understands the setting and does not act on it yet. Who is master and which \
-         addresses are up does not depend on it.\n\nNothing needs to be done; remove the line to \
-         be rid of the warning."
+         addresses are up does not depend on it.\n\nNothing needs to be done. If what it does \
+         matters to you, keep keepalived for this router; remove the line to be rid of the \
+         warning."
     NotOurs = "W0505" doubt "a part of keepalived that is not VRRP"
         "IPVS, its health checkers, SNMP, D-Bus and mail are not done by vrrpd. What belongs to \
          them is skipped up to its closing brace.\n\nKeep it in a file of its own for the \
@@ -256,8 +287,9 @@ codes! {
         "The instance takes part in elections and moves no address. Some do that on purpose, to \
          run a script on the master.\n\nAdd a `virtual_ipaddress` block."
     Unused = "W0507" doubt "a definition without a use"
-        "Nothing tracks it, so it is not run, read or watched at all.\n\nTrack it in an \
-         instance, or remove it."
+        "No instance and no group tracks it, so it is not run, read or watched at all: a check \
+         that somebody counts on may do nothing.\n\nName it in a `track_script`, \
+         `track_process`, `track_file` or `track_bfd` block of an instance, or remove it."
     NopreemptMaster = "W0508" doubt "`nopreempt` without effect"
         "`state MASTER` and priority 255 both switch `nopreempt` off: the router takes over from \
          a worse one as soon as it is back.\n\nWrite `state BACKUP` on all routers."
@@ -278,7 +310,8 @@ codes! {
         "A sync group makes its members change state together; with one member it does \
          nothing.\n\nAdd the other members, or remove the group."
     NothingConfigured = "W0514" doubt "a configuration without an instance"
-        "There is nothing to do for a VRRP daemon.\n\nAdd a `vrrp_instance`."
+        "There is nothing to do for a VRRP daemon. Is this the right file, are its includes \
+         found, and do `@id` lines choose what they should?\n\nAdd a `vrrp_instance`."
     NotUtf8 = "W0515" doubt "bytes that are not UTF-8"
         "Comments may have any bytes, and a password keeps those that it has. In other values \
          they are an error of their own.\n\nSave the file as UTF-8, but look at passwords: in \
@@ -288,6 +321,10 @@ codes! {
          it as it stands in passwords, so a member that runs it would send another \
          password.\n\nWrite the password without quotes: there a backslash is a \
          backslash."
+    NameWithSign = "W0519" doubt "a name that ends in punctuation"
+        "No `;` or `,` ends a line in this language, so the character is part of the name: \
+         `interface eth0;` waits in FAULT for an interface `eth0;` that nobody will ever \
+         make.\n\nRemove the character, or put the name in quotes if it is meant."
     OldForm = "W0516" doubt "an old form of an option"
         "It means what it always meant, and keepalived calls it deprecated.\n\nUse the new \
          form."
@@ -409,6 +446,40 @@ impl Code {
             b'E' => Severity::Error,
             _ => Severity::Warning,
         }
+    }
+}
+
+impl Code {
+    /// What lenient mode does where keepalived goes on too, behind "in lenient mode".
+    pub const fn leniently(self) -> Option<&'static str> {
+        Some(match self {
+            Self::IncludeFailed | Self::BadRepetition => "the line is left out",
+            Self::UnknownKeyword | Self::Misplaced => "it is ignored, with the block it begins",
+            Self::StrayBrace => "the brace is ignored",
+            Self::TrailingWords => "they are ignored",
+            Self::Duplicate | Self::DefinedTwice => "the first one counts",
+            Self::UnclosedAtEnd => "the block ends with the file",
+            Self::BadPrefix => "the address is that of a host",
+            Self::MixedFamilies => "it is left out",
+            Self::Ipv6InV2 => "version 2 is kept",
+            Self::AuthInV3 => "the block is ignored",
+            Self::NoAddressesV3 => "the router runs without addresses",
+            Self::IncompleteAuthentication => "adverts carry no authentication",
+            Self::IncompleteDefinition => "the block is ignored, and so is what refers to it",
+            Self::BadWeight => "one beyond the limit is the limit, and others are ignored",
+            Self::BadQuorum => "it is kept, and never up",
+            Self::NotANumber
+            | Self::OutOfRange
+            | Self::NotATime
+            | Self::NotABoolean
+            | Self::NotAnAddress
+            | Self::NotAChoice
+            | Self::UnknownOption
+            | Self::OptionWithoutValue
+            | Self::BadCommand
+            | Self::UnknownReference => "it is ignored",
+            _ => return None,
+        })
     }
 }
 

@@ -4,6 +4,9 @@ use core::fmt;
 
 use crate::{Code, Options, Span};
 
+/// How a note begins that says what lenient mode does.
+const LENIENT: &str = "in lenient mode ";
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -113,8 +116,23 @@ impl Diagnostic {
         }
     }
 
+    /// The same, with what lenient mode does about it, where its code does not say.
+    #[must_use]
+    pub(crate) fn leniently(self, options: &Options, outcome: &str) -> Self {
+        match options.lenient && self.code.is_tolerated() {
+            true => self.note(format!("{LENIENT}{outcome}")),
+            false => self,
+        }
+    }
+
     /// Makes a warning of an error that the options tolerate.
     pub(crate) fn soften(&mut self, options: &Options) {
+        if options.lenient
+            && let (true, Some(outcome)) = (self.is_error(), self.code.leniently())
+            && !self.notes.iter().any(|note| note.starts_with(LENIENT))
+        {
+            self.notes.push(format!("{LENIENT}{outcome}"));
+        }
         let unsupported = self.code == Code::NotSupportedYet;
         if (options.lenient && self.code.is_tolerated()) || (options.read_only && unsupported) {
             self.severity = Severity::Warning;

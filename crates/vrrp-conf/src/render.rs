@@ -2,6 +2,7 @@
 
 use core::fmt::Write;
 use core::ops::Range;
+use std::borrow::Cow;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
@@ -20,6 +21,8 @@ pub struct RenderOptions {
 const MAX_LINES_BETWEEN: u32 = 20;
 /// Lines that are longer than this together are not shown: nobody reads them.
 const MAX_EXCERPT_BYTES: usize = 16 << 10;
+/// Characters of a message that are shown.
+const MAX_SENTENCE_CHARS: usize = 200;
 /// Steps of a chain of replacements that are shown.
 const MAX_STEPS: usize = 4;
 
@@ -64,7 +67,7 @@ fn group<'s>(diagnostic: &'s Diagnostic, sources: &'s SourceMap) -> Group<'s> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(&*diagnostic.message).id(diagnostic.code.as_str());
+    let title = level.primary_title(visible(&diagnostic.message)).id(diagnostic.code.as_str());
     let mut group = Group::with_title(title);
     for (excerpt, marks) in by_excerpt(marks(diagnostic, sources), sources) {
         let (text, _) = sources.line_text(excerpt.file.file, excerpt.lines.clone());
@@ -73,9 +76,38 @@ fn group<'s>(diagnostic: &'s Diagnostic, sources: &'s SourceMap) -> Group<'s> {
             false => group.element(snippet(&excerpt, marks, sources)),
         };
     }
-    let notes = diagnostic.notes.iter().map(|note| Level::NOTE.message(&**note));
-    let help = diagnostic.help.iter().map(|help| Level::HELP.message(&**help));
+    let notes = diagnostic.notes.iter().map(|note| Level::NOTE.message(visible(note)));
+    let help = diagnostic.help.iter().map(|help| Level::HELP.message(visible(help)));
     group.elements(notes).elements(help)
+}
+
+/// A sentence as it may be shown: what is invisible is written out, and what is very long,
+/// because a word of the configuration is, is cut in the middle.
+fn visible(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    if text.contains(is_invisible) {
+        let written = |c: char| match is_invisible(c) {
+            true => format!("\\u{{{:x}}}", u32::from(c)),
+            false => c.to_string(),
+        };
+        text = text.chars().map(written).collect::<String>().into();
+    }
+    let half = MAX_SENTENCE_CHARS / 2;
+    match (text.char_indices().nth(half), text.char_indices().nth_back(half)) {
+        (Some((start, _)), Some((end, _))) if start < end => {
+            format!("{}…{}", &text[..start], &text[end..]).into()
+        }
+        _ => text,
+    }
+}
+
+/// Whether a character leaves no trace on a terminal, or changes what others look like.
+fn is_invisible(c: char) -> bool {
+    let of_direction = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control()
+        || of_direction
+        || matches!(c, '\u{a0}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{2029}')
+        || matches!(c, '\u{2060}' | '\u{feff}')
 }
 
 /// The finding's place, its other places, and the way to it.
@@ -85,10 +117,11 @@ fn marks(diagnostic: &Diagnostic, sources: &SourceMap) -> Vec<Mark> {
         marks.extend(sources.resolve(span).map(|(at, _)| Mark { at, kind, label }));
     };
     if let Some(span) = diagnostic.span {
-        mark(span, AnnotationKind::Primary, diagnostic.label.clone());
+        let label = diagnostic.label.as_deref().map(visible).map(Cow::into_owned);
+        mark(span, AnnotationKind::Primary, label);
     }
     for label in &diagnostic.labels {
-        mark(label.span, AnnotationKind::Context, Some(label.text.clone()));
+        mark(label.span, AnnotationKind::Context, Some(visible(&label.text).into_owned()));
     }
     if let Some(span) = diagnostic.span {
         let steps = sources.steps(span);

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use crate::Span;
 
+/// What some editors write at the beginning of a file; it is no column of it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// A place in a file, for people: lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Location {
@@ -315,7 +318,9 @@ impl SourceMap {
         let at = |line: u32| file.line_starts.get(line as usize).map(|&start| start as usize);
         let start = at(lines.start).unwrap_or(file.text.len());
         let end = at(lines.end).unwrap_or(file.text.len());
-        (file.text[start..end].trim_end_matches(['\n', '\r']), start)
+        let text = &file.text[start..end];
+        let shown = text.trim_start_matches(BYTE_ORDER_MARK);
+        (shown.trim_end_matches(['\n', '\r']), start + text.len() - shown.len())
     }
 
     /// Where a range ends.
@@ -328,6 +333,7 @@ impl SourceMap {
         let line = file.line_starts.partition_point(|&start| start <= range.start);
         let line_start = file.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
         let before = file.text.get(line_start as usize..range.start as usize).unwrap_or_default();
+        let before = before.trim_start_matches(BYTE_ORDER_MARK);
         let column = before.chars().count() as u32 + 1;
         Location { file: Arc::clone(&file.name), line: line as u32, column }
     }

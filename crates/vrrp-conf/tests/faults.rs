@@ -172,6 +172,7 @@ fn what_is_legal_and_doubtful_is_a_warning() {
         (" smtp_alert on", "W0505 2:2 warning"),
         (" notify_deleted", "W0504 2:2 warning"),
         (" notify /bin/x priority", "W0503 2:16 warning"),
+        (" track_interface {\n  eth1;\n }", "W0519 3:3 warning"),
         (" notify /bin/x $USER", "W0502 2:16 warning"),
         (" mcast_src_ip 192.0.2.7/24", "W0520 2:15 warning"),
     ];

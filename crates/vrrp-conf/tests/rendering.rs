@@ -89,3 +89,48 @@ fn json_names_the_places() {
     let loaded = parse_str("vrrp.conf", &text, &Options::default());
     assert_snapshot!(to_json(&loaded.diagnostics, &loaded.sources));
 }
+
+#[test]
+fn what_is_invisible_is_written_out_and_what_is_long_is_cut() {
+    let text = INSTANCE
+        .replace(
+            "eth0",
+            "eth0\n    pri\u{1b}[31mority\u{200b} 90\n\tpriority\t\u{4e2d}\u{6587} # \0",
+        )
+        .replace("1/24", &format!("1/24 dev {} scope near", "x".repeat(400)))
+        .replace('\n', "\r\n");
+    let shown = rendered(&text.replace('\0', ""));
+    assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+    assert!(shown.lines().all(|line| line.chars().count() < 330), "{shown}");
+    assert_snapshot!(shown);
+}
+
+#[test]
+fn a_byte_order_mark_is_no_column() {
+    let shown = rendered(&format!("\u{feff}{}", INSTANCE.replace("vrrp_inst", "vrrp_isnt")));
+    assert!(shown.contains("--> vrrp.conf:1:1"), "{shown}");
+}
+
+#[test]
+fn lenient_mode_says_what_it_does() {
+    let text = INSTANCE.replace(
+        "interface eth0",
+        "interface eth0\n    priority 300\n    prioritty 90\n    advert_int 1.5\n    nopreempt\n    nopreempt",
+    );
+    let options = Options { lenient: true, ..Options::default() };
+    assert_snapshot!(parse_str("vrrp.conf", &text, &options).render(RenderOptions::default()));
+}
+
+#[test]
+fn a_name_that_is_nearly_right_shows_the_definition() {
+    let text = INSTANCE
+        .replace("interface eth0", "interface eth0\n    track_script {\n        chk_htp\n    }")
+        + "vrrp_script chk_http {\n    script /bin/true\n}\n";
+    assert_snapshot!(rendered(&text));
+}
+
+#[test]
+fn a_mistake_that_a_sequence_repeats_is_shown_once() {
+    let text = INSTANCE.replace("192.0.2.1/24", "~SEQ(HOST, 1, 5000) 192.0.2.256/24");
+    assert_snapshot!(rendered(&text));
+}

@@ -17,6 +17,7 @@ impl Reader<'_> {
         self.no_body(statement);
         let (address, prefix_len) = self.prefix(statement.keyword())?;
         let host = VirtualAddress::host(address);
+        let reported = self.diagnostics.len();
         let mut reading = AddressReading {
             address: VirtualAddress { prefix_len, ..host },
             seen: Vec::new(),
@@ -28,6 +29,7 @@ impl Reader<'_> {
         }
         // So keepalived does with a label or a broadcast address that it cannot use.
         if reading.unusable {
+            self.say_leniently(reported, "the address is left out");
             return None;
         }
         Some(Spanned::new(reading.address, statement.span()))
@@ -43,7 +45,8 @@ impl Reader<'_> {
         if let Some(first) = reading.seen.iter().find(|seen| seen.text == option.text) {
             let message = format!("`{}` is given twice", option.text);
             let diagnostic = Diagnostic::new(Code::Duplicate, option.span, message)
-                .also(first.span, "first given here");
+                .also(first.span, "first given here")
+                .leniently(self.options, "the last one counts");
             self.push(diagnostic);
         }
         reading.seen.push(option.clone());

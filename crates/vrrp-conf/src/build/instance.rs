@@ -357,8 +357,13 @@ impl Reader<'_> {
         if version.value == Version::V2 && given.value < Duration::from_secs(41) {
             diagnostic = diagnostic.help("round it, or set `version 3` on all routers");
         }
+        let nearest = given.map(|given| nearest_interval(version.value, given));
+        let diagnostic = diagnostic.leniently(
+            self.options,
+            &format!("it is {} s", decimal(nearest.as_micros(), 1_000_000)),
+        );
         self.push(diagnostic);
-        given.map(|given| nearest_interval(version.value, given))
+        nearest
     }
 
     fn permitted_authentication(

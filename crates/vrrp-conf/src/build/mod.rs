@@ -326,7 +326,8 @@ impl Reader<'_> {
         if let Some(first) = first {
             let message = format!("`{}` is set twice", keyword.name);
             let diagnostic = Diagnostic::new(Code::Duplicate, statement.span(), message)
-                .also(first, "first set here");
+                .also(first, "first set here")
+                .leniently(self.options, "the last one counts");
             self.push(diagnostic);
         }
     }
@@ -397,6 +398,13 @@ impl Reader<'_> {
 
     fn error(&mut self, code: Code, span: Span, message: String) {
         self.push(Diagnostic::new(code, span, message));
+    }
+
+    /// Says what lenient mode does about the findings from one on.
+    fn say_leniently(&mut self, from: usize, outcome: &str) {
+        let found = self.diagnostics.split_off(from);
+        let found = found.into_iter().map(|found| found.leniently(self.options, outcome));
+        self.diagnostics.extend(found);
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

@@ -130,11 +130,13 @@ impl Reader<'_> {
         keyword: &'static Keyword,
         statement: &'s Statement<'t>,
     ) -> Option<Setting<'t, 's>> {
+        let reported = self.diagnostics.len();
         let value = match self.has_right_body(block, keyword, statement) {
             true => self.value(block, keyword, statement),
             false => None,
         };
         let Some(value) = value else {
+            self.say_default(keyword, reported);
             self.amiss.failed.push(keyword.name);
             self.amiss.unread |= keyword.may_begin_block();
             return None;
@@ -155,6 +157,15 @@ impl Reader<'_> {
         Some(Setting { keyword, at: word.span, span, value })
     }
 
+    /// Says what holds in lenient mode without a line that could not be read.
+    fn say_default(&mut self, keyword: &Keyword, reported: usize) {
+        let outcome = match keyword.default {
+            "" => "the line is ignored".to_owned(),
+            default => format!("the line is ignored, and the default holds: {default}"),
+        };
+        self.say_leniently(reported, &outcome);
+    }
+
     fn value<'t, 's>(
         &mut self,
         block: &'static Block,
@@ -163,6 +174,7 @@ impl Reader<'_> {
     ) -> Option<Value<'t, 's>> {
         let words = statement.arguments();
         self.has_no_sign(keyword, words)?;
+        self.has_plain_quotes(keyword, words)?;
         self.has_right_count(block, keyword, statement)?;
         let first = words.first();
         Some(match (keyword.shape, first) {
@@ -206,7 +218,7 @@ impl Reader<'_> {
     /// In lenient mode, rounds of announcements that are out of range are the nearest number
     /// that is not; other values out of range are as if they were not there.
     fn nearest_rounds(
-        &self,
+        &mut self,
         keyword: &Keyword,
         word: &Word<'_>,
         min: i64,
@@ -214,7 +226,9 @@ impl Reader<'_> {
     ) -> Option<i64> {
         let is_rounds = keyword.name.contains("garp_") && keyword.name.ends_with("_repeat");
         let number = parse_integer(&word.text).filter(|_| is_rounds && self.lenient());
-        number.map(|number| number.clamp(min, max))
+        let nearest = number?.clamp(min, max);
+        self.say_leniently(self.diagnostics.len() - 1, &format!("it is {nearest}"));
+        Some(nearest)
     }
 
     fn group(&mut self, word: &Word<'_>, v4: bool) -> Option<IpAddr> {
@@ -279,6 +293,22 @@ impl Reader<'_> {
             keyword.name,
             values.join(" ")
         ));
+        self.push(diagnostic);
+        None
+    }
+
+    /// Reports a command in the quotes of a word processor, which are letters here.
+    fn has_plain_quotes(&mut self, keyword: &Keyword, words: &[Word<'_>]) -> Option<()> {
+        let is_command = matches!(keyword.shape, Shape::Program | Shape::Command);
+        let first = words.first().filter(|_| is_command);
+        let quotes = ['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}'];
+        let Some(word) = first.filter(|word| word.text.starts_with(quotes)) else {
+            return Some(());
+        };
+        let sign = word.text.chars().next().unwrap_or_default();
+        let message = format!("`{sign}` does not quote: it is part of the word");
+        let diagnostic = Diagnostic::new(Code::BadCommand, word.span, message)
+            .help("write `\"` before and behind the command");
         self.push(diagnostic);
         None
     }
@@ -396,6 +426,7 @@ impl Reader<'_> {
         let message = format!("`{}` is set twice", word.text);
         let diagnostic = Diagnostic::new(Code::Duplicate, statement.span(), message)
             .also(first, "first set here")
+            .leniently(self.options, "the last one counts")
             .help("remove one of the two");
         self.push(diagnostic);
     }

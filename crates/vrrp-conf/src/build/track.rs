@@ -261,6 +261,7 @@ impl Reader<'_> {
         if keyword.text != "weight" {
             let message = format!("`{}` is not an option of a tracked item", keyword.text);
             let diagnostic = Diagnostic::new(Code::UnknownOption, keyword.span, message)
+                .leniently(self.options, "it is not tracked")
                 .help("the form is `NAME [weight NUMBER [reverse|noreverse]]`")
                 .did_you_mean(closest(&keyword.text, ["weight"].into_iter()));
             self.push(diagnostic);
@@ -269,7 +270,9 @@ impl Reader<'_> {
         }
         if rest.is_empty() {
             let message = "`weight` without a value".to_owned();
-            self.error(Code::OptionWithoutValue, keyword.span, message);
+            let diagnostic = Diagnostic::new(Code::OptionWithoutValue, keyword.span, message)
+                .leniently(self.options, "it is not tracked");
+            self.push(diagnostic);
             return None;
         }
         let Some((weight, more)) = self.weight(rest, limit) else {

@@ -1,5 +1,6 @@
 //! Words that mean nothing where they stand, and what was probably meant by them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Kind, MAX_SUGGESTIONS, Reader};
@@ -184,11 +185,19 @@ impl Reader<'_> {
             .definitions
             .iter()
             .filter(|((kind, _), definition)| kind.wants_use() && !definition.used);
+        let interfaces = self.config.instances.iter().flat_map(|one| &one.tracks.interfaces);
+        let interfaces: HashMap<_, _> =
+            interfaces.map(|track| (track.target.as_str(), track.target.span)).collect();
         let unused = unused.map(|((kind, name), definition)| {
             let message = format!("the {} `{name}` is never tracked", kind.name());
             let diagnostic = Diagnostic::new(Code::Unused, definition.at, message);
             match kind.tracked_in() {
-                Some(place) => diagnostic.help(format!("name it in the `{place}` of an instance")),
+                Some(place) => match interfaces.get(&**name) {
+                    Some(&at) => diagnostic
+                        .also(at, "this is an interface of the same name")
+                        .help(format!("write it into `{place}`, if the {} is meant", kind.name())),
+                    None => diagnostic.help(format!("name it in the `{place}` of an instance")),
+                },
                 None => diagnostic,
             }
         });

@@ -131,7 +131,10 @@ impl Reader<'_> {
 
     pub(super) fn interface(&mut self, word: &Word<'_>) -> Option<InterfaceName> {
         match InterfaceName::try_from(&*word.text) {
-            Ok(name) => Some(name),
+            Ok(name) => {
+                self.check_sign(word);
+                Some(name)
+            }
             Err(error) => {
                 let message = format!("`{}` cannot be the name of an interface", word.text);
                 let mut diagnostic = Diagnostic::new(Code::BadInterface, word.span, message)
@@ -142,6 +145,18 @@ impl Reader<'_> {
                 self.push(diagnostic);
                 None
             }
+        }
+    }
+
+    /// Warns of a sign that ends lines in other languages.
+    fn check_sign(&mut self, word: &Word<'_>) {
+        let name = word.text.trim_end_matches([';', ',']);
+        if !word.quoted && name.len() < word.text.len() {
+            let message =
+                format!("the interface's name is `{}`, with its last character", word.text);
+            let diagnostic = Diagnostic::new(Code::NameWithSign, word.span, message)
+                .help(format!("write `{name}`"));
+            self.push(diagnostic);
         }
     }
 

@@ -188,16 +188,16 @@ fn first_reference(text: &str, next: Option<char>) -> Option<Reference<'_>> {
 fn reference_at(text: &str, start: usize, next: Option<char>) -> Option<Reference<'_>> {
     let rest = &text[start + 1..];
     if let Some(inner) = rest.strip_prefix('{') {
-        let inner = &inner[..inner.find('}')?];
         let name = name_at(inner)?;
-        let arguments = inner[name.len()..].trim_ascii();
-        let plain = arguments.is_empty() && name.len() == inner.len();
+        let behind = &inner[name.len()..];
+        // The others end with their name, which keeps many `${` on one line cheap.
         let takes_arguments = matches!(name, "_RANDOM" | "_ENV");
-        return (plain || takes_arguments).then_some(Reference {
+        let len = if takes_arguments { behind.find('}')? } else { 0 };
+        return behind[len..].starts_with('}').then(|| Reference {
             start,
-            end: start + inner.len() + 3,
+            end: start + name.len() + len + 3,
             name,
-            arguments,
+            arguments: behind[..len].trim_ascii(),
         });
     }
     let name = name_at(rest)?;

@@ -83,6 +83,7 @@ pub(crate) const IN_INSTANCE: &[(&str, &str)] = &[
     (" authentication {\n auth_type AH\n auth_pass x\n }", "E0409 3:12 error"),
     (" notify \"/bin/x 'a\"", "E0310 2:9 error"),
     (" notify \"\"", "E0310 2:9 error"),
+    (" notify \u{201c}/bin/x a b\u{201d} root", "E0310 2:9 error"),
     (" notify /bin/x root wheel more", "E0207 2:27 error"),
     (" use_vmac", "E0409 2:2 error"),
     (" unicast_peer {\n 192.0.2.9\n }", "E0409 2:2 error"),
