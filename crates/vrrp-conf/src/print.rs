@@ -1,7 +1,7 @@
 //! The effective configuration: normalised, with every default filled in.
 //!
-//! A model becomes a tree of lines once; the tree is written as keepalived.conf, which reads
-//! back as the same model, or as JSON.
+//! A model becomes a tree of lines, and the tree is written as keepalived.conf, which reads
+//! back as the same model.
 
 mod routing;
 
@@ -18,7 +18,6 @@ use crate::model::{
     FirstState, Global, HmacAuth, HmacMode, Instance, IpvlanMode, Lifetime, LinkbeatMethod, Notify,
     OldChecksum, ParamMatch, Scope, ScriptUser, Track, Tracks, Unicast, VirtualAddress, Weight,
 };
-use crate::render::json_string;
 use routing::{route_words, rule_words};
 
 /// A line, and the block that it begins.
@@ -38,15 +37,6 @@ impl Config {
         for node in self.nodes() {
             node.write_conf(&mut text, 0);
         }
-        text
-    }
-
-    /// The configuration as JSON, in the shape of the text: an array of
-    /// `{"words": […], "block": […]}`, where `block` is there for blocks only.
-    pub fn to_json(&self) -> String {
-        let mut text = String::from("[");
-        write_json_list(&mut text, &self.nodes(), 1);
-        text.push_str("]\n");
         text
     }
 
@@ -585,32 +575,6 @@ impl Node {
         text.push_str(" {\n");
         body.iter().for_each(|node| node.write_conf(text, depth + 1));
         let _ = writeln!(text, "{:1$}}}", "", depth * 4);
-    }
-
-    fn write_json(&self, text: &mut String, depth: usize) {
-        text.push_str("{\"words\": [");
-        for (index, word) in self.words.iter().enumerate() {
-            text.push_str(if index == 0 { "" } else { ", " });
-            json_string(text, word);
-        }
-        text.push(']');
-        if let Some(body) = &self.body {
-            text.push_str(", \"block\": [");
-            write_json_list(text, body, depth + 1);
-            text.push(']');
-        }
-        text.push('}');
-    }
-}
-
-fn write_json_list(text: &mut String, nodes: &[Node], depth: usize) {
-    for (index, node) in nodes.iter().enumerate() {
-        text.push_str(if index == 0 { "\n" } else { ",\n" });
-        let _ = write!(text, "{:1$}", "", depth * 2);
-        node.write_json(text, depth);
-    }
-    if !nodes.is_empty() {
-        let _ = write!(text, "\n{:1$}", "", (depth - 1) * 2);
     }
 }
 

@@ -5,6 +5,9 @@ use core::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
+use super::json::plain;
 use crate::Spanned;
 
 /// The name of a network interface: 1 to 15 bytes, no `/`, no white space.
@@ -54,7 +57,7 @@ impl fmt::Display for InterfaceName {
 }
 
 /// An address's scope, as the kernel numbers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 pub struct Scope(pub u8);
 
 impl Scope {
@@ -77,7 +80,8 @@ impl fmt::Display for Scope {
 }
 
 /// The broadcast address of an IPv4 address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Broadcast {
     /// This one.
     Address(Ipv4Addr),
@@ -88,16 +92,17 @@ pub enum Broadcast {
 }
 
 /// How long an IPv6 address stays preferred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lifetime {
     /// For so many seconds; 0 makes the address deprecated.
-    For(Duration),
+    For(#[serde(serialize_with = "plain")] Duration),
     /// Without end.
     Forever,
 }
 
 /// An address that an instance puts on an interface while it is Active, or a static one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VirtualAddress {
     /// The address.
     pub address: IpAddr,

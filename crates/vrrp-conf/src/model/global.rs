@@ -4,6 +4,9 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
+
+use super::json::plain;
 use super::{Command, InterfaceName, ScriptUser};
 use crate::Spanned;
 
@@ -11,7 +14,7 @@ use crate::Spanned;
 ///
 /// What `global_defs` sets *for instances* (versions, announcements, flags) is not here: it
 /// has arrived in each [`Instance`](super::Instance).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Global {
     /// A name for this machine, for messages; the host's name where none is given.
     pub router_id: Option<Spanned<String>>,
@@ -25,10 +28,13 @@ pub struct Global {
     /// Refuse to run as root what a user other than root could change.
     pub script_security: bool,
     /// How long a notify program may run before the next one starts; 30 s by default.
+    #[serde(serialize_with = "plain")]
     pub notify_timeout: Duration,
     /// How long instances wait after the daemon's start.
+    #[serde(serialize_with = "plain")]
     pub startup_delay: Duration,
     /// How long instances wait after the machine's start.
+    #[serde(serialize_with = "plain")]
     pub delay_after_boot: Duration,
     /// The IPv4 group that instances use unless they name another: 224.0.0.18.
     pub multicast_v4: Ipv4Addr,
@@ -43,16 +49,19 @@ pub struct Global {
     /// A program to run before anything else at start.
     pub startup_script: Option<Spanned<Command>>,
     /// How long it may take; 10 s by default.
+    #[serde(serialize_with = "plain")]
     pub startup_script_timeout: Duration,
     /// A program to run last when stopping.
     pub shutdown_script: Option<Spanned<Command>>,
     /// How long it may take; 10 s by default.
+    #[serde(serialize_with = "plain")]
     pub shutdown_script_timeout: Duration,
     /// Named pipes that get a line for each change: `notify_fifo`, `vrrp_notify_fifo`.
     pub notify_fifos: Vec<Spanned<PathBuf>>,
     /// The real-time priority of the threads that speak the protocol, 1–99.
     pub realtime_priority: Option<Spanned<u8>>,
     /// The CPU time that a real-time thread may use without sleeping.
+    #[serde(serialize_with = "plain")]
     pub realtime_limit: Option<Duration>,
     /// The nice value of the daemon, −20 to 19.
     pub nice: Option<Spanned<i8>>,

@@ -4,11 +4,14 @@ use core::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
+use super::json::plain;
 use super::{InterfaceName, Notify, Tracks, Weight};
 use crate::Spanned;
 
 /// A `vrrp_sync_group`: instances that change state together.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SyncGroup {
     /// Its name.
     pub name: Spanned<Arc<str>>,
@@ -23,7 +26,7 @@ pub struct SyncGroup {
 }
 
 /// A `bfd_instance`: a session with a neighbour.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BfdSession {
     /// Its name.
     pub name: Spanned<Arc<str>>,
@@ -32,10 +35,13 @@ pub struct BfdSession {
     /// The own address.
     pub source: Option<Spanned<IpAddr>>,
     /// The shortest interval at which packets can be received; 10 ms by default.
+    #[serde(serialize_with = "plain")]
     pub min_rx: Duration,
     /// The interval at which packets are to be sent; 10 ms by default.
+    #[serde(serialize_with = "plain")]
     pub min_tx: Duration,
     /// The same while the session is down; 1 s by default.
+    #[serde(serialize_with = "plain")]
     pub idle_tx: Duration,
     /// Packets missed in a row that end the session; 5 by default.
     pub multiplier: u8,
@@ -52,18 +58,21 @@ pub struct BfdSession {
 }
 
 /// A `garp_group`: interfaces that share a pace of announcements.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GarpGroup {
     /// The interfaces.
     pub interfaces: Vec<Spanned<InterfaceName>>,
     /// The time between two gratuitous ARPs.
+    #[serde(serialize_with = "plain")]
     pub garp_interval: Option<Duration>,
     /// The time between two unsolicited neighbour advertisements.
+    #[serde(serialize_with = "plain")]
     pub na_interval: Option<Duration>,
 }
 
 /// How a link is polled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LinkbeatMethod {
     /// The MII registers.
     Mii,
@@ -74,7 +83,7 @@ pub enum LinkbeatMethod {
 }
 
 /// An interface whose link is polled.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Linkbeat {
     /// The interface.
     pub interface: InterfaceName,
@@ -83,12 +92,14 @@ pub struct Linkbeat {
 }
 
 /// How long an interface must stay down, or up, before that counts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct InterfaceDelays {
     /// The interface.
     pub interface: InterfaceName,
     /// How long it must be down.
+    #[serde(serialize_with = "plain")]
     pub down: Duration,
     /// How long it must be up; as long as `down` where none is given.
+    #[serde(serialize_with = "plain")]
     pub up: Duration,
 }

@@ -5,8 +5,10 @@ use core::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use vrrp_proto::{Family, Interval, Priority, Version, Vrid};
 
+use super::json::{perhaps, plain};
 use super::{InterfaceName, Notify, Route, Rule, Tracks, VirtualAddress};
 use crate::Spanned;
 
@@ -14,7 +16,8 @@ use crate::Spanned;
 ///
 /// Below priority 255 it changes nothing in time; it decides the default of the priority,
 /// and `MASTER` switches `nopreempt` and `preempt_delay` off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FirstState {
     /// `state MASTER`.
     Master,
@@ -57,7 +60,7 @@ impl fmt::Debug for AuthPass {
 }
 
 /// A key of `auth_hmac`. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct HmacKey {
     /// Its number, 1–255.
     pub id: u8,
@@ -72,7 +75,8 @@ impl fmt::Debug for HmacKey {
 }
 
 /// How repeated packets are recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AntiReplay {
     /// By a clock that sender and receiver share.
     #[default]
@@ -82,7 +86,8 @@ pub enum AntiReplay {
 }
 
 /// What is asked of received packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HmacMode {
     /// Signs, and accepts signed ones only.
     #[default]
@@ -94,7 +99,7 @@ pub enum HmacMode {
 }
 
 /// `auth_hmac`: adverts with a signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HmacAuth {
     /// The keys that are accepted.
     pub keys: Vec<HmacKey>,
@@ -103,13 +108,15 @@ pub struct HmacAuth {
     /// How repeated packets are recognised.
     pub anti_replay: AntiReplay,
     /// How far the clocks may differ; three intervals and at least 5 s where none is given.
+    #[serde(serialize_with = "plain")]
     pub time_window: Option<Duration>,
     /// What is asked of received packets.
     pub mode: HmacMode,
 }
 
 /// How adverts are authenticated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Authentication {
     /// A password in clear (VRRPv2, RFC 2338).
     Password(AuthPass),
@@ -120,7 +127,8 @@ pub enum Authentication {
 }
 
 /// The checksum of VRRPv3 over IPv4 that is sent; both are accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Checksum {
     /// With the pseudo-header: RFC 5798 as commonly read, and the installed base.
     #[default]
@@ -130,7 +138,8 @@ pub enum Checksum {
 }
 
 /// The unicast checksum of very old peers (a pseudo-header with the multicast group).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OldChecksum {
     /// Used towards a peer that uses it.
     #[default]
@@ -142,7 +151,7 @@ pub enum OldChecksum {
 }
 
 /// A peer of a unicast instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct UnicastPeer {
     /// Its address.
     pub address: IpAddr,
@@ -153,7 +162,7 @@ pub struct UnicastPeer {
 }
 
 /// Adverts to each peer instead of to a group.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Unicast {
     /// The peers.
     pub peers: Vec<Spanned<UnicastPeer>>,
@@ -166,7 +175,8 @@ pub struct Unicast {
 }
 
 /// Where adverts go.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Destination {
     /// To a multicast group.
     Multicast(Spanned<IpAddr>),
@@ -175,35 +185,42 @@ pub enum Destination {
 }
 
 /// When a better router takes over from a worse one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Preempt {
     /// It does at all.
     pub enabled: Spanned<bool>,
     /// So long after it first heard the worse one.
+    #[serde(serialize_with = "plain")]
     pub delay: Spanned<Duration>,
 }
 
 /// How a router that has become Active makes itself known: gratuitous ARP, or unsolicited
 /// neighbour advertisements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct Announce {
     /// Rounds at the transition; 5 by default.
     pub repeat: u32,
     /// The time to a second burst; zero for none; 5 s by default.
+    #[serde(serialize_with = "plain")]
     pub delay: Duration,
     /// The time between rounds while Active; zero for none, the default.
+    #[serde(serialize_with = "plain")]
     pub refresh: Duration,
     /// Rounds at each refresh; 1 by default.
     pub refresh_repeat: u32,
     /// Rounds after an advert of a lower priority; `repeat` by default.
     pub lower_prio_repeat: u32,
     /// The time from there to a second burst; `delay` by default.
+    #[serde(serialize_with = "plain")]
     pub lower_prio_delay: Duration,
     /// The time between two gratuitous ARPs; zero by default.
+    #[serde(serialize_with = "plain")]
     pub garp_interval: Duration,
     /// The time between two neighbour advertisements; zero by default.
+    #[serde(serialize_with = "plain")]
     pub na_interval: Duration,
     /// The time between announcements on interfaces other than the instance's, if any.
+    #[serde(serialize_with = "plain")]
     pub extra_interfaces: Option<Duration>,
     /// Announce there even without a virtual MAC.
     pub extra_interfaces_all: bool,
@@ -238,7 +255,7 @@ impl fmt::Display for MacAddress {
 }
 
 /// A virtual MAC: a macvlan interface with an address made from the VRID.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Vmac {
     /// The name of the interface, where one is given.
     pub name: Option<InterfaceName>,
@@ -251,7 +268,8 @@ pub struct Vmac {
 }
 
 /// How ipvlan interfaces on one device reach each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum IpvlanMode {
     /// Directly.
     #[default]
@@ -263,7 +281,7 @@ pub enum IpvlanMode {
 }
 
 /// An ipvlan interface for the instance.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Ipvlan {
     /// The name of the interface, where one is given.
     pub name: Option<InterfaceName>,
@@ -282,23 +300,28 @@ pub struct Ipvlan {
 /// | `priority` | `priority`, else 255 with `state MASTER`, else 100 |
 /// | `preempt` | off with `nopreempt`; on, without delay, with `state MASTER` or priority 255 |
 /// | `announce` | the instance's settings over those of `global_defs` over the defaults |
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Instance {
     /// Its name.
     pub name: Spanned<Arc<str>>,
     /// The interface that it works on.
     pub interface: Spanned<InterfaceName>,
     /// Its virtual router identifier.
+    #[serde(serialize_with = "plain")]
     pub vrid: Spanned<Vrid>,
     /// The family of its adverts and addresses.
+    #[serde(serialize_with = "plain")]
     pub family: Family,
     /// The version of the protocol.
+    #[serde(serialize_with = "plain")]
     pub version: Spanned<Version>,
     /// What the operator expects at start.
     pub first_state: Spanned<FirstState>,
     /// The priority before trackers, 1–255.
+    #[serde(serialize_with = "plain")]
     pub priority: Spanned<Priority>,
     /// The time between adverts; one that `version` can carry.
+    #[serde(serialize_with = "plain")]
     pub interval: Spanned<Interval>,
     /// The authentication of adverts, if any.
     pub authentication: Option<Spanned<Authentication>>,
@@ -352,6 +375,7 @@ pub struct Instance {
     pub ipvlan: Option<Spanned<Ipvlan>>,
     /// After running so late that another may have taken over, go to Backup with this
     /// priority (`None`: the configured one), with `nopreempt` only.
+    #[serde(serialize_with = "perhaps")]
     pub timer_expired_backup: Option<Option<Priority>>,
     /// The socket receive buffer, in bytes.
     pub rx_buffer_bytes: Option<u32>,

@@ -3,12 +3,15 @@
 use core::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 /// A number, or a name that only the machine can turn into one.
 ///
 /// The names that are the same everywhere (`main`, `static`, `link`, …) have become numbers.
 /// Others stand in the files of iproute2 (`rt_tables`, `rt_protos`, `rt_realms`, `group`, …)
 /// or in `/etc/protocols`, and are looked up when the route or rule is installed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(untagged)]
 pub enum Lookup<T> {
     /// The number.
     Number(T),
@@ -26,7 +29,7 @@ impl<T: fmt::Display> fmt::Display for Lookup<T> {
 }
 
 /// The realms of a route or a rule, for the accounting of traffic.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Realms {
     /// Where the traffic comes from; set by `FROM/TO` only.
     pub from: Option<Lookup<u8>>,

@@ -9,6 +9,7 @@ mod address;
 mod global;
 mod group;
 mod instance;
+mod json;
 mod lookup;
 mod route;
 mod rule;
@@ -17,6 +18,8 @@ mod track;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use serde::Serialize;
 
 pub use address::{
     Broadcast, InterfaceName, InvalidInterfaceName, Lifetime, Scope, VirtualAddress,
@@ -40,7 +43,7 @@ pub use track::{FileInit, ParamMatch, Script, Track, TrackedFile, TrackedProcess
 use crate::Spanned;
 
 /// A whole configuration.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Config {
     /// What holds for the daemon as a whole.
     pub global: Global,

@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use vrrp_proto::Family;
 
+use super::json::plain;
 use super::{InterfaceName, Lookup, Realms, Scope};
 use crate::Spanned;
 
 /// An address and how many of its bits count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct Prefix {
     /// The address.
     pub address: IpAddr,
@@ -54,7 +56,8 @@ impl fmt::Display for Prefix {
 }
 
 /// What a route does with the packets that it matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RouteKind {
     /// Sends them on.
     #[default]
@@ -85,7 +88,8 @@ impl RouteKind {
 }
 
 /// Where a route stands among others to the same destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Placement {
     /// Before them.
     #[default]
@@ -97,7 +101,8 @@ pub enum Placement {
 }
 
 /// A number that the kernel keeps for a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// The largest packet, in bytes.
     Mtu,
@@ -152,7 +157,7 @@ impl Metric {
 }
 
 /// The value of a metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct MetricValue {
     /// The number, in the unit of the [`Metric`].
     pub value: u32,
@@ -161,7 +166,7 @@ pub struct MetricValue {
 }
 
 /// The congestion control of a route's TCP connections.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct CongestionControl {
     /// The name of the algorithm, as the kernel knows it.
     pub name: String,
@@ -170,7 +175,8 @@ pub struct CongestionControl {
 }
 
 /// How much a router is to be preferred (RFC 4191), IPv6 only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RouterPreference {
     /// Less than others.
     Low,
@@ -181,7 +187,8 @@ pub enum RouterPreference {
 }
 
 /// What is put around the packets of a route.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Encap {
     /// An IPv4 header.
     Ip(IpEncap<Ipv4Addr>),
@@ -194,7 +201,7 @@ pub enum Encap {
 }
 
 /// The outer header of a tunnel; what is `None` is left to the device.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IpEncap<A> {
     /// The tunnel's key.
     pub id: Option<u64>,
@@ -224,7 +231,7 @@ impl<A> Default for IpEncap<A> {
 }
 
 /// Where the packets of a route go next.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct NextHop {
     /// The router, of the route's family.
     pub via: Option<Spanned<IpAddr>>,
@@ -239,7 +246,7 @@ pub struct NextHop {
 }
 
 /// One of several next hops.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WeightedHop {
     /// Where the packets go.
     pub hop: NextHop,
@@ -250,11 +257,12 @@ pub struct WeightedHop {
 /// A route that an instance installs while it is Active, or a static one.
 ///
 /// What is `None` is left to the kernel, as `ip route` leaves it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Route {
     /// What it does with packets.
     pub kind: RouteKind,
     /// The family of its addresses.
+    #[serde(serialize_with = "plain")]
     pub family: Family,
     /// The packets that it is for.
     pub destination: Prefix,
@@ -287,6 +295,7 @@ pub struct Route {
     /// How much it is preferred, IPv6 only.
     pub preference: Option<RouterPreference>,
     /// How long it lasts, IPv6 only.
+    #[serde(serialize_with = "plain")]
     pub expires: Option<Duration>,
     /// Whether MPLS copies the hop limit.
     pub propagate_ttl: Option<bool>,

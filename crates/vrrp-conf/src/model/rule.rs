@@ -4,13 +4,15 @@ use core::fmt;
 use core::ops::RangeInclusive;
 use std::sync::Arc;
 
+use serde::Serialize;
 use vrrp_proto::Family;
 
+use super::json::plain;
 use super::{InterfaceName, Lookup, Prefix, Realms};
 use crate::Spanned;
 
 /// A firewall mark, and which of its bits count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct FwMark {
     /// The mark.
     pub mark: u32,
@@ -25,7 +27,8 @@ impl fmt::Display for FwMark {
 }
 
 /// What a rule does with the packets that it matches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RuleAction {
     /// Looks for a route in this table, never table 0.
     Table(Lookup<u32>),
@@ -44,9 +47,10 @@ pub enum RuleAction {
 }
 
 /// A policy rule that an instance installs while it is Active, or a static one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rule {
     /// The family of the packets.
+    #[serde(serialize_with = "plain")]
     pub family: Family,
     /// Its place among the rules, the lowest first.
     pub preference: Spanned<u32>,

@@ -1,9 +1,11 @@
 //! Programs to run, and as whom.
 
+use serde::Serialize;
+
 use crate::Spanned;
 
 /// Who runs a program.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct ScriptUser {
     /// The user's name.
     pub user: String,
@@ -12,7 +14,7 @@ pub struct ScriptUser {
 }
 
 /// A program to run, with its arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Command {
     /// The program and its arguments; there is always a program.
     pub words: Vec<String>,
@@ -34,7 +36,7 @@ impl Command {
 }
 
 /// What to run when an instance or a group changes its state.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Notify {
     /// On becoming MASTER.
     pub master: Option<Spanned<Command>>,

@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
+use super::json::plain;
 use super::{Command, InterfaceName};
 use crate::Spanned;
 
 /// What a tracker does to the priority; 0 means that it decides between fit and FAULT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 pub struct Weight {
     /// −254 to 254 (−253 to 253 for interfaces, scripts and BFD sessions).
     pub value: i32,
@@ -22,7 +25,7 @@ impl Weight {
 }
 
 /// One use of a tracker, with its effective weight: that of the use, else of the definition.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Track<T> {
     /// The name of the definition, or of the interface.
     pub target: Spanned<T>,
@@ -31,7 +34,7 @@ pub struct Track<T> {
 }
 
 /// Everything that an instance or a sync group tracks. The definitions exist.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Tracks {
     /// Interfaces.
     pub interfaces: Vec<Track<InterfaceName>>,
@@ -46,15 +49,17 @@ pub struct Tracks {
 }
 
 /// A `vrrp_script`: a program whose exit code is a verdict.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Script {
     /// Its name.
     pub name: Spanned<Arc<str>>,
     /// What to run, and as whom.
     pub command: Spanned<Command>,
     /// From the start of one run to the start of the next; 1 s by default.
+    #[serde(serialize_with = "plain")]
     pub interval: Duration,
     /// A run longer than this has failed; the interval by default.
+    #[serde(serialize_with = "plain")]
     pub timeout: Duration,
     /// The weight for uses without one of their own; 0 by default.
     pub weight: Spanned<Weight>,
@@ -67,7 +72,8 @@ pub struct Script {
 }
 
 /// How a process's parameters are compared with the configured ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ParamMatch {
     /// The configured ones are the first of the process's.
     Partial,
@@ -76,7 +82,7 @@ pub enum ParamMatch {
 }
 
 /// A `vrrp_track_process`: a process of which enough must run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrackedProcess {
     /// The name of the definition.
     pub name: Spanned<Arc<str>>,
@@ -96,13 +102,15 @@ pub struct TrackedProcess {
     /// At most so many may run; no limit by default.
     pub quorum_max: Option<u32>,
     /// How long enough of them must run before that counts.
+    #[serde(serialize_with = "plain")]
     pub fork_delay: Duration,
     /// How long there must be too few before that counts.
+    #[serde(serialize_with = "plain")]
     pub terminate_delay: Duration,
 }
 
 /// What is written to a tracked file at start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct FileInit {
     /// The number; 0 by default.
     pub value: i32,
@@ -111,7 +119,7 @@ pub struct FileInit {
 }
 
 /// A `track_file`: a file whose number counts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrackedFile {
     /// The name of the definition.
     pub name: Spanned<Arc<str>>,
