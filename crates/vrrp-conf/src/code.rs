@@ -468,6 +468,8 @@ impl Code {
             Self::IncompleteDefinition => "the block is ignored, and so is what refers to it",
             Self::BadWeight => "one beyond the limit is the limit, and others are ignored",
             Self::BadQuorum => "it is kept, and never up",
+            Self::BadRouting => "the line is left out",
+            Self::NoPreference => "it has 16384, and the next one less",
             Self::NotANumber
             | Self::OutOfRange
             | Self::NotATime

@@ -371,3 +371,27 @@ fn lenient_mode_leaves_out_what_keepalived_leaves_out() {
         rules("table 1\ntable 2\ninet6 table 3").iter().map(|rule| rule.preference.value).collect();
     assert_eq!(numbers, [16384, 16383, 16384]);
 }
+
+#[test]
+fn lenient_mode_says_what_becomes_of_each_line() {
+    for (block, item) in [
+        ("static_routes", "198.51.100.0/24 dev eth0 mtu x"),
+        ("static_routes", "198.51.100.0/24"),
+        ("static_routes", "198.51.100.0/24 dev eth0 protocol static"),
+        ("static_routes", "198.51.100.0/24 dev eth0 mtu 1 mtu 2"),
+        ("static_rules", "table 1"),
+        ("static_rules", "goto 5 preference 5"),
+        ("static_rules", "table 1 preference 5 track_group TG"),
+    ] {
+        let loaded = read(&text(block, item), true);
+        let tolerated = |found: &&vrrp_conf::Diagnostic| found.code.as_str().starts_with("E0");
+        for found in loaded.diagnostics.iter().filter(tolerated) {
+            let notes = &found.notes;
+            let not_yet = found.code == Code::NotSupportedYet;
+            assert!(
+                not_yet || notes.iter().any(|note| note.contains("in lenient mode")),
+                "{found:?}"
+            );
+        }
+    }
+}

@@ -127,7 +127,11 @@ impl Reader<'_> {
         let mut routes: Vec<Spanned<Route>> = Vec::with_capacity(body.statements.len());
         for statement in &body.statements {
             self.no_body(statement);
-            let Some(route) = self.route(statement, is_static) else { continue };
+            let reported = self.diagnostics.len();
+            let Some(route) = self.route(statement, is_static) else {
+                self.say_leniently(reported, "the route is left out");
+                continue;
+            };
             let route = Spanned::new(route, statement.span());
             self.check_repeated(&routes, &route, "route");
             routes.push(route);
@@ -147,7 +151,7 @@ impl Reader<'_> {
         let message = format!("this {noun} is there twice");
         let diagnostic =
             Diagnostic::new(Code::Duplicate, item.span, message).also(first.span, "first here");
-        self.push(diagnostic);
+        self.push(diagnostic.leniently(self.options, "both are kept"));
     }
 
     fn route(&mut self, statement: &Statement<'_>, is_static: bool) -> Option<Route> {
@@ -515,7 +519,8 @@ impl Reader<'_> {
                 false => "name its device with `dev`, or add `no_track`",
             };
             let message = "a route without a device cannot be tracked";
-            self.push(Diagnostic::new(Code::NotTrackable, at, message).help(help));
+            let diagnostic = Diagnostic::new(Code::NotTrackable, at, message).help(help);
+            self.push(diagnostic.leniently(self.options, "it is not tracked"));
             route.no_track = true;
             return;
         }
@@ -531,7 +536,7 @@ impl Reader<'_> {
         let message = format!("a {noun} of another protocol cannot be tracked");
         let diagnostic = Diagnostic::new(Code::NotTrackable, at, message)
             .help("leave `protocol` out, or add `no_track`");
-        self.push(diagnostic);
+        self.push(diagnostic.leniently(self.options, "`protocol` is ignored"));
     }
 
     fn old_form(&mut self, word: &Word<'_>, now: &str) {

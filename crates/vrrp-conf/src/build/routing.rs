@@ -97,7 +97,7 @@ impl Reader<'_> {
                 let message = format!("`{}` is given twice", word.text);
                 let diagnostic = Diagnostic::new(Code::Duplicate, word.span, message)
                     .also(first, "first given here");
-                self.push(diagnostic);
+                self.push(diagnostic.leniently(self.options, "the last one counts"));
             }
         }
     }

@@ -101,7 +101,11 @@ impl Reader<'_> {
         let mut rules: Vec<Spanned<Rule>> = Vec::with_capacity(body.statements.len());
         for statement in &body.statements {
             self.no_body(statement);
-            let Some(rule) = self.rule(statement, is_static) else { continue };
+            let reported = self.diagnostics.len();
+            let Some(rule) = self.rule(statement, is_static) else {
+                self.say_leniently(reported, "the rule is left out");
+                continue;
+            };
             let rule = Spanned::new(rule, statement.span());
             self.check_repeated(&rules, &rule, "rule");
             rules.push(rule);
@@ -312,7 +316,7 @@ impl Reader<'_> {
             let message = "a rule without `iif` cannot be tracked by a group";
             let diagnostic = Diagnostic::new(Code::NotTrackable, group.span, message)
                 .help("add `iif INTERFACE`, or take `track_group` away");
-            self.push(diagnostic);
+            self.push(diagnostic.leniently(self.options, "`track_group` is ignored"));
         }
         let protocol = rule.protocol.map(Lookup::Number);
         if !rule.no_track && !is_own(protocol.as_ref()) {
