@@ -92,7 +92,10 @@ impl Content {
 
     /// Whether a word is one of its keywords.
     fn knows(self, word: &str) -> bool {
-        matches!(self, Self::Keywords(block) if block.find(word).is_some())
+        let Self::Keywords(block) = self else { return false };
+        // At the top level a `track_file` has a name, and is told by its other keyword.
+        let is_elsewhere = word == "track_file" && block.find("vrrp_track_file").is_some();
+        block.find(word).is_some() && !is_elsewhere
     }
 }
 
@@ -231,7 +234,7 @@ impl Mender<'_, '_> {
     fn open_brace(&mut self, place: Place) {
         self.strays = None;
         let Some(pending) = self.pending.take() else {
-            self.stray(place, Code::StrayBrace, "a `{` without a keyword before it");
+            self.stray(place, "a `{` without a keyword before it");
             self.lacking -= 1;
             return;
         };
@@ -239,7 +242,7 @@ impl Mender<'_, '_> {
         let is_block = pending.keyword.is_none_or(Keyword::may_begin_block);
         if !is_block && self.lacking > 0 {
             let word = first_word(&self.text[pending.words.at..]);
-            self.stray(place, Code::Misplaced, &format!("`{word}` does not begin a block"));
+            self.stray(place, &format!("`{word}` does not begin a block"));
             self.lacking -= 1;
             return;
         }
@@ -269,7 +272,7 @@ impl Mender<'_, '_> {
             }
             None => {
                 self.lacking += 1;
-                self.stray(place, Code::StrayBrace, "a `}` without a `{`");
+                self.stray(place, "a `}` without a `{`");
             }
         }
     }
@@ -324,7 +327,7 @@ impl Mender<'_, '_> {
     }
 
     /// Reports a brace that is too many, once for several in a row.
-    fn stray(&mut self, place: Place, code: Code, what: &str) {
+    fn stray(&mut self, place: Place, what: &str) {
         self.mended[place.at] = b' ';
         if let Some((finding, last)) = self.strays
             && self.last_end == last
@@ -334,7 +337,7 @@ impl Mender<'_, '_> {
             diagnostic.label = Some("so are those that follow it".to_owned());
             return;
         }
-        let diagnostic = Diagnostic::new(code, self.span(place.at, place.to), what)
+        let diagnostic = Diagnostic::new(Code::StrayBrace, self.span(place.at, place.to), what)
             .help("remove it, or look above for a block that is closed too early");
         self.strays = Some((self.diagnostics.len(), place.to));
         self.diagnostics.push(diagnostic);

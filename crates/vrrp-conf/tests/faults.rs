@@ -243,7 +243,7 @@ fn one_brace_that_is_wrong_is_one_error_at_its_place() {
         (with_line(12, "192.0.2.1", "192.0.2.1 }"), "E0214 13:5 error"),
         (with_line(18, "}", "}}"), "E0203 18:2 error"),
         (with_line(4, "{", "{ {"), "E0203 4:19 error"),
-        (with_line(17, "100", "100 {"), "E0209 17:18 error"),
+        (with_line(17, "100", "100 {"), "E0203 17:18 error"),
         (with_line(18, "}", "}\n{"), "E0203 19:1 error"),
     ];
     for (text, expected) in &cases {

@@ -138,7 +138,9 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        let neighbor = self.require_in_definition(neighbor, "neighbor_ip", &session.name)?;
+        let other = self.is_excused("neighbour_ip", Code::IncompleteDefinition);
+        let what = if other { "neighbour_ip" } else { "neighbor_ip" };
+        let neighbor = self.require_in_definition(neighbor, what, &session.name)?;
         session.hop_limit = if neighbor.is_ipv4() { ttl } else { hop_limit };
         session.neighbor = neighbor;
         self.config.bfd_sessions.insert(Arc::clone(&session.name.value), session);

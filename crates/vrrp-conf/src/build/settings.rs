@@ -390,6 +390,13 @@ impl Reader<'_> {
         }
         let is_keyword = |word: &&Word<'_>| !word.quoted && block.find(&word.text).is_some();
         let Some(word) = words.iter().find(is_keyword) else { return };
+        let is_told = |found: &Diagnostic| {
+            let has = |span: Span| span.start <= word.span.start && word.span.end <= span.end;
+            found.code == Code::TrailingWords && found.span.is_some_and(has)
+        };
+        if self.diagnostics.last().is_some_and(is_told) {
+            return;
+        }
         let (name, text) = (keyword.name, &word.text);
         let message = format!("the keyword `{text}` is an argument of `{name}` here");
         let diagnostic = Diagnostic::new(Code::KeywordAsArgument, word.span, message)
