@@ -138,7 +138,7 @@ fn read_into(
     let span = expand::expand(name, text, options, sources, &mut diagnostics);
     let config = span.map(|span| {
         let expanded = sources.text(span);
-        let depth = options.limits.block_depth;
+        let depth = options.limits.block_depth.min(options::MAX_BLOCK_DEPTH);
         let outline = outline::outline(expanded, span.start, depth, &mut diagnostics);
         build::build(expanded, span.start, &outline, options, &mut diagnostics)
     });

@@ -40,7 +40,7 @@ pub struct Limits {
     pub expansions: usize,
     /// The expanded text, in bytes.
     pub expanded_bytes: usize,
-    /// Blocks within blocks.
+    /// Blocks within blocks; more than 64 are never read.
     pub block_depth: usize,
     /// Findings that are kept.
     pub diagnostics: usize,
@@ -52,10 +52,13 @@ impl Default for Limits {
             include_depth: 32,
             files: 10_000,
             variable_depth: 64,
-            expansions: 10_000_000,
+            expansions: 2_000_000,
             expanded_bytes: 256 << 20,
             block_depth: 16,
             diagnostics: 1_000,
         }
     }
 }
+
+/// Each block within a block takes some of the stack.
+pub(crate) const MAX_BLOCK_DEPTH: usize = 64;

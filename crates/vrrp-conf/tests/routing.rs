@@ -395,3 +395,16 @@ fn lenient_mode_says_what_becomes_of_each_line() {
         }
     }
 }
+
+#[test]
+fn a_route_or_rule_is_there_once_in_all_blocks_of_its_kind() {
+    for (block, item) in [
+        ("static_routes", "192.0.2.0/24 dev eth0"),
+        ("static_rules", "from 192.0.2.1 table 1 priority 100"),
+    ] {
+        let twice = format!("{block} {{\n{item}\n}}\n{}", text(block, item));
+        let codes: Vec<_> =
+            read(&twice, false).diagnostics.iter().map(|found| found.code).collect();
+        assert!(codes.contains(&Code::Duplicate), "{block}: {codes:?}");
+    }
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::seen::Seen;
 use super::settings::Value;
 use super::{Kind, Reader};
 use crate::model::{
@@ -71,6 +72,7 @@ impl Reader<'_> {
     /// The instances that a `group` block names; each exists, and is there once.
     fn members(&mut self, body: &Body<'_>) -> Vec<Name> {
         let mut members: Vec<Name> = Vec::new();
+        let mut seen = Seen::new();
         // Names may share a line.
         let words = body.statements.iter().flat_map(|statement| &statement.words);
         for word in words {
@@ -78,10 +80,10 @@ impl Reader<'_> {
             if !self.refer(Kind::Instance, &member) {
                 continue;
             }
-            if let Some(first) = members.iter().find(|other| **other == member) {
+            if let Some(first) = seen.before(Arc::clone(&member.value), member.span) {
                 let message = format!("`{member}` is there twice");
                 let diagnostic = Diagnostic::new(Code::Duplicate, member.span, message)
-                    .also(first.span, "first here");
+                    .also(first, "first here");
                 self.push(diagnostic);
                 continue;
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use vrrp_proto::{Family, Interval, Priority, Version, Vrid};
 
 use super::global::{AnnounceSettings, checksum_of, version_of};
+use super::seen::Seen;
 use super::settings::{Setting, Value};
 use super::value::decimal;
 use super::{FeatureId, Reader};
@@ -58,6 +59,7 @@ pub(super) struct Draft {
     track_source: bool,
     group: Option<Spanned<IpAddr>>,
     peers: Option<Vec<Spanned<UnicastPeer>>>,
+    seen_peers: Seen<IpAddr>,
     unicast_ttl: Option<u8>,
     check_unicast_source: bool,
     unicast_fault_no_peer: bool,
@@ -143,10 +145,10 @@ impl Reader<'_> {
                 draft.addresses.extend(addresses);
             }
             "virtual_ipaddress_excluded" => draft.excluded_addresses.extend(self.addresses(body)),
-            "virtual_routes" => draft.routes.extend(self.routes(body, false)),
-            "virtual_rules" => draft.rules.extend(self.rules(body, false)),
+            "virtual_routes" => self.routes(&mut draft.routes, body, false),
+            "virtual_rules" => self.rules(&mut draft.rules, body, false),
             "unicast_peer" => {
-                let peers = self.unicast_peers(body);
+                let peers = self.unicast_peers(&mut draft.seen_peers, body);
                 draft.peers.get_or_insert_default().extend(peers);
             }
             _ => {
@@ -410,6 +412,7 @@ impl Reader<'_> {
         }
         let first = addresses.first().map(|first| first.span);
         let mut kept: Vec<Spanned<VirtualAddress>> = Vec::with_capacity(addresses.len());
+        let mut seen = Seen::new();
         for address in addresses {
             if Family::of(address.address) != family {
                 let message = format!("`{}` is not an {family} address", address.address);
@@ -419,7 +422,7 @@ impl Reader<'_> {
                     diagnostic = diagnostic.also(first, "the first address decides");
                 }
                 self.push(diagnostic);
-            } else if self.is_new(&kept, &address) {
+            } else if self.is_new(&mut seen, &address) {
                 kept.push(address);
             }
         }
@@ -439,11 +442,12 @@ impl Reader<'_> {
         family: Family,
     ) -> Vec<Spanned<VirtualAddress>> {
         let mut kept = Vec::with_capacity(addresses.len());
+        let mut seen = Seen::new();
         for address in addresses {
             if Family::of(address.address) != family {
                 self.is_missing(FeatureId::OtherFamilyExcluded, address.span);
             }
-            if self.is_new(&kept, &address) {
+            if self.is_new(&mut seen, &address) {
                 kept.push(address);
             }
         }
@@ -452,16 +456,15 @@ impl Reader<'_> {
 
     fn is_new(
         &mut self,
-        kept: &[Spanned<VirtualAddress>],
+        seen: &mut Seen<(IpAddr, Option<InterfaceName>)>,
         address: &Spanned<VirtualAddress>,
     ) -> bool {
-        let same = |other: &&Spanned<VirtualAddress>| {
-            other.address == address.address && other.device == address.device
-        };
-        let Some(first) = kept.iter().find(same) else { return true };
+        let device = address.device.as_ref().map(|device| device.value.clone());
+        let item = (address.address, device);
+        let Some(first) = seen.before(item, address.span) else { return true };
         let message = format!("`{}` is there twice", address.address);
         let diagnostic =
-            Diagnostic::new(Code::Duplicate, address.span, message).also(first.span, "first here");
+            Diagnostic::new(Code::Duplicate, address.span, message).also(first, "first here");
         self.push(diagnostic);
         false
     }

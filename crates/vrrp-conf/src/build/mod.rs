@@ -15,6 +15,7 @@ mod network;
 mod route;
 mod routing;
 mod rule;
+mod seen;
 mod settings;
 mod track;
 mod unknown;
@@ -24,6 +25,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use global::Defaults;
+use seen::Seen;
 use settings::Value;
 use unknown::Amiss;
 
@@ -53,6 +55,7 @@ pub(crate) fn build(
         definitions: HashMap::new(),
         virtual_routers: HashMap::new(),
         amiss: Amiss::default(),
+        tracked: Seen::new(),
         next_preferences: HashMap::new(),
         lines: HashMap::new(),
     };
@@ -189,6 +192,8 @@ struct Reader<'o> {
     /// Which instance a virtual router belongs to.
     virtual_routers: HashMap<instance::RouterKey, Spanned<Arc<str>>>,
     amiss: Amiss,
+    /// What the current block tracks; interfaces have no kind.
+    tracked: Seen<(Option<Kind>, Arc<str>)>,
     /// The preferences of the next rules without one.
     next_preferences: HashMap<Family, u32>,
     /// Where the top level's lines that are no blocks are.
@@ -306,12 +311,14 @@ impl Reader<'_> {
                 self.config.static_addresses.extend(addresses);
             }
             "static_routes" => {
-                let routes = self.routes(body, true);
-                self.config.static_routes.extend(routes);
+                let mut routes = core::mem::take(&mut self.config.static_routes);
+                self.routes(&mut routes, body, true);
+                self.config.static_routes = routes;
             }
             "static_rules" => {
-                let rules = self.rules(body, true);
-                self.config.static_rules.extend(rules);
+                let mut rules = core::mem::take(&mut self.config.static_rules);
+                self.rules(&mut rules, body, true);
+                self.config.static_rules = rules;
             }
             _ => {}
         }
@@ -351,6 +358,7 @@ impl Reader<'_> {
             return self.push(diagnostic);
         }
         self.amiss.failed.clear();
+        self.tracked.clear();
         let at = word.span;
         self.definitions.insert(key.clone(), Definition { at, used: false, broken: false });
         if read(self, name, body).is_none() {

@@ -4,6 +4,7 @@ use core::net::IpAddr;
 
 use super::Reader;
 use super::instance::Draft;
+use super::seen::Seen;
 use super::settings::Value;
 use super::value::owned;
 use crate::did_you_mean::closest;
@@ -114,13 +115,16 @@ impl Reader<'_> {
         Some(HmacKey { id, secret: owned(secret).value })
     }
 
-    pub(super) fn unicast_peers(&mut self, body: &Body<'_>) -> Vec<Spanned<UnicastPeer>> {
+    pub(super) fn unicast_peers(
+        &mut self,
+        seen: &mut Seen<IpAddr>,
+        body: &Body<'_>,
+    ) -> Vec<Spanned<UnicastPeer>> {
         let mut peers: Vec<Spanned<UnicastPeer>> = Vec::with_capacity(body.statements.len());
         for item in &body.statements {
             self.no_body(item);
             let Some(peer) = self.unicast_peer(item.keyword(), item.arguments()) else { continue };
-            let first = peers.iter().find(|other| other.address == peer.address);
-            if let Some(first) = first.map(|first| first.span) {
+            if let Some(first) = seen.before(peer.address, item.span()) {
                 let message = format!("the peer `{}` is there twice", peer.address);
                 let diagnostic = Diagnostic::new(Code::Duplicate, item.span(), message)
                     .also(first, "first here");

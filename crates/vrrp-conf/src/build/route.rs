@@ -123,8 +123,12 @@ struct Reading {
 
 impl Reader<'_> {
     /// The routes of a block.
-    pub(super) fn routes(&mut self, body: &Body<'_>, is_static: bool) -> Vec<Spanned<Route>> {
-        let mut routes: Vec<Spanned<Route>> = Vec::with_capacity(body.statements.len());
+    pub(super) fn routes(
+        &mut self,
+        routes: &mut Vec<Spanned<Route>>,
+        body: &Body<'_>,
+        is_static: bool,
+    ) {
         for statement in &body.statements {
             self.no_body(statement);
             let reported = self.diagnostics.len();
@@ -133,10 +137,9 @@ impl Reader<'_> {
                 continue;
             };
             let route = Spanned::new(route, statement.span());
-            self.check_repeated(&routes, &route, "route");
+            self.check_repeated(routes, &route, "route");
             routes.push(route);
         }
-        routes
     }
 
     /// Reports an item that is in the list already.

@@ -97,8 +97,12 @@ struct Reading {
 
 impl Reader<'_> {
     /// The rules of a block.
-    pub(super) fn rules(&mut self, body: &Body<'_>, is_static: bool) -> Vec<Spanned<Rule>> {
-        let mut rules: Vec<Spanned<Rule>> = Vec::with_capacity(body.statements.len());
+    pub(super) fn rules(
+        &mut self,
+        rules: &mut Vec<Spanned<Rule>>,
+        body: &Body<'_>,
+        is_static: bool,
+    ) {
         for statement in &body.statements {
             self.no_body(statement);
             let reported = self.diagnostics.len();
@@ -107,10 +111,9 @@ impl Reader<'_> {
                 continue;
             };
             let rule = Spanned::new(rule, statement.span());
-            self.check_repeated(&rules, &rule, "rule");
+            self.check_repeated(rules, &rule, "rule");
             rules.push(rule);
         }
-        rules
     }
 
     fn rule(&mut self, statement: &Statement<'_>, is_static: bool) -> Option<Rule> {

@@ -205,9 +205,7 @@ impl Reader<'_> {
             let Some(name) = self.interface(item.keyword()) else { continue };
             let target = Spanned::new(name, item.keyword().span);
             let Some(weight) = self.track_weight(item, 253) else { continue };
-            let first = tracks.iter().find(|track| track.target == target);
-            if let Some(first) = first.map(|track| track.target.span) {
-                self.report_tracked_twice(&target, target.span, first);
+            if self.is_tracked(None, target.as_str(), target.span) {
                 continue;
             }
             let default = Spanned::new(Weight::default(), target.span);
@@ -228,9 +226,7 @@ impl Reader<'_> {
             let weight = self.track_weight(item, limit);
             let defined = self.refer(kind, &target);
             let (Some(weight), true) = (weight, defined) else { continue };
-            let first = tracks.iter().find(|track| track.target == target);
-            if let Some(first) = first.map(|track| track.target.span) {
-                self.report_tracked_twice(&target, target.span, first);
+            if self.is_tracked(Some(kind), &target, target.span) {
                 continue;
             }
             let weight = weight.or_else(|| self.defined_weight(kind, &target));
@@ -284,10 +280,13 @@ impl Reader<'_> {
         Some(Some(Spanned::new(weight, at)))
     }
 
-    fn report_tracked_twice(&mut self, name: &impl core::fmt::Display, at: Span, first: Span) {
+    /// Whether the block tracks this already, which is reported. No kind: an interface.
+    fn is_tracked(&mut self, kind: Option<Kind>, name: &str, at: Span) -> bool {
+        let Some(first) = self.tracked.before((kind, name.into()), at) else { return false };
         let diagnostic = Diagnostic::new(Code::Duplicate, at, format!("`{name}` is tracked twice"))
             .also(first, "first tracked here");
         self.push(diagnostic);
+        true
     }
 }
 

@@ -192,7 +192,7 @@ fn reference_at(text: &str, start: usize, next: Option<char>) -> Option<Referenc
         let behind = &inner[name.len()..];
         // The others end with their name, which keeps many `${` on one line cheap.
         let takes_arguments = matches!(name, "_RANDOM" | "_ENV");
-        let len = if takes_arguments { behind.find('}')? } else { 0 };
+        let len = if takes_arguments { behind.find(['}', '$'])? } else { 0 };
         return behind[len..].starts_with('}').then(|| Reference {
             start,
             end: start + name.len() + len + 3,
