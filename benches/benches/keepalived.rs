@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use vrrp_benches::build_vrrpd;
 use vrrp_lab::{Capture, Command, Frame, Host, HostOptions, Lab, LabOptions, Nic, Process, Wire};
 use vrrp_proto::{PROTOCOL, split_ipv4};
 
@@ -48,22 +49,6 @@ fn main() {
             steady_state(&stage, part, role);
         }
     }
-}
-
-/// The daemon as users run it.
-fn build_vrrpd() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = std::process::Command::new(cargo)
-        .args(["build", "--release", "-p", "vrrpd", "--message-format=json"])
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let messages = String::from_utf8_lossy(&built.stdout).into_owned();
-    let artifact = |line: &str| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        message["executable"].as_str().map(PathBuf::from)
-    };
-    messages.lines().rev().find_map(artifact).expect("cargo names the executable")
 }
 
 /// Two hosts on a wire.
