@@ -1,99 +1,168 @@
-//! Lines of sound configurations, put together in any order and with pieces exchanged: nearer
-//! to the language than bytes get.
+//! The same of sound configurations with pieces exchanged, moved and lost: nearer to the language
+//! than bytes get.
 #![no_main]
 
+mod judge;
+
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use vrrp_conf::{Includes, Limits, Options, RenderOptions, parse_str};
 
-/// Lines that the input chooses from.
-const LINES: &[&str] = &[
-    "vrrp_instance A {",
-    "vrrp_instance B {",
-    "}",
-    "{",
-    " interface eth0",
-    " interface eth1",
-    " virtual_router_id 1",
-    " virtual_router_id 2",
-    " virtual_ipaddress {",
-    " 192.0.2.1/24",
-    " 192.0.2.2 dev eth1 label a:1 brd +",
-    " 2001:db8::1/64",
-    " priority 100",
-    " priority 255",
-    " state MASTER",
-    " nopreempt",
-    " preempt_delay 1.5",
-    " version 3",
-    " advert_int 0.5",
-    " authentication {",
-    " auth_type PASS",
-    " auth_pass secret",
-    " track_interface {",
-    " eth1 weight -5 reverse",
-    " track_script {",
-    " chk",
-    " chk weight 3",
-    "vrrp_script chk {",
-    " script \"/bin/x 'a b'\"",
-    " interval 2",
-    "global_defs {",
-    " router_id \"a # b\"",
-    " vrrp_version 3",
-    " vrrp_garp_master_delay 0.000001",
-    "vrrp_sync_group G {",
-    " group {",
-    " A B",
-    "$X=1",
-    "$X=${Y}",
-    "$Y=$X",
-    "$L= \\",
-    " priority ${X} \\",
-    " 192.0.2.$X",
-    "~SEQ(X, 1, 3) 192.0.2.${X}",
-    "~LST({X, Y}, {1,2}, {3,4}) 10.0.${X}.${Y}",
-    "@main priority 9",
-    "@^main nopreempt",
-    " notify \"/bin/n\" root",
-    " notify_master '/bin/n \"a b\"'",
-    " virtual_routes {",
-    " 198.51.100.0/24 dev eth0 mtu lock 1400 rtt 250ms encap ip dst 192.0.2.9 tos 3",
-    " blackhole 2001:db8::/32 no_track nexthop via fe80::1 dev eth0 weight 9 nexthop",
-    " virtual_rules {",
-    " from 192.0.2.0/24 fwmark 1/0xff sport 1-9 realms a/2 table blue preference 9",
-    " use_vmac",
-    " unicast_peer {",
-    " 192.0.2.9 min_ttl 1",
-    "virtual_server 192.0.2.1 80 {",
-    "# comment",
-    " virtual_ipaddress_excluded {",
-    " mcast_src_ip 192.0.2.7",
-    " track_process {",
-    " p",
-    "vrrp_track_process p { process httpd }",
-    " \\",
-    "\"",
-    "$L",
-    "track_file f {",
-    " file /tmp/f",
-];
-
-fuzz_target!(|input: &[u8]| {
-    let lines = input.iter().map(|&byte| LINES[usize::from(byte) % LINES.len()]);
-    let text = lines.collect::<Vec<_>>().join("\n");
-    let options = Options {
-        config_id: Some("main".to_owned()),
-        lenient: false,
-        read_only: true,
-        includes: Includes::Refuse,
-        limits: Limits { expansions: 10_000, expanded_bytes: 1 << 20, ..Limits::default() },
-    };
-    let loaded = parse_str("fuzz.conf", &text, &options);
-    let few = &loaded.diagnostics[..loaded.diagnostics.len().min(20)];
-    let _ = vrrp_conf::render(few, &loaded.sources, RenderOptions::default());
-    if let Some(config) = &loaded.config {
-        let printed = config.to_conf();
-        let again = parse_str("printed", &printed, &options);
-        assert_eq!(again.config.as_ref(), Some(config), "{printed}");
-    }
+/// The lines of the corpus, file by file.
+static CORPUS: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/vrrp-conf/tests/corpus");
+    let entries = fs::read_dir(corpus).expect("the corpus is in the repository");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("it can be listed").path()).collect();
+    paths.sort();
+    let text = |path| fs::read_to_string(path).expect("it can be read");
+    paths.into_iter().map(|path| text(path).lines().map(str::to_owned).collect()).collect()
 });
+
+const MAX_CHANGES: usize = 24;
+const MAX_LINES: usize = 200;
+
+#[derive(Arbitrary, Debug)]
+struct Plan {
+    file: u8,
+    lenient: bool,
+    show: u8,
+    changes: Vec<Change>,
+}
+
+/// One change. Lines and words are counted around the end.
+#[derive(Arbitrary, Debug)]
+enum Change {
+    /// The first words of two lines change places.
+    SwapKeywords(u8, u8),
+    /// What is behind the first words of two lines changes places.
+    SwapValues(u8, u8),
+    SwapLines(u8, u8),
+    /// A block, or a line that begins none, goes before another line.
+    Move(u8, u8),
+    Duplicate(u8, u8),
+    /// A line's braces are lost.
+    DropBraces(u8),
+    DropLine(u8),
+    DropWord(u8, u8),
+    /// A word becomes one of another line.
+    CopyWord(u8, u8, u8, u8),
+    /// A word becomes a number.
+    Number(u8, u8, i16),
+    /// A word is followed by a character.
+    Append(u8, u8, char),
+    /// A word moves into a variable.
+    Variable(u8, u8),
+    /// A line is repeated with a number.
+    Repeat(u8, u8),
+    /// Two lines become one.
+    Join(u8),
+    /// A block of another file goes before a line.
+    Graft(u8, u8, u8),
+}
+
+fuzz_target!(|plan: Plan| {
+    let mut lines = CORPUS[usize::from(plan.file) % CORPUS.len()].clone();
+    for change in plan.changes.iter().take(MAX_CHANGES) {
+        if lines.is_empty() || lines.len() > MAX_LINES {
+            break;
+        }
+        apply(&mut lines, change);
+    }
+    judge::judge(&lines.join("\n"), plan.lenient, plan.show % 8 == 0);
+});
+
+fn apply(lines: &mut Vec<String>, change: &Change) {
+    let count = lines.len();
+    let at = |number: u8| usize::from(number) % count;
+    match *change {
+        Change::SwapKeywords(a, b) => {
+            let ((a_key, a_rest), (b_key, b_rest)) = (split(&lines[at(a)]), split(&lines[at(b)]));
+            let (a_line, b_line) = (format!("{b_key} {a_rest}"), format!("{a_key} {b_rest}"));
+            (lines[at(a)], lines[at(b)]) = (a_line, b_line);
+        }
+        Change::SwapValues(a, b) => {
+            let ((a_key, a_rest), (b_key, b_rest)) = (split(&lines[at(a)]), split(&lines[at(b)]));
+            let (a_line, b_line) = (format!("{a_key} {b_rest}"), format!("{b_key} {a_rest}"));
+            (lines[at(a)], lines[at(b)]) = (a_line, b_line);
+        }
+        Change::SwapLines(a, b) => lines.swap(at(a), at(b)),
+        Change::Move(from, to) => {
+            let block: Vec<_> = lines.drain(at(from)..block_end(lines, at(from))).collect();
+            let to = at(to).min(lines.len());
+            lines.splice(to..to, block);
+        }
+        Change::Duplicate(from, to) => {
+            let block = lines[at(from)..block_end(lines, at(from))].to_vec();
+            lines.splice(at(to)..at(to), block);
+        }
+        Change::DropBraces(line) => lines[at(line)].retain(|c| !matches!(c, '{' | '}')),
+        Change::DropLine(line) => drop(lines.remove(at(line))),
+        Change::DropWord(line, word) => set_word(&mut lines[at(line)], word, |_| String::new()),
+        Change::CopyWord(line, word, from, which) => {
+            let words: Vec<_> = lines[at(from)].split_whitespace().collect();
+            let Some(new) = words.get(usize::from(which) % words.len().max(1)) else { return };
+            let new = (*new).to_owned();
+            set_word(&mut lines[at(line)], word, |_| new);
+        }
+        Change::Number(line, word, number) => {
+            set_word(&mut lines[at(line)], word, |_| number.to_string());
+        }
+        Change::Append(line, word, c) => {
+            set_word(&mut lines[at(line)], word, |word| format!("{word}{c}"));
+        }
+        Change::Variable(line, word) => {
+            let mut value = String::new();
+            set_word(&mut lines[at(line)], word, |word| {
+                value = word.to_owned();
+                "${MOVED}".to_owned()
+            });
+            lines.insert(0, format!("$MOVED={value}"));
+        }
+        Change::Repeat(line, times) => {
+            let line = &mut lines[at(line)];
+            *line = format!("~SEQ(N, 1, {}) {line}", times % 8);
+        }
+        Change::Join(line) if at(line) + 1 < count => {
+            let next = lines.remove(at(line) + 1);
+            lines[at(line)] += &next;
+        }
+        Change::Join(_) => {}
+        Change::Graft(file, line, to) => {
+            let other = &CORPUS[usize::from(file) % CORPUS.len()];
+            let from = usize::from(line) % other.len();
+            let block = other[from..block_end(other, from)].to_vec();
+            lines.splice(at(to)..at(to), block);
+        }
+    }
+}
+
+/// The first word, and the rest.
+fn split(line: &str) -> (String, String) {
+    let (key, rest) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
+    (key.to_owned(), rest.to_owned())
+}
+
+/// Changes a word of a line.
+fn set_word(line: &mut String, number: u8, change: impl FnOnce(&str) -> String) {
+    let mut words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+    let count = words.len().max(1);
+    let Some(word) = words.get_mut(usize::from(number) % count) else { return };
+    *word = change(word);
+    *line = words.join(" ");
+}
+
+/// The line behind the block that a line begins, or behind the line.
+fn block_end(lines: &[String], from: usize) -> usize {
+    let mut depth = 0_isize;
+    for (at, line) in lines.iter().enumerate().skip(from) {
+        let count = |brace| line.matches(brace).count() as isize;
+        depth += count('{') - count('}');
+        if depth <= 0 {
+            return at + 1;
+        }
+    }
+    lines.len()
+}
