@@ -1,4 +1,5 @@
-//! keepalived as an oracle, in a network namespace that has the interfaces `eth0` to `eth3`.
+//! keepalived as an oracle, in namespaces with the interfaces `eth0` to `eth3` and a `/run` of its
+//! own: `keepalived -t` makes directories and files.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -6,6 +7,7 @@ use std::process::{Command, Stdio};
 
 const INTERFACES: &str = "
     set -e
+    mount -t tmpfs tmpfs /run
     ip link set lo up
     ip link add eth0 type veth peer name eth1
     ip link add eth2 type veth peer name eth3
@@ -89,7 +91,16 @@ fn is_there() -> bool {
 
 fn in_namespace(script: &str, files: &[PathBuf]) -> Command {
     let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--net", "--pid", "--fork", "--kill-child", "sh", "-c"]);
+    command.args([
+        "--map-root-user",
+        "--mount",
+        "--net",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "sh",
+        "-c",
+    ]);
     command.arg(format!("{INTERFACES}{script}")).arg("sh").args(files);
     command
 }
