@@ -255,8 +255,8 @@ fn what_config_prints_is_read_again_as_the_same() {
     let second = place.run(&["config", "-f", "b.conf"]);
     assert_eq!(second.out, first.out);
     let json = place.run(&["config", "--json", "-f", "a.conf"]).json();
-    let instance = json.as_array().unwrap().iter().find(|node| node["words"][0] == "vrrp_instance");
-    assert_eq!(instance.unwrap()["words"][1], "VI_1");
+    let instance = &json["instances"][0];
+    assert_eq!((&instance["name"], &instance["interval"]), (&"VI_1".into(), &2.0.into()));
     fs::write(place.0.path().join("b.conf"), config("999", "")).unwrap();
     let bad = place.run(&["config", "-f", "b.conf"]);
     assert_eq!((bad.exit, &*bad.out), (1, ""), "{bad:?}");
