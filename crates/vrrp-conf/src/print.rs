@@ -211,10 +211,9 @@ impl Global {
     }
 
     fn pipes_and_resources(&self, lines: &mut Lines) {
-        let keywords = ["notify_fifo", "vrrp_notify_fifo"];
-        for (keyword, path) in keywords.iter().zip(&self.notify_fifos) {
-            lines.line(&[keyword, &path.display()]);
-        }
+        lines.option("notify_fifo", self.notify_fifo.as_ref().map(|path| path.display()).as_ref());
+        let path = self.vrrp_notify_fifo.as_ref().map(|path| path.display());
+        lines.option("vrrp_notify_fifo", path.as_ref());
         lines.option("vrrp_rt_priority", self.realtime_priority.as_ref());
         let limit = self.realtime_limit.map(|limit| limit.as_micros());
         lines.option("vrrp_rlimit_rttime", limit.as_ref());

@@ -170,3 +170,15 @@ proptest! {
         prop_assert_eq!(again.to_conf(), printed);
     }
 }
+
+#[test]
+fn what_a_second_global_block_says_takes_the_place_of_the_first() {
+    let global = "global_defs {\n notify_fifo /run/a\n vrrp_notify_fifo /run/b\n}\n";
+    let later = "global_defs {\n vrrp_notify_fifo /run/c\n}\n";
+    let options = Options::default();
+    let config = parse_str("two.conf", &format!("{global}{later}"), &options).config.unwrap();
+    let printed = config.to_conf();
+    assert!(printed.contains(" notify_fifo /run/a\n") && printed.contains("_fifo /run/c\n"));
+    let again = parse_str("printed.conf", &printed, &options).config;
+    assert_eq!(again.as_ref(), Some(&config), "{printed}");
+}

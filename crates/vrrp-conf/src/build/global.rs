@@ -224,8 +224,11 @@ impl Reader<'_> {
             ("shutdown_script_timeout", Value::Int(count)) => {
                 global.shutdown_script_timeout = secs(*count);
             }
-            ("notify_fifo" | "vrrp_notify_fifo", Value::Words([path, ..])) => {
-                global.notify_fifos.push(owned(path).map(Into::into));
+            ("notify_fifo", Value::Words([path, ..])) => {
+                global.notify_fifo = Some(owned(path).map(Into::into));
+            }
+            ("vrrp_notify_fifo", Value::Words([path, ..])) => {
+                global.vrrp_notify_fifo = Some(owned(path).map(Into::into));
             }
             _ => return false,
         }

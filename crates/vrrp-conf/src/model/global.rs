@@ -56,8 +56,10 @@ pub struct Global {
     /// How long it may take; 10 s by default.
     #[serde(serialize_with = "plain")]
     pub shutdown_script_timeout: Duration,
-    /// Named pipes that get a line for each change: `notify_fifo`, `vrrp_notify_fifo`.
-    pub notify_fifos: Vec<Spanned<PathBuf>>,
+    /// A named pipe that gets a line for each change.
+    pub notify_fifo: Option<Spanned<PathBuf>>,
+    /// Another one, for the changes of virtual routers and sync groups.
+    pub vrrp_notify_fifo: Option<Spanned<PathBuf>>,
     /// The real-time priority of the threads that speak the protocol, 1–99.
     pub realtime_priority: Option<Spanned<u8>>,
     /// The CPU time that a real-time thread may use without sleeping.
@@ -106,7 +108,8 @@ impl Default for Global {
             startup_script_timeout: Self::HOOK_TIMEOUT,
             shutdown_script: None,
             shutdown_script_timeout: Self::HOOK_TIMEOUT,
-            notify_fifos: Vec::new(),
+            notify_fifo: None,
+            vrrp_notify_fifo: None,
             realtime_priority: None,
             realtime_limit: None,
             nice: None,
