@@ -155,6 +155,18 @@ fn what_is_repeated_by_a_sequence_is_one_finding() {
 }
 
 #[test]
+fn a_block_that_is_there_to_list_something_lists_something() {
+    let peers = findings(&instance(" unicast_peer {\n }"), false);
+    assert!(peers.contains(&"E0414 2:15 error".to_owned()), "{peers:?}");
+    for keyword in ["track_group", "vrrp_sync_group"] {
+        let group =
+            findings(&before_instance(&format!("{keyword} G {{\n group {{\n }}\n}}")), false);
+        assert!(group.contains(&"E0414 2:8 error".to_owned()), "{group:?}");
+        assert!(!group.iter().any(|found| found.contains("W0507")), "{group:?}");
+    }
+}
+
+#[test]
 fn several_faults_are_reported_in_the_order_of_the_text() {
     let text = instance(" prioritty 90\n advert_int x\n track_script {\n  a\n }");
     let expected = ["E0201 2:2 error", "E0303 3:13 error", "E0402 5:3 error"];

@@ -43,6 +43,9 @@ impl Reader<'_> {
             }
         }
         let members = self.require_in_definition(members, "group", &group.name)?;
+        if members.is_empty() {
+            return None;
+        }
         self.check_members(&group.name, &members, count);
         group.members = members;
         self.config.sync_groups.push(group);
@@ -71,6 +74,7 @@ impl Reader<'_> {
 
     /// The instances that a `group` block names; each exists, and is there once.
     fn members(&mut self, body: &Body<'_>) -> Vec<Name> {
+        self.require_items("group", body);
         let mut members: Vec<Name> = Vec::new();
         let mut seen = Seen::new();
         // Names may share a line.
@@ -100,6 +104,9 @@ impl Reader<'_> {
             }
         }
         let members = self.require_in_definition(members, "group", &name)?;
+        if members.is_empty() {
+            return None;
+        }
         self.config.track_groups.insert(name.value, members);
         Some(())
     }

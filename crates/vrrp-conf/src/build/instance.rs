@@ -148,8 +148,12 @@ impl Reader<'_> {
             "virtual_routes" => self.routes(&mut draft.routes, body, false),
             "virtual_rules" => self.rules(&mut draft.rules, body, false),
             "unicast_peer" => {
+                self.require_items("unicast_peer", body);
                 let peers = self.unicast_peers(&mut draft.seen_peers, body);
-                draft.peers.get_or_insert_default().extend(peers);
+                // Without any peer, keepalived sends to the group.
+                if !peers.is_empty() {
+                    draft.peers.get_or_insert_default().extend(peers);
+                }
             }
             _ => {
                 self.track(&mut draft.tracks, keyword, body);

@@ -45,6 +45,14 @@ impl Reader<'_> {
         self.require_as(Code::IncompleteDefinition, value, what, name)
     }
 
+    /// Reports a block that lists nothing where that is all it is for.
+    pub(super) fn require_items(&mut self, keyword: &str, body: &Body<'_>) {
+        if body.statements.is_empty() {
+            let message = format!("`{keyword}` lists nothing");
+            self.error(Code::IncompleteDefinition, body.open, message);
+        }
+    }
+
     fn require_as<T>(
         &mut self,
         code: Code,

@@ -203,8 +203,11 @@ fn members_must_send_to_each_other() {
         " priority 100\n unicast_src_ip 198.51.100.1\n unicast_peer {\n 198.51.100.2\n }";
     check(&[
         Case {
-            members: &[A, " priority 90\n unicast_src_ip 198.51.100.2\n unicast_peer {\n }"],
-            found: &["E0605 b.conf:1:15 a.conf:3:17"],
+            members: &[
+                A,
+                " priority 90\n unicast_src_ip 198.51.100.2\n unicast_peer {\n 198.51.100.9\n }",
+            ],
+            found: &["E0605 b.conf:5:2 a.conf:3:17"],
             sound: " priority 90\n unicast_src_ip 198.51.100.2\n unicast_peer {\n 198.51.100.1\n }",
         },
         // All addresses are known, so one of the peers is a slip.
