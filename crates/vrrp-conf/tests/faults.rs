@@ -325,3 +325,10 @@ fn lenient_mode_does_what_keepalived_does() {
     assert_eq!(instance.priority.get(), 80, "the last one counts");
     assert_eq!(instance.interval.as_whole_secs(), Some(2), "halves are rounded up");
 }
+
+#[test]
+fn a_group_has_one_list_of_members() {
+    let text = before_instance("track_group T {\n group {\n  VI_1\n }\n group {\n  VI_1\n }\n}");
+    let found = findings(&text, false);
+    assert!(found.iter().any(|found| found.starts_with("E0210 5:2 ")), "{found:?}");
+}

@@ -30,7 +30,7 @@ impl Reader<'_> {
                 continue;
             }
             match (setting.keyword.name, setting.value) {
-                ("group", Value::Items(body)) => {
+                ("group", Value::Items(body)) if members.is_none() => {
                     count = body.statements.iter().map(|statement| statement.words.len()).sum();
                     members = Some(self.members(body));
                 }
@@ -55,15 +55,14 @@ impl Reader<'_> {
     /// Reports members that another sync group has, and a group of one.
     fn check_members(&mut self, name: &Name, members: &[Name], count: usize) {
         for member in members {
-            let groups = self.config.sync_groups.iter();
-            let taken = groups.flat_map(|group| group.members.iter().map(move |m| (group, m)));
-            let taken = taken.filter(|(_, other)| *other == member);
-            let Some((group, first)) = taken.map(|(g, m)| (g.name.clone(), m.span)).next() else {
+            let Some((group, first)) = self.grouped.get(&member.value) else {
+                let place = (Arc::clone(&name.value), member.span);
+                self.grouped.insert(Arc::clone(&member.value), place);
                 continue;
             };
             let message = format!("`{member}` is in the sync group `{group}` already");
             let diagnostic =
-                Diagnostic::new(Code::TwoGroups, member.span, message).also(first, "there");
+                Diagnostic::new(Code::TwoGroups, member.span, message).also(*first, "there");
             self.push(diagnostic);
         }
         if count == 1 {
@@ -99,7 +98,7 @@ impl Reader<'_> {
     pub(super) fn track_group(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
         let mut members = None;
         for setting in self.block_settings("track_group", body) {
-            if let Value::Items(body) = setting.value {
+            if let (Value::Items(body), None) = (setting.value, &members) {
                 members = Some(self.members(body));
             }
         }

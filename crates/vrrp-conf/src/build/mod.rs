@@ -56,6 +56,7 @@ pub(crate) fn build(
         virtual_routers: HashMap::new(),
         amiss: Amiss::default(),
         tracked: Seen::new(),
+        grouped: HashMap::new(),
         next_preferences: HashMap::new(),
         lines: HashMap::new(),
     };
@@ -194,6 +195,8 @@ struct Reader<'o> {
     amiss: Amiss,
     /// What the current block tracks; interfaces have no kind.
     tracked: Seen<(Option<Kind>, Arc<str>)>,
+    /// The sync group of each instance that has one, and where it is said.
+    grouped: HashMap<Arc<str>, (Arc<str>, Span)>,
     /// The preferences of the next rules without one.
     next_preferences: HashMap<Family, u32>,
     /// Where the top level's lines that are no blocks are.

@@ -115,7 +115,9 @@ impl Keyword {
     pub fn accumulates(&self) -> bool {
         match self.shape {
             Shape::Block(block) => block.repeats,
-            Shape::Items(_) | Shape::Anything => true,
+            // The members of a group are in one list.
+            Shape::Items(_) => self.name != "group",
+            Shape::Anything => true,
             _ => matches!(self.name, "key" | "include_check"),
         }
     }
