@@ -128,7 +128,7 @@ impl Config {
     fn groups(&self, lines: &mut Lines) {
         for group in &self.sync_groups {
             lines.block(&[&"vrrp_sync_group", &group.name], |lines| {
-                lines.list("group", &group.members, |member| vec![member.to_string()]);
+                lines.items("group", &group.members, |member| vec![member.to_string()]);
                 lines.tracks(&group.tracks);
                 lines.flag("sync_group_tracking_weight", group.tracking_weight);
                 lines.notify(&group.notify);
@@ -136,7 +136,7 @@ impl Config {
         }
         for (name, members) in &self.track_groups {
             lines.block(&[&"track_group", name], |lines| {
-                lines.list("group", members, |member| vec![member.to_string()]);
+                lines.items("group", members, |member| vec![member.to_string()]);
             });
         }
         for group in &self.garp_groups {
@@ -351,13 +351,9 @@ impl Lines {
 
     /// A block of items, unless there are none.
     fn items<T>(&mut self, keyword: &str, items: &[T], words: impl Fn(&T) -> Vec<String>) {
-        if !items.is_empty() {
-            self.list(keyword, items, words);
+        if items.is_empty() {
+            return;
         }
-    }
-
-    /// A block of items, also if there are none.
-    fn list<T>(&mut self, keyword: &str, items: &[T], words: impl Fn(&T) -> Vec<String>) {
         let items = items.iter().map(|item| Node { words: words(item), body: None });
         self.0.push(Node { words: vec![keyword.to_owned()], body: Some(items.collect()) });
     }
@@ -479,7 +475,7 @@ impl Lines {
     }
 
     fn unicast(&mut self, unicast: &Unicast) {
-        self.list("unicast_peer", &unicast.peers, |peer| {
+        self.items("unicast_peer", &unicast.peers, |peer| {
             let mut words = vec![peer.address.to_string()];
             for (option, ttl) in [("min_ttl", peer.min_ttl), ("max_ttl", peer.max_ttl)] {
                 words.extend(ttl.into_iter().flat_map(|ttl| [option.to_owned(), ttl.to_string()]));
