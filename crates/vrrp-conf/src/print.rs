@@ -13,6 +13,7 @@ use vrrp_proto::{Family, Version};
 
 use crate::build::value::decimal;
 use crate::bytes;
+use crate::expand;
 use crate::model::{
     Announce, AntiReplay, Authentication, Broadcast, Checksum, Command, Config, Destination,
     FirstState, Global, HmacAuth, HmacMode, Instance, IpvlanMode, Lifetime, LinkbeatMethod, Notify,
@@ -482,6 +483,7 @@ impl Lines {
             }
             words
         });
+        self.flag("unicast_fault_no_peer", unicast.peers.is_empty());
         self.option("unicast_ttl", unicast.ttl.as_ref());
         self.flag("check_unicast_src", unicast.check_source);
         match unicast.old_checksum {
@@ -568,7 +570,8 @@ impl Node {
             if index > 0 {
                 text.push(' ');
             }
-            write_word(text, word);
+            // A name in front could be taken for a line of the pre-pass.
+            write_word(text, word, index == 0 && expand::may_direct(word));
         }
         let Some(body) = &self.body else { return text.push('\n') };
         text.push_str(" {\n");
@@ -577,15 +580,15 @@ impl Node {
     }
 }
 
-/// A word, in quotes and with escapes if it would not be read as it stands.
-fn write_word(text: &mut String, word: &str) {
+/// A word, in quotes and with escapes if it would not be read as it stands, or if they are wanted.
+fn write_word(text: &mut String, word: &str, in_quotes: bool) {
     let special = |c: char| {
         c.is_whitespace()
             || c.is_control()
             || bytes::byte_of(c).is_some()
             || matches!(c, '{' | '}' | '"' | '\'' | '\\' | '#' | '!' | '$' | '@' | '~')
     };
-    if !word.is_empty() && !word.contains(special) {
+    if !in_quotes && !word.is_empty() && !word.contains(special) {
         return text.push_str(word);
     }
     text.push('"');

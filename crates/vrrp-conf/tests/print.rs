@@ -182,3 +182,25 @@ fn what_a_second_global_block_says_takes_the_place_of_the_first() {
     let again = parse_str("printed.conf", &printed, &options).config;
     assert_eq!(again.as_ref(), Some(&config), "{printed}");
 }
+
+#[test]
+fn what_is_empty_is_printed_where_it_means_something() {
+    let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n unicast_fault_no_peer\n \
+                unicast_peer {\n }\n virtual_ipaddress {\n  192.0.2.1\n }\n}\n";
+    let options = Options { read_only: true, ..Options::default() };
+    let config = parse_str("empty.conf", text, &options).config.unwrap();
+    let printed = config.to_conf();
+    let again = parse_str("printed.conf", &printed, &options).config;
+    assert_eq!(again.as_ref(), Some(&config), "{printed}");
+}
+
+#[test]
+fn a_name_that_looks_like_a_directive_is_printed_in_quotes() {
+    let text = "vrrp_script include {\n script /bin/false\n}\nvrrp_instance A {\n interface eth0\n \
+                virtual_router_id 1\n virtual_ipaddress {\n  192.0.2.1\n }\n track_script {\n  \
+                \"include\"\n }\n}\n";
+    let config = parse_str("t.conf", text, &Options::default()).config.unwrap();
+    assert_eq!(config.instances[0].tracks.scripts.len(), 1);
+    let again = parse_str("printed.conf", &config.to_conf(), &Options::default()).config;
+    assert_eq!(again, Some(config));
+}

@@ -73,7 +73,9 @@ impl Reader<'_> {
 
     /// The instances that a `group` block names; each exists, and is there once.
     fn members(&mut self, body: &Body<'_>) -> Vec<Name> {
-        self.require_items("group", body);
+        if body.statements.is_empty() {
+            self.nothing_listed("group", body.open);
+        }
         let mut members: Vec<Name> = Vec::new();
         let mut seen = Seen::new();
         // Names may share a line.

@@ -58,7 +58,7 @@ pub(super) struct Draft {
     source: Option<Spanned<IpAddr>>,
     track_source: bool,
     group: Option<Spanned<IpAddr>>,
-    peers: Option<Vec<Spanned<UnicastPeer>>>,
+    peers: Option<Spanned<Vec<Spanned<UnicastPeer>>>>,
     seen_peers: Seen<IpAddr>,
     unicast_ttl: Option<u8>,
     check_unicast_source: bool,
@@ -135,6 +135,23 @@ impl Reader<'_> {
         }
     }
 
+    /// The peers of a unicast router. Without any, keepalived sends to the group unless it is told
+    /// that this is a fault.
+    fn peers(
+        &mut self,
+        peers: Option<Spanned<Vec<Spanned<UnicastPeer>>>>,
+        fault_without: bool,
+        name: Span,
+    ) -> Option<Vec<Spanned<UnicastPeer>>> {
+        let Spanned { value: peers, span } =
+            peers.or_else(|| fault_without.then(|| Spanned::new(Vec::new(), name)))?;
+        if !peers.is_empty() || fault_without {
+            return Some(peers);
+        }
+        self.nothing_listed("unicast_peer", span);
+        None
+    }
+
     fn instance_items(&mut self, draft: &mut Draft, keyword: &str, body: &Body<'_>) {
         match keyword {
             "virtual_ipaddress" => {
@@ -148,12 +165,8 @@ impl Reader<'_> {
             "virtual_routes" => self.routes(&mut draft.routes, body, false),
             "virtual_rules" => self.rules(&mut draft.rules, body, false),
             "unicast_peer" => {
-                self.require_items("unicast_peer", body);
                 let peers = self.unicast_peers(&mut draft.seen_peers, body);
-                // Without any peer, keepalived sends to the group.
-                if !peers.is_empty() {
-                    draft.peers.get_or_insert_default().extend(peers);
-                }
+                draft.peers.get_or_insert(Spanned::new(Vec::new(), body.open)).value.extend(peers);
             }
             _ => {
                 self.track(&mut draft.tracks, keyword, body);
@@ -204,7 +217,7 @@ impl Reader<'_> {
         let addresses =
             self.advertised(&name, draft.addresses, draft.no_addresses, family, version);
         let excluded_addresses = self.excluded(draft.excluded_addresses, family);
-        let destination = match draft.peers {
+        let destination = match self.peers(draft.peers, draft.unicast_fault_no_peer, name.span) {
             Some(peers) => Destination::Unicast(Unicast {
                 peers,
                 ttl: draft.unicast_ttl,

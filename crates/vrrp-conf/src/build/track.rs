@@ -46,10 +46,10 @@ impl Reader<'_> {
     }
 
     /// Reports a block that lists nothing where that is all it is for.
-    pub(super) fn require_items(&mut self, keyword: &str, body: &Body<'_>) {
-        if body.statements.is_empty() {
+    pub(super) fn nothing_listed(&mut self, keyword: &'static str, at: Span) {
+        if !self.is_excused(keyword, Code::IncompleteDefinition) {
             let message = format!("`{keyword}` lists nothing");
-            self.error(Code::IncompleteDefinition, body.open, message);
+            self.error(Code::IncompleteDefinition, at, message);
         }
     }
 

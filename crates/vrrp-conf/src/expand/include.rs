@@ -1,13 +1,20 @@
 //! `include` and what it checks.
 
-use std::fs;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
 
 use super::Expander;
 use super::line::Line;
 use crate::source::{ExpansionId, FileRange};
 use crate::{Code, Diagnostic, Includes, Span};
+
+/// The longest path that Linux takes.
+const MAX_PATTERN_BYTES: usize = 4096;
+/// How many brace expressions an include line may have.
+const MAX_BRACES: usize = 64;
 
 /// What has to be true of an include line's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,7 +68,7 @@ impl Checks {
 }
 
 /// Whether a line may be a directive of the pre-pass.
-pub(super) fn may_direct(text: &str) -> bool {
+pub(crate) fn may_direct(text: &str) -> bool {
     let text = text.trim_ascii_start();
     text.starts_with("include") || text.starts_with("random_seed")
 }
@@ -121,6 +128,10 @@ impl Expander<'_> {
             Ok(alternatives) => alternatives,
             Err(problem) => return self.complain(include, Code::IncludeFailed, problem.to_owned()),
         };
+        self.wanted_files += alternatives.len();
+        if self.wanted_files > self.options.limits.files {
+            return self.too_many_files(include);
+        }
         let has_braces = alternatives.len() > 1;
         for alternative in alternatives {
             self.include_alternative(include, &alternative, has_braces);
@@ -181,16 +192,22 @@ impl Expander<'_> {
 
     fn may_include(&mut self, include: &Include<'_>, path: &Path) -> bool {
         let limits = self.options.limits;
-        let message = if self.include_depth >= limits.include_depth {
+        if self.files >= limits.files {
+            self.too_many_files(include);
+            return false;
+        }
+        if self.include_depth >= limits.include_depth {
             let depth = limits.include_depth;
-            format!("`{}` is included more than {depth} files deep", path.display())
-        } else if self.files >= limits.files {
-            format!("more than {} files are included", limits.files)
-        } else {
-            return true;
-        };
+            let message = format!("`{}` is included more than {depth} files deep", path.display());
+            self.stop(include.at, include.expansion, Code::ExpansionTooDeep, message);
+            return false;
+        }
+        true
+    }
+
+    fn too_many_files(&mut self, include: &Include<'_>) {
+        let message = format!("more than {} files are included", self.options.limits.files);
         self.stop(include.at, include.expansion, Code::ExpansionTooDeep, message);
-        false
     }
 
     fn complain(&mut self, include: &Include<'_>, code: Code, message: String) {
@@ -199,13 +216,15 @@ impl Expander<'_> {
     }
 }
 
-/// Reads a regular file of limited size; bytes that are no UTF-8 become stand-ins.
+/// Reads a regular file of limited size; bytes that are no UTF-8 become stand-ins. Waits for
+/// nobody: neither for a pipe's writer nor for what the kernel has yet to say (`/proc/kmsg`).
 fn read(path: &Path, limit: usize) -> io::Result<String> {
-    // Before it is opened: opening a pipe without a writer waits for one.
-    if !fs::metadata(path)?.is_file() {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    read_limited(fs::File::open(path)?, limit)
+    read_limited(file, limit)
 }
 
 /// Reads at most `limit` bytes; more is an error.
@@ -228,6 +247,12 @@ fn unquoted(text: &str) -> &str {
 
 /// The words that a csh-style brace expression stands for, at most `limit`.
 fn braces(pattern: &str, limit: usize) -> Result<Vec<String>, &'static str> {
+    if pattern.len() > MAX_PATTERN_BYTES {
+        return Err("that is longer than the path of a file can be");
+    }
+    if pattern.matches('{').count() > MAX_BRACES {
+        return Err("there are too many braces in it");
+    }
     let mut finished = Vec::new();
     let mut open = vec![pattern.to_owned()];
     while let Some(pattern) = open.pop() {
@@ -280,6 +305,8 @@ mod tests {
         assert_eq!(words("{foo/{,cat,dog},bar}"), ["foo/", "foo/cat", "foo/dog", "bar"]);
         assert_eq!(words("{a,b}{c,d}"), ["ac", "ad", "bc", "bd"]);
         assert!(braces("{a", 100).is_err());
+        assert!(braces(&"{".repeat(4096), 100).is_err());
+        assert!(braces(&format!("{{a,b}}{}", "x".repeat(5000)), 100).is_err());
         assert!(braces(&"{a,b}".repeat(40), 100).is_err(), "2⁴⁰ words");
     }
 

@@ -16,7 +16,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use include::read_limited;
+pub(crate) use include::{may_direct, read_limited};
 use line::Line;
 use variable::{Random, Variable};
 
@@ -85,6 +85,8 @@ struct Expander<'a> {
     directory: PathBuf,
     include_depth: usize,
     files: usize,
+    /// How many files the include lines so far have asked for, whether they exist or not.
+    wanted_files: usize,
     /// How deep lines are within lines.
     line_depth: usize,
     expansions: usize,
@@ -109,6 +111,7 @@ impl<'a> Expander<'a> {
             directory: PathBuf::new(),
             include_depth: 0,
             files: 1,
+            wanted_files: 0,
             line_depth: 0,
             expansions: 0,
             start,
