@@ -1,5 +1,6 @@
 //! What `vrrpd check --system` looks at besides the configuration: this machine.
 
+use std::collections::HashSet;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -63,13 +64,8 @@ fn interfaces(config: &Config) -> Vec<&Spanned<InterfaceName>> {
         let devices = addresses.filter_map(|address| address.device.as_ref());
         [&instance.interface].into_iter().chain(tracked).chain(devices)
     });
-    let mut first: Vec<&Spanned<InterfaceName>> = Vec::new();
-    for name in all {
-        if !first.iter().any(|known| known.value == name.value) {
-            first.push(name);
-        }
-    }
-    first
+    let mut known = HashSet::new();
+    all.filter(|name| known.insert(&name.value)).collect()
 }
 
 fn commands(config: &Config) -> impl Iterator<Item = &Spanned<Command>> {
