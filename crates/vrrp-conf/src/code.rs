@@ -145,6 +145,15 @@ codes! {
         "The word has bytes that are not UTF-8, or a zero byte. Names, paths and commands are \
          text here; only a password may be any bytes.\n\nSave the file as UTF-8, or mend the \
          escapes in the quotes."
+    BlockTooLarge = "E0216" fatal "a block that is too large"
+        "No block is this long, so a file of another kind is read, or a `~SEQ` within the block \
+         has an end that is too high. To read it could take more memory than there \
+         is.\n\nMake several blocks of it if it is meant."
+    TooManyFindings = "E0217" fatal "more findings than anybody reads"
+        "Reading ended here, because there are so many findings already. What is behind may \
+         have errors, or instances that nobody has looked at, so nothing starts, also if all \
+         findings are warnings.\n\nMend the first ones. If nearly every line has one, this is \
+         no keepalived.conf."
     NotANumber = "E0301" tolerated "a value that is not a number"
         "The keyword takes a whole number in decimal digits: no unit, no sign of another \
          language such as `;`, no variable without a definition. Without the number the default \

@@ -138,14 +138,24 @@ fn read_into(
     let span = expand::expand(name, text, options, sources, &mut diagnostics);
     let config = span.map(|span| {
         let expanded = sources.text(span);
-        let depth = options.limits.block_depth.min(options::MAX_BLOCK_DEPTH);
-        let outline = outline::outline(expanded, span.start, depth, &mut diagnostics);
+        let outline = outline::outline(expanded, span.start, &options.limits, &mut diagnostics);
         build::build(expanded, span.start, &outline, options, &mut diagnostics)
     });
+    report_too_many(&mut diagnostics, &options.limits);
     diagnostics.iter_mut().for_each(|found| found.soften(options));
     let mut diagnostics = tidy::tidy(diagnostics, sources);
     limit(&mut diagnostics, options.limits.diagnostics);
     (config, diagnostics)
+}
+
+/// Says so where reading has ended because of all that was found.
+fn report_too_many(diagnostics: &mut Vec<Diagnostic>, limits: &Limits) {
+    if let Some(last) = diagnostics.last().filter(|_| diagnostics.len() >= limits.findings()) {
+        let message = format!("more than {} findings", limits.findings());
+        let at = last.span.unwrap_or_default();
+        let finding = Diagnostic::new(Code::TooManyFindings, at, message);
+        diagnostics.push(finding.note("what is behind this was not read"));
+    }
 }
 
 /// Leaves the first of so many findings that nobody reads them; errors go before warnings.

@@ -9,7 +9,7 @@
 
 use crate::keywords::{Block, Keyword, Shape, TOP_LEVEL};
 use crate::outline::{Token, Tokens, first_word, is_blank, lines, telling_word};
-use crate::{Code, Diagnostic, Span};
+use crate::{Code, Diagnostic, Limits, Span};
 
 /// The text of some top-level blocks with its braces mended; `text` begins at byte `base` of the
 /// map, and `next` is what follows it, if anything does.
@@ -19,6 +19,7 @@ pub(crate) fn mend(
     text: &str,
     base: u32,
     next: Option<Span>,
+    limits: &Limits,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> String {
     let mut mender = Mender {
@@ -36,6 +37,9 @@ pub(crate) fn mend(
     let tokens = || lines(text).flat_map(|(start, end)| Tokens::of(text, start, end));
     mender.lacking = tokens().map(|(token, ..)| token.balance()).sum();
     for (start, end) in lines(text) {
+        if mender.diagnostics.len() >= limits.findings() {
+            break;
+        }
         let line = &text[start..end];
         let indentation = line.len() - line.trim_start().len();
         for (index, (token, at, to)) in Tokens::of(text, start, end).enumerate() {

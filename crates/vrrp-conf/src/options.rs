@@ -42,8 +42,17 @@ pub struct Limits {
     pub expanded_bytes: usize,
     /// Blocks within blocks; more than 64 are never read.
     pub block_depth: usize,
-    /// Findings that are kept.
+    /// A block of the top level, in bytes.
+    pub block_bytes: usize,
+    /// Findings that are kept. Where there are a thousand times as many, reading ends.
     pub diagnostics: usize,
+}
+
+impl Limits {
+    /// So many findings end the reading.
+    pub(crate) fn findings(&self) -> usize {
+        self.diagnostics.max(1).saturating_mul(1_000)
+    }
 }
 
 impl Default for Limits {
@@ -55,6 +64,7 @@ impl Default for Limits {
             expansions: 2_000_000,
             expanded_bytes: 256 << 20,
             block_depth: 16,
+            block_bytes: 4 << 20,
             diagnostics: 1_000,
         }
     }

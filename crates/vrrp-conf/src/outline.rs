@@ -10,7 +10,8 @@ use std::borrow::Cow;
 
 use crate::keywords;
 use crate::mend::mend;
-use crate::{Code, Diagnostic, Span};
+use crate::options::MAX_BLOCK_DEPTH;
+use crate::{Code, Diagnostic, Limits, Span};
 
 /// A top-level block or line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +35,10 @@ impl TopLevel<'_> {
 pub(crate) fn outline<'t>(
     text: &'t str,
     base: u32,
-    max_depth: usize,
+    limits: &Limits,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<TopLevel<'t>> {
-    let mut outline = Outline { text, base, max_depth, diagnostics, blocks: Vec::new() };
+    let mut outline = Outline { text, base, limits, diagnostics, blocks: Vec::new() };
     let mut piece = Piece::new(0, 0);
     for (start, end) in lines(text) {
         let line = &text[start..end];
@@ -49,6 +50,10 @@ pub(crate) fn outline<'t>(
             piece.restart(start, indentation);
         }
         piece.line(text, start, end);
+        if outline.diagnostics.len() + piece.quotes.len() >= limits.findings() {
+            outline.finish(&mut piece, end);
+            return outline.blocks;
+        }
     }
     outline.finish(&mut piece, text.len());
     outline.blocks
@@ -57,7 +62,7 @@ pub(crate) fn outline<'t>(
 struct Outline<'t, 'd> {
     text: &'t str,
     base: u32,
-    max_depth: usize,
+    limits: &'d Limits,
     diagnostics: &'d mut Vec<Diagnostic>,
     blocks: Vec<TopLevel<'t>>,
 }
@@ -65,20 +70,21 @@ struct Outline<'t, 'd> {
 impl<'t> Outline<'t, '_> {
     /// Passes the blocks of a piece on, up to a place.
     fn finish(&mut self, piece: &mut Piece, end: usize) {
-        if piece.max_depth > self.max_depth {
-            let message = format!("blocks are nested more than {} deep", self.max_depth);
+        let max_depth = self.limits.block_depth.min(MAX_BLOCK_DEPTH);
+        if piece.max_depth > max_depth {
+            let message = format!("blocks are nested more than {max_depth} deep");
             let span = self.span(piece.deepest, piece.deepest + 1);
             return self.diagnostics.push(Diagnostic::new(Code::TooDeep, span, message));
         }
         piece.end_block();
         if piece.is_sound() && piece.quotes.is_empty() {
-            let text = self.text;
+            let (text, base) = (self.text, self.base);
             let block = |&(start, end): &(usize, usize)| TopLevel {
                 text: Cow::Borrowed(&text[start..end]),
-                span: Span::new(self.base + start as u32, self.base + end as u32),
+                span: Span::new(base + start as u32, base + end as u32),
                 is_cut: false,
             };
-            return self.blocks.extend(piece.blocks.iter().map(block));
+            return piece.blocks.iter().map(block).for_each(|block| self.pass_on(block));
         }
         let mended = self.mended(piece, end);
         let last = self.diagnostics.last();
@@ -92,8 +98,20 @@ impl<'t> Outline<'t, '_> {
         for &(start, end) in piece.blocks.iter().filter(|_| piece.is_sound()) {
             let text = Cow::Owned(mended[start..end].to_owned());
             let is_cut = is_cut && end == mended.len();
-            self.blocks.push(TopLevel { text, span: self.span(at + start, at + end), is_cut });
+            self.pass_on(TopLevel { text, span: self.span(at + start, at + end), is_cut });
         }
+    }
+
+    fn pass_on(&mut self, block: TopLevel<'t>) {
+        let max = self.limits.block_bytes;
+        if block.text.len() <= max {
+            return self.blocks.push(block);
+        }
+        let start = block.span.start;
+        let word = first_word(&block.text).len().clamp(1, 80) as u32;
+        let message = format!("a block of more than {max} bytes");
+        let at = Span::new(start, start + word);
+        self.diagnostics.push(Diagnostic::new(Code::BlockTooLarge, at, message));
     }
 
     /// The text of a piece with the braces that it lacks, and without those that are too many.
@@ -119,7 +137,7 @@ impl<'t> Outline<'t, '_> {
             let start = end + indentation;
             self.span(start, start + first_word(&self.text[start..]).len())
         });
-        mend(&text, self.base + piece.start as u32, next, self.diagnostics)
+        mend(&text, self.base + piece.start as u32, next, self.limits, self.diagnostics)
     }
 
     fn span(&self, start: usize, end: usize) -> Span {

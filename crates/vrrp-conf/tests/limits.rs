@@ -172,3 +172,43 @@ fn files_that_include_each_other_end_at_a_limit() {
     let code = code_of(&"include empty.conf\n".repeat(100_000));
     assert_eq!(code, Some(Code::ExpansionTooDeep), "more than the files that are allowed");
 }
+
+#[test]
+fn reading_ends_where_there_are_too_many_findings() {
+    let many = 15_000;
+    let limits = Limits { diagnostics: 10, ..Limits::default() };
+    for (name, text) in [
+        ("warnings", "virtual_server 192.0.2.1 80 {\n}\n".repeat(many)),
+        ("variables", "$NAME\n".repeat(many)),
+        ("unknown lines", "foo bar\n".repeat(many)),
+        ("quotes", "foo \"\n".repeat(many)),
+        ("braces", "}\nfoo\n".repeat(many)),
+        ("blocks", "vrrp_instance A {\n interface eth0 eth1\n}\n".repeat(many)),
+    ] {
+        let options = Options { limits, ..Options::default() };
+        let loaded = parse_str("many.conf", &text, &options);
+        assert!(loaded.config.is_none() && loaded.has_errors(), "{name}");
+        let last = loaded.diagnostics.last().unwrap().notes.last().unwrap();
+        let more: usize = last.split(' ').next().unwrap().parse().unwrap();
+        let found = loaded.diagnostics.len() + more;
+        assert!((10_000..10_100).contains(&found), "{name}: {found}");
+        if name == "warnings" {
+            let errors = loaded.diagnostics.iter().filter(|found| found.is_error());
+            let codes: Vec<_> = errors.map(|found| found.code).collect();
+            assert_eq!(codes, [Code::TooManyFindings], "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_block_that_is_too_large_is_not_read() {
+    let limits = Limits { block_bytes: 1000, ..Limits::default() };
+    let options = Options { limits, ..Options::default() };
+    let read = |text: &str| parse_str("large.conf", text, &options);
+    let large = in_block("virtual_ipaddress", 100, address);
+    let text = format!("vrrp_script unused {{\n script /bin/true\n}}\n{large}");
+    let codes: Vec<_> = read(&text).diagnostics.iter().map(|found| found.code).collect();
+    assert_eq!(codes, [Code::BlockTooLarge]);
+    let many = lines(100, |n| in_instance("").replace(['A', '1'], &(n + 1).to_string()));
+    assert!(read(&many).config.is_some());
+}

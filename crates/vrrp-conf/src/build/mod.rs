@@ -67,10 +67,14 @@ pub(crate) fn build(
     let blocks = reader.known_blocks(outline);
     for phase in Phase::ALL {
         for &(keyword, block) in blocks.iter().filter(|(keyword, _)| Phase::of(keyword) == phase) {
+            if reader.is_full() {
+                break;
+            }
             reader.amiss.cut = block.is_cut;
             reader.block(keyword, &block.text, block.span.start);
         }
     }
+    reader.amiss.unread |= reader.is_full();
     reader.report_unused();
     reader.report_nothing(base);
     reader.config
@@ -85,6 +89,7 @@ const HIDING: &[Code] = &[
     Code::ExpansionTooLarge,
     Code::UnclosedAtEnd,
     Code::TooDeep,
+    Code::BlockTooLarge,
 ];
 
 /// Similar words are looked for so many times: a generated file may have a mistake in each of
@@ -213,6 +218,9 @@ impl Reader<'_> {
         // A block without its braces, whose lines may follow.
         let mut bare: Option<&Keyword> = None;
         for block in outline {
+            if self.is_full() {
+                break;
+            }
             let start = block.span.start;
             let keyword = block.keyword();
             let span = Span::new(start, start + keyword.len() as u32);
@@ -420,5 +428,10 @@ impl Reader<'_> {
 
     fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Whether so much was found that nobody wants more.
+    fn is_full(&self) -> bool {
+        self.diagnostics.len() >= self.options.limits.findings()
     }
 }

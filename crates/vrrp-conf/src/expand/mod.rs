@@ -333,6 +333,7 @@ impl<'a> Expander<'a> {
 
     fn report(&mut self, at: FileRange, expansion: Option<ExpansionId>, diagnostic: Diagnostic) {
         self.findings.push(Finding { diagnostic, at, expansion });
+        self.stopped |= self.findings.len() >= self.options.limits.findings();
     }
 }
 
