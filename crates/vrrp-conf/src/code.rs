@@ -344,6 +344,11 @@ codes! {
     IdlePrefix = "W0520" doubt "a prefix length that means nothing"
         "A source and a peer are single addresses: what stands behind the `/` is ignored, here as \
          by keepalived.\n\nWrite the address alone."
+    SharedAddress = "W0521" doubt "an address of two instances on one interface"
+        "Each instance adds its addresses when it becomes master and takes them off when it no \
+         longer is, whatever the other one does: the address is gone while the other instance is \
+         still master, and while the two are master on different machines, both machines have \
+         it.\n\nLeave the address to one of the instances."
     ClusterVrid = "E0601" fatal "members with different VRIDs for one virtual router"
         "Routers find each other by the VRID. With two of them, each member is alone, both are \
          master, and both have the addresses.\n\nUse one `virtual_router_id` on all members."

@@ -173,6 +173,19 @@ fn several_faults_are_reported_in_the_order_of_the_text() {
     assert_eq!(findings(&text, false), expected);
 }
 
+/// The rest of one instance, and another one that begins with the first one's address.
+const SHARED: &str = " virtual_router_id 7
+ interface eth1
+ virtual_ipaddress {
+  198.51.100.1/32 dev eth0
+ }
+}
+vrrp_instance B {
+ virtual_ipaddress_excluded {
+  198.51.100.1
+ }
+";
+
 #[test]
 fn what_is_legal_and_doubtful_is_a_warning() {
     let cases = [
@@ -187,6 +200,7 @@ fn what_is_legal_and_doubtful_is_a_warning() {
         (" track_interface {\n  eth1;\n }", "W0519 3:3 warning"),
         (" notify /bin/x $USER", "W0502 2:16 warning"),
         (" mcast_src_ip 192.0.2.7/24", "W0520 2:15 warning"),
+        (SHARED, "W0521 10:3 warning"),
     ];
     for (lines, expected) in cases {
         let found = findings(&instance(lines), false);

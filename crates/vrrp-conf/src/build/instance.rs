@@ -19,9 +19,6 @@ use crate::model::{
 use crate::syntax::Body;
 use crate::{Code, Diagnostic, Span, Spanned};
 
-/// What tells one virtual router from another.
-pub(super) type RouterKey = (Option<InterfaceName>, Family, Vrid, Option<IpAddr>);
-
 type Name = Spanned<Arc<str>>;
 
 /// What an instance's block says, before defaults and checks.
@@ -85,7 +82,7 @@ impl Reader<'_> {
         let instance = self.resolve(name, draft)?;
         // The addresses give the family.
         if !self.is_excused("virtual_ipaddress", Code::SameRouter) {
-            self.check_router(&instance);
+            self.check_clashes(&instance);
         }
         self.config.instances.push(instance);
         Some(())
@@ -505,32 +502,6 @@ impl Reader<'_> {
         let message = format!("`{group}` is not an {family} multicast address");
         self.error(Code::NotAnAddress, group.span, message);
         default
-    }
-
-    /// Reports a virtual router that another instance is already.
-    fn check_router(&mut self, instance: &Instance) {
-        if let Some(source) = &instance.source
-            && Family::of(source.value) != instance.family
-        {
-            let message = format!("`{source}` is not an {} address", instance.family);
-            self.error(Code::MixedFamilies, source.span, message);
-        }
-        let Destination::Multicast(group) = instance.destination else { return };
-        let interface = Some(instance.interface.value.clone());
-        let key = (interface, instance.family, instance.vrid.value, Some(group.value));
-        let Some(first) = self.virtual_routers.get(&key) else {
-            let at = Spanned::new(Arc::clone(&instance.name.value), instance.vrid.span);
-            self.virtual_routers.insert(key, at);
-            return;
-        };
-        let message = format!(
-            "`{}` and `{first}` are both the {} virtual router {} on `{}`",
-            instance.name, instance.family, instance.vrid, instance.interface
-        );
-        let diagnostic = Diagnostic::new(Code::SameRouter, instance.vrid.span, message)
-            .also(first.span, format!("the one of `{first}`"))
-            .help("give one of them another `virtual_router_id`");
-        self.push(diagnostic);
     }
 
     /// Warns of what is legal and probably not meant.

@@ -50,8 +50,8 @@ pub(super) fn boolean(text: &str) -> Option<&'static str> {
 pub(super) fn address(text: &str) -> Option<String> {
     let text = text.trim_end_matches(SIGNS);
     let (address, length) = match text.split_once('/') {
-        Some((address, length)) => (address, format!("/{}", prefix_len(length)?)),
-        None => (text, String::new()),
+        Some((address, length)) => (address, Some(prefix_len(length)?)),
+        None => (text, None),
     };
     let plain = |part: &str| part.parse::<u8>().ok().map(|number| number.to_string());
     let parts: Option<Vec<_>> = address.split('.').map(plain).collect();
@@ -59,7 +59,13 @@ pub(super) fn address(text: &str) -> Option<String> {
         Some(parts) => parts.join("."),
         None => address.to_owned(),
     };
-    address.parse::<IpAddr>().ok().map(|address| format!("{address}{length}"))
+    let address = address.parse::<IpAddr>().ok()?;
+    let max = if address.is_ipv4() { 32 } else { 128 };
+    match length {
+        Some(length) if length > max => None,
+        Some(length) => Some(format!("{address}/{length}")),
+        None => Some(address.to_string()),
+    }
 }
 
 /// The length of a prefix, or of a netmask.
@@ -90,6 +96,10 @@ mod tests {
             ["192.0.2.1/24;", "192.000.002.001", "192.0.2.1/255.255.255.0", "192.0.2.300"]
                 .map(meant),
             ["192.0.2.1/24", "192.0.2.1", "192.0.2.1/24", ""]
+        );
+        assert_eq!(
+            ["192.0.2.1/33", "2001:db8::1/129;", "2001:db8::1/64;"].map(meant),
+            ["", "", "2001:db8::1/64"]
         );
     }
 }

@@ -5,6 +5,7 @@
 //! tree exists at a time.
 
 mod address;
+mod clash;
 mod encap;
 mod global;
 mod group;
@@ -24,6 +25,7 @@ pub(crate) mod value;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use clash::Taken;
 use global::Defaults;
 use seen::Seen;
 use settings::Value;
@@ -53,7 +55,7 @@ pub(crate) fn build(
         config: Config::default(),
         defaults: Defaults::default(),
         definitions: HashMap::new(),
-        virtual_routers: HashMap::new(),
+        taken: Taken::default(),
         amiss: Amiss::default(),
         tracked: Seen::new(),
         grouped: HashMap::new(),
@@ -195,8 +197,7 @@ struct Reader<'o> {
     config: Config,
     defaults: Defaults,
     definitions: HashMap<(Kind, Arc<str>), Definition>,
-    /// Which instance a virtual router belongs to.
-    virtual_routers: HashMap<instance::RouterKey, Spanned<Arc<str>>>,
+    taken: Taken,
     amiss: Amiss,
     /// What the current block tracks; interfaces have no kind.
     tracked: Seen<(Option<Kind>, Arc<str>)>,

@@ -1,0 +1,87 @@
+//! Instances that get in each other's way on this machine.
+
+use core::net::IpAddr;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use vrrp_proto::{Family, Vrid};
+
+use super::Reader;
+use crate::model::{Destination, Instance, InterfaceName};
+use crate::{Code, Diagnostic, Spanned};
+
+/// What the instances so far have taken, and the one that has it, where it says so.
+#[derive(Default)]
+pub(super) struct Taken {
+    routers: HashMap<(InterfaceName, Family, Vrid, IpAddr), Spanned<Arc<str>>>,
+    addresses: HashMap<(InterfaceName, IpAddr), Spanned<Arc<str>>>,
+}
+
+impl Reader<'_> {
+    pub(super) fn check_clashes(&mut self, instance: &Instance) {
+        if let Some(source) = &instance.source
+            && Family::of(source.value) != instance.family
+        {
+            let message = format!("`{source}` is not an {} address", instance.family);
+            self.error(Code::MixedFamilies, source.span, message);
+        }
+        // Who copies an instance and forgets the VRID is told so, and no more.
+        if !self.is_taken(instance) {
+            self.check_addresses(instance);
+        }
+    }
+
+    /// Reports a virtual router that another instance is already.
+    fn is_taken(&mut self, instance: &Instance) -> bool {
+        let Destination::Multicast(group) = instance.destination else { return false };
+        let interface = instance.interface.value.clone();
+        let key = (interface, instance.family, instance.vrid.value, group.value);
+        let first = match self.taken.routers.entry(key) {
+            Entry::Occupied(first) => first.get().clone(),
+            Entry::Vacant(free) => {
+                free.insert(Spanned::new(Arc::clone(&instance.name.value), instance.vrid.span));
+                return false;
+            }
+        };
+        let message = format!(
+            "`{}` and `{first}` are both the {} virtual router {} on `{}`",
+            instance.name, instance.family, instance.vrid, instance.interface
+        );
+        let diagnostic = Diagnostic::new(Code::SameRouter, instance.vrid.span, message)
+            .also(first.span, format!("the one of `{first}`"))
+            .help("give one of them another `virtual_router_id`");
+        self.push(diagnostic);
+        true
+    }
+
+    /// Warns of an address that another instance puts on the same interface.
+    fn check_addresses(&mut self, instance: &Instance) {
+        // On an interface of their own they are nobody else's.
+        if instance.vmac.is_some() || instance.ipvlan.is_some() {
+            return;
+        }
+        let name = &instance.name.value;
+        for address in instance.addresses.iter().chain(&instance.excluded_addresses) {
+            let device = address.device.as_ref().unwrap_or(&instance.interface);
+            let key = (device.value.clone(), address.address);
+            let first = match self.taken.addresses.entry(key) {
+                Entry::Occupied(first) => first.get().clone(),
+                Entry::Vacant(free) => {
+                    free.insert(Spanned::new(Arc::clone(name), address.span));
+                    continue;
+                }
+            };
+            // Within an instance it is an error already.
+            if first.value == *name {
+                continue;
+            }
+            let message = format!("{} is an address of `{first}` too", address.address);
+            let diagnostic = Diagnostic::new(Code::SharedAddress, address.span, message)
+                .also(first.span, "here")
+                .note("when one of the two is no longer master, it takes the address off")
+                .help("leave it to one of them");
+            self.push(diagnostic);
+        }
+    }
+}
