@@ -338,11 +338,20 @@ fn faults_of_rules_are_found_at_their_word() {
 }
 
 #[test]
+fn a_static_address_may_be_tracked_by_a_group_that_there_is() {
+    let address = "198.51.100.1/24 dev eth0 track_group";
+    assert!(found("static_ipaddress", &format!("{address} TG")).is_empty());
+    assert_eq!(found("static_ipaddress", &format!("{address} nope")), ["E0402 38"]);
+}
+
+#[test]
 fn items_of_an_instance_have_no_track_group() {
     let base = text("static_rules", "table 1 preference 5");
-    for block in
-        ["virtual_routes {\n 198.51.100.0/24 dev eth0", "virtual_rules {\n nop preference 5"]
-    {
+    for block in [
+        "virtual_ipaddress_excluded {\n 198.51.100.1",
+        "virtual_routes {\n 198.51.100.0/24 dev eth0",
+        "virtual_rules {\n nop preference 5",
+    ] {
         let text = base.replace(" interface", &format!(" {block} track_group TG\n }}\n interface"));
         let codes: Vec<_> = read(&text, false).diagnostics.iter().map(|found| found.code).collect();
         assert!(codes.contains(&Code::UnknownOption), "{codes:?}");

@@ -1,25 +1,35 @@
 //! Addresses.
 
 use super::Reader;
+use super::routing::only_static;
 use crate::did_you_mean::closest;
 use crate::model::{Broadcast, Lifetime, Scope, VirtualAddress};
 use crate::syntax::{Body, Statement, Word};
 use crate::{Code, Diagnostic, Spanned};
 
 impl Reader<'_> {
-    /// The addresses of a block.
-    pub(super) fn addresses(&mut self, body: &Body<'_>) -> Vec<Spanned<VirtualAddress>> {
+    /// The addresses of a block. Static ones may be tracked by a group.
+    pub(super) fn addresses(
+        &mut self,
+        body: &Body<'_>,
+        is_static: bool,
+    ) -> Vec<Spanned<VirtualAddress>> {
         let items = body.statements.iter();
-        items.filter_map(|statement| self.virtual_address(statement)).collect()
+        items.filter_map(|statement| self.virtual_address(statement, is_static)).collect()
     }
 
-    fn virtual_address(&mut self, statement: &Statement<'_>) -> Option<Spanned<VirtualAddress>> {
+    fn virtual_address(
+        &mut self,
+        statement: &Statement<'_>,
+        is_static: bool,
+    ) -> Option<Spanned<VirtualAddress>> {
         self.no_body(statement);
         let (address, prefix_len) = self.prefix(statement.keyword())?;
         let host = VirtualAddress::host(address);
         let reported = self.diagnostics.len();
         let mut reading = AddressReading {
             address: VirtualAddress { prefix_len, ..host },
+            is_static,
             seen: Vec::new(),
             unusable: false,
         };
@@ -53,21 +63,21 @@ impl Reader<'_> {
         if reading.flag(&option.text) {
             return Some(rest);
         }
-        if !matches!(
-            &*option.text,
-            "dev"
-                | "brd"
-                | "broadcast"
-                | "scope"
-                | "label"
-                | "peer"
-                | "preferred_lft"
-                | "track_group"
-        ) {
-            let message = format!("`{}` is not an option of an address", option.text);
-            let diagnostic = Diagnostic::new(Code::UnknownOption, option.span, message)
-                .meant(meant_option(&reading.address, &option.text))
-                .did_you_mean(closest(&option.text, OPTIONS.iter().copied()));
+        let is_known = match &*option.text {
+            "dev" | "brd" | "broadcast" | "scope" | "label" | "peer" | "preferred_lft" => true,
+            "track_group" => reading.is_static,
+            _ => false,
+        };
+        if !is_known {
+            let diagnostic = match &*option.text {
+                "track_group" => only_static(option),
+                text => {
+                    let message = format!("`{text}` is not an option of an address");
+                    Diagnostic::new(Code::UnknownOption, option.span, message)
+                        .meant(meant_option(&reading.address, text))
+                        .did_you_mean(closest(text, OPTIONS.iter().copied()))
+                }
+            };
             self.push(diagnostic.one_address_per_line(&option.text));
             // Whether the next word is its value, nobody knows; keepalived tries it as an option.
             return self.lenient().then_some(rest);
@@ -191,6 +201,7 @@ const OPTIONS: &[&str] = &[
 /// An address being read, and the options that it has had.
 struct AddressReading<'t> {
     address: VirtualAddress,
+    is_static: bool,
     seen: Vec<Word<'t>>,
     /// An option is wrong without which the address is not wanted.
     unusable: bool,

@@ -152,13 +152,15 @@ impl Reader<'_> {
     fn instance_items(&mut self, draft: &mut Draft, keyword: &str, body: &Body<'_>) {
         match keyword {
             "virtual_ipaddress" => {
-                let addresses = self.addresses(body);
+                let addresses = self.addresses(body, false);
                 if addresses.is_empty() && !body.statements.is_empty() {
                     self.amiss.failed.push("virtual_ipaddress");
                 }
                 draft.addresses.extend(addresses);
             }
-            "virtual_ipaddress_excluded" => draft.excluded_addresses.extend(self.addresses(body)),
+            "virtual_ipaddress_excluded" => {
+                draft.excluded_addresses.extend(self.addresses(body, false))
+            }
             "virtual_routes" => self.routes(&mut draft.routes, body, false),
             "virtual_rules" => self.rules(&mut draft.rules, body, false),
             "unicast_peer" => {

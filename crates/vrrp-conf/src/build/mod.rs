@@ -319,7 +319,10 @@ impl Reader<'_> {
             "linkbeat_interfaces" => self.linkbeat_interfaces(body),
             "interface_up_down_delays" => self.interface_delays(body),
             "static_ipaddress" => {
-                let addresses = self.addresses(body);
+                let addresses = self.addresses(body, true);
+                for group in addresses.iter().filter_map(|address| address.track_group.as_ref()) {
+                    self.refer(Kind::TrackGroup, group);
+                }
                 self.config.static_addresses.extend(addresses);
             }
             "static_routes" => {

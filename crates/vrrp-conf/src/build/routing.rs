@@ -237,10 +237,7 @@ impl Reader<'_> {
     ) -> Option<Spanned<std::sync::Arc<str>>> {
         let group = self.value_of(option, words)?;
         if !is_static {
-            let message = "`track_group` is an option of static items only".to_owned();
-            let diagnostic = Diagnostic::new(Code::UnknownOption, option.span, message)
-                .help("leave it out: the instance itself tracks what moves with it");
-            self.push(diagnostic);
+            self.push(only_static(option));
             return None;
         }
         let group = Spanned::new((&*group.text).into(), group.span);
@@ -250,6 +247,13 @@ impl Reader<'_> {
     pub(super) fn bad_routing(&mut self, at: Span, message: impl Into<String>) {
         self.error(Code::BadRouting, at, message.into());
     }
+}
+
+/// What to say of a `track_group` of what moves with an instance.
+pub(super) fn only_static(option: &Word<'_>) -> Diagnostic {
+    let message = format!("`{}` is an option of static items only", option.text);
+    Diagnostic::new(Code::UnknownOption, option.span, message)
+        .help("leave it out: the instance itself tracks what moves with it")
 }
 
 /// What a word stands for.
