@@ -62,7 +62,6 @@ mod span;
 mod syntax;
 mod tidy;
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -108,12 +107,13 @@ pub fn read_text(source: impl io::Read, limits: &Limits) -> io::Result<String> {
     expand::read_limited(source, limits.expanded_bytes)
 }
 
-/// Reads the configuration in a file, and the files that it includes.
+/// Reads the configuration in a file, and the files that it includes. Only regular files are
+/// read: it waits for nobody.
 ///
 /// # Errors
 /// If the file itself cannot be read. An included one that cannot be read is a diagnostic.
 pub fn load(path: &Path, options: &Options) -> io::Result<Loaded> {
-    let text = read_text(File::open(path)?, &options.limits)?;
+    let text = expand::read_file(path, options.limits.expanded_bytes)?;
     Ok(parse_str(&path.display().to_string(), &text, options))
 }
 

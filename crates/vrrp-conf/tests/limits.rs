@@ -212,3 +212,23 @@ fn a_block_that_is_too_large_is_not_read() {
     let many = lines(100, |n| in_instance("").replace(['A', '1'], &(n + 1).to_string()));
     assert!(read(&many).config.is_some());
 }
+
+#[test]
+fn what_is_endless_or_keeps_its_reader_waiting_is_no_configuration() {
+    let directory = tempfile::tempdir().unwrap();
+    let (pipe, large) = (directory.path().join("pipe"), directory.path().join("large"));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    // No disk takes this much; nobody reads it either.
+    std::fs::File::create(&large).unwrap().set_len(1 << 40).unwrap();
+    let mut refusals = Vec::new();
+    let used = measure(|| {
+        for path in [&pipe, &large, &"/dev/zero".into(), &directory.path().into()] {
+            let refusal = vrrp_conf::load(path, &Options::default()).unwrap_err();
+            refusals.push(refusal.to_string());
+        }
+    });
+    let no_file = "not a regular file";
+    assert_eq!(refusals, [no_file, "larger than 33554432 bytes", no_file, no_file]);
+    assert!(used.bytes_max < 128 << 20, "{} bytes", used.bytes_max);
+}

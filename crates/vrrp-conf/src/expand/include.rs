@@ -173,7 +173,7 @@ impl Expander<'_> {
         if self.stopped || !self.may_include(include, path) {
             return;
         }
-        match read(path, self.options.limits.expanded_bytes) {
+        match read_file(path, self.options.limits.expanded_bytes) {
             Ok(text) => {
                 self.files += 1;
                 self.include_depth += 1;
@@ -218,7 +218,7 @@ impl Expander<'_> {
 
 /// Reads a regular file of limited size; bytes that are no UTF-8 become stand-ins. Waits for
 /// nobody: neither for a pipe's writer nor for what the kernel has yet to say (`/proc/kmsg`).
-fn read(path: &Path, limit: usize) -> io::Result<String> {
+pub(crate) fn read_file(path: &Path, limit: usize) -> io::Result<String> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     if !file.metadata()?.is_file() {

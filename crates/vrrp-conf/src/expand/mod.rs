@@ -16,7 +16,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use include::{may_direct, read_limited};
+pub(crate) use include::{may_direct, read_file, read_limited};
 use line::Line;
 use variable::{Random, Variable};
 
