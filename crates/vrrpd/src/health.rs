@@ -1,6 +1,6 @@
 //! The trackers, and what their readings mean to whom.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -105,13 +105,24 @@ fn shown_names(tracks: &model::Tracks) -> impl Fn(Kind, &Arc<str>) -> Arc<str> {
 /// Who wants to know what, and what was read last.
 #[derive(Debug, Default)]
 struct Board {
+    tracked: HashSet<(Kind, Arc<str>)>,
     readings: HashMap<(Kind, Arc<str>), Reading>,
     interests: HashMap<Arc<str>, (Outlet, Vec<Interest>)>,
 }
 
 impl Board {
+    /// Says what is tracked from now on. What was read of the others is forgotten: it would say
+    /// nothing about one that is back some day.
+    fn track(&mut self, tracked: HashSet<(Kind, Arc<str>)>) {
+        self.readings.retain(|key, _| tracked.contains(key));
+        self.tracked = tracked;
+    }
+
     fn take(&mut self, update: Update) {
         let key = (Kind::of(&update.reading), update.name);
+        if !self.tracked.contains(&key) {
+            return;
+        }
         for (outlet, interests) in self.interests.values() {
             for interest in
                 interests.iter().filter(|one| (one.kind, &one.tracker) == (key.0, &key.1))
@@ -160,8 +171,14 @@ impl Health {
             .filter_map(|name| config.scripts.get(&name))
             .map(|defined| script(defined, users))
             .collect::<Result<_, _>>()?;
-        self.configure_processes(processes.collect())?;
-        self.configure_files(files.collect())?;
+        let (processes, files): (Vec<_>, Vec<_>) = (processes.collect(), files.collect());
+        let named = |kind, name: &Arc<str>| (kind, Arc::clone(name));
+        let tracked = processes.iter().map(|source| named(Kind::Process, &source.name));
+        let tracked = tracked.chain(files.iter().map(|source| named(Kind::File, &source.name)));
+        let tracked = tracked.chain(scripts.iter().map(|source| named(Kind::Script, &source.name)));
+        lock(&self.board).track(tracked.collect());
+        self.configure_processes(processes)?;
+        self.configure_files(files)?;
         self.configure_scripts(scripts)?;
         Ok(())
     }
@@ -341,4 +358,39 @@ fn verdict(verdict: Option<vrrp_track::Verdict>) -> String {
 
 fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
     board.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inbox::inbox;
+
+    #[test]
+    fn what_was_read_before_a_tracker_was_taken_away_is_forgotten() {
+        let health = Health::new();
+        let track = |names: &[&str]| {
+            let tracked = names.iter().map(|name| (Kind::File, Arc::from(*name)));
+            lock(&health.board).track(tracked.collect());
+        };
+        let read = |value| {
+            let update = Update { name: "f".into(), reading: Reading::File { value } };
+            lock(&health.board).take(update);
+        };
+        let meaning = || {
+            let (name, weight): (Arc<str>, _) = ("f".into(), Weight::new(1));
+            let (shown, tracker) = (Arc::clone(&name), name);
+            let interest = Interest { kind: Kind::File, tracker, shown, weight };
+            let (outlet, _inbox) = inbox();
+            health.subscribe("VI_1".into(), outlet, vec![interest])[0].1
+        };
+        let unknown = Weight::new(1).judge(Verdict::Unknown);
+        track(&["f"]);
+        read(7);
+        track(&["f", "other"]);
+        assert_eq!(meaning(), Influence::Weight(7), "another one changes nothing");
+        track(&[]);
+        read(8);
+        track(&["f"]);
+        assert_eq!(meaning(), unknown);
+    }
 }
