@@ -165,6 +165,11 @@ fn every_packet_is_counted_once_and_under_its_reason() {
         assert_eq!(*dropped(&told, place), json!(counts), "{place:?}");
     }
     assert_eq!(told["interfaces"][0]["overflowed"], 0);
+    // What came last of the bad ones for each, and from whom.
+    let last = [0, 1].map(|nth| &told["instances"][nth]["adverts"]["last_dropped"]);
+    let last = last.map(|last| (last["source"].clone(), last["reason"].clone()));
+    let from_intruder = |reason: &str| (json!(INTRUDER), json!(reason));
+    assert_eq!(last, [from_intruder("interval_mismatch"), from_intruder("no_addresses")]);
     let [second, third] = [0, 1].map(|nth| &told["instances"][nth]["adverts"]);
     assert_eq!((&second["received"], &third["received"]), (&0.into(), &50.into()));
     assert_eq!((states(&told), histories(&told)), (states(&before), histories(&before)));

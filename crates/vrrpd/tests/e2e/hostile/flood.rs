@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use vrrp_lab::{Capture, Frame, Host, Process};
+use vrrp_lab::{Capture, Frame, Host, HostOptions, Nic, Process};
 use vrrp_proto::Interval;
 
 use super::frames::{INTRUDER_MAC, Packet, SERVERS, Speech};
@@ -140,12 +140,12 @@ impl Trial {
             packets: interface["packets"].as_u64().unwrap(),
             overflowed: interface["overflowed"].as_u64().unwrap(),
             received: ip_counter(&ip, "InReceives"),
-            // Of a packet that finds the socket full, some kernels say that nobody wanted it.
-            delivered: ip_counter(&ip, "InDelivers") + ip_counter(&ip, "InUnknownProtos"),
+            delivered: delivered(&ip),
             lost: self.stage.cables[nth].traffic().unwrap().send_dropped,
         };
         let memory_kib = memory_kib(&process);
-        Standing { counts, memory_kib, instance: told["instances"][0].take() }
+        let wakes = wakes(host, &self.daemons[nth]);
+        Standing { counts, memory_kib, wakes, instance: told["instances"][0].take() }
     }
 }
 
@@ -159,6 +159,8 @@ struct Rest {
 struct Standing {
     counts: Counts,
     memory_kib: u64,
+    /// How often the instance's thread has slept.
+    wakes: u64,
     instance: Value,
 }
 
@@ -181,6 +183,20 @@ struct Counts {
 fn memory_kib(status: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// How often the thread of a daemon's instance has slept, by its proc_pid_status(5).
+fn wakes(host: &Host, daemon: &Process) -> u64 {
+    let threads = format!("cat /proc/{}/task/*/status", daemon.pid());
+    let all = host.run(["sh", "-c", &threads]).unwrap().success().unwrap();
+    let (_, own) = all.split_once("Name:\tVI_1\n").unwrap();
+    let count = own.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.unwrap().trim().parse().unwrap()
+}
+
+/// Of a packet that finds the socket full, some kernels say that nobody wanted it.
+fn delivered(snmp: &str) -> u64 {
+    ip_counter(snmp, "InDelivers") + ip_counter(snmp, "InUnknownProtos")
 }
 
 /// A number of a table in proc_net(5): names in one line, numbers in the next.
@@ -254,6 +270,17 @@ impl Outcome {
             .collect()
     }
 
+    /// What is dropped has woken no instance: these have slept until their timers, or until
+    /// somebody asked for their status.
+    fn check_wakes(&self, interval: Duration) {
+        let intervals = (self.after.at - self.before.at).as_millis() / interval.as_millis();
+        let wakes_max = 100 + 10 * intervals as u64;
+        for (nth, before, after) in self.servers() {
+            let wakes = after.wakes - before.wakes;
+            assert!(wakes <= wakes_max, "server {nth}: {wakes} in {intervals} intervals");
+        }
+    }
+
     /// No advert of the master's is late by more than an interval, and nobody else sends one.
     fn check_adverts(&self, interval: Duration) {
         let adverts = self.adverts();
@@ -290,6 +317,7 @@ fn a_flood_of_unsound_packets_changes_nothing() {
     let outcome = trial.run(&packets, Duration::from_millis(2500));
     outcome.check_servers();
     outcome.check_reckoning();
+    outcome.check_wakes(interval.as_duration());
     outcome.check_adverts(interval.as_duration());
 }
 
@@ -337,4 +365,40 @@ fn a_flood_of_replayed_adverts_that_lose_is_not_answered_by_a_flood() {
     assert_eq!(received + overflowed - overflowed_before, outcome.flooded);
     let heard = grown("/remarks/losing_advert") + grown("/adverts/dropped/inbox_full");
     assert_eq!(heard, received);
+}
+
+/// Nothing is taken in while the daemon stands still, so the kernel has to throw packets away.
+#[test]
+fn what_did_not_fit_into_the_socket_is_counted_even_when_the_socket_is_gone() {
+    let Some(stage) = Stage::new() else { return };
+    let host = stage.lab.host("server3", HostOptions::new()).unwrap();
+    let nic = || Nic::new("eth0").address("192.168.122.103/24");
+    let cable = host.attach(&stage.lan, nic()).unwrap();
+    let daemon = start(&host, &config(MASTER, "version 3\n advert_int 0.2"));
+    wait_for_state(&host, "MASTER");
+    let delivered = || delivered(&host.read_text("/proc/net/snmp").unwrap());
+    let counts = || {
+        let interface = status(&host)["interfaces"][0].take();
+        ["packets", "overflowed"].map(|name| interface[name].as_u64().unwrap())
+    };
+    let before = delivered() - counts().iter().sum::<u64>();
+
+    daemon.freeze().unwrap();
+    let injector = stage.observer().injector("eth0").unwrap();
+    let largest = Packet::new(vec![0x31; 65_000]).frames();
+    for frame in largest.iter().cycle().take(200 * largest.len()) {
+        injector.send(frame).unwrap();
+    }
+    daemon.thaw().unwrap();
+    eventually("every packet is counted", || {
+        counts().iter().sum::<u64>() == delivered() - before && counts()[1] > 0
+    });
+
+    let overflowed = counts()[1];
+    cable.remove().unwrap();
+    wait_for_state(&host, "FAULT");
+    assert_eq!(counts()[1], overflowed);
+    host.attach(&stage.lan, nic()).unwrap();
+    wait_for_state(&host, "MASTER");
+    assert_eq!(counts()[1], overflowed);
 }
