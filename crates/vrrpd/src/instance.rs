@@ -43,6 +43,8 @@ pub(crate) enum Order {
     Link(LinkView),
     /// What a tracker now means to it.
     Tracker { name: Arc<str>, influence: Influence },
+    /// An interface of its addresses was missing and is there.
+    CarrierCame,
     /// An address of its own was removed from an interface.
     AddressRemoved(IpAddr),
     /// Whether adverts can be received may have changed.
@@ -231,6 +233,7 @@ impl Instance {
                     self.handle(clock::now(), Event::AddressesLost);
                 }
             }
+            Order::CarrierCame => self.complete_addresses(),
             Order::Hearing => self.take_hearing(),
             // Whoever asked may have given up waiting.
             Order::Tell(reply) => drop(reply.try_send(self.status())),
@@ -305,6 +308,10 @@ impl Instance {
     fn handle(&mut self, now: Instant, event: Event) {
         let actions = self.router.handle(now, event);
         self.carry_out(actions);
+        self.follow_up();
+    }
+
+    fn follow_up(&mut self) {
         while let Some(event) = self.follow_ups.pop_front() {
             let actions = self.router.handle(clock::now(), event);
             self.carry_out(actions);
@@ -342,10 +349,28 @@ impl Instance {
 
     fn install(&mut self) {
         self.installed = true;
-        if let Err(error) = self.port.add_addresses() {
-            self.remark(Level::Error, error);
-            self.retry_install_at = Some(clock::now() + INSTALL_RETRY);
-            self.follow_ups.push_back(Event::Fault(FaultReason::InstallFailed));
+        match self.port.add_addresses() {
+            Ok(None) => {}
+            Ok(Some(missing)) => self.remark(
+                Level::Warn,
+                format!("its addresses on {missing} have to wait: there is no such interface"),
+            ),
+            Err(error) => {
+                self.remark(Level::Error, error);
+                self.retry_install_at = Some(clock::now() + INSTALL_RETRY);
+                self.follow_ups.push_back(Event::Fault(FaultReason::InstallFailed));
+            }
+        }
+    }
+
+    /// Puts the addresses there that had no interface before, or tries all of them again.
+    fn complete_addresses(&mut self) {
+        if let Some(retry_at) = &mut self.retry_install_at {
+            *retry_at = clock::now();
+        } else if self.installed {
+            self.install();
+            self.announce(self.settings.router.announce.repeat);
+            self.follow_up();
         }
     }
 

@@ -75,6 +75,8 @@ pub(crate) struct Watcher {
 struct Told {
     view: LinkView,
     influences: Vec<Influence>,
+    /// The interfaces of its addresses, in their order.
+    carriers: Vec<Option<IfIndex>>,
 }
 
 impl Watcher {
@@ -164,7 +166,13 @@ impl World {
             let is_well = self.by_name(*name).is_some_and(Link::is_running);
             weight.judge(if is_well { Verdict::Up } else { Verdict::Down })
         });
-        Told { view: self.view(watcher, moving), influences: influences.collect() }
+        let carriers =
+            watcher.vips.iter().map(|(name, _)| Some(self.by_name(*name)?.interface.index));
+        Told {
+            view: self.view(watcher, moving),
+            influences: influences.collect(),
+            carriers: carriers.collect(),
+        }
     }
 
     fn view(&self, watcher: &Watcher, moving: &HashSet<IpAddr>) -> LinkView {
@@ -275,6 +283,10 @@ impl Watcher {
         }
         if before.view != self.told.view {
             self.outlet.order(Order::Link(self.told.view.clone()));
+        }
+        let mut carriers = before.carriers.iter().zip(&self.told.carriers);
+        if carriers.any(|(before, now)| now.is_some() && before != now) {
+            self.outlet.order(Order::CarrierCame);
         }
     }
 }

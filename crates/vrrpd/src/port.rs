@@ -124,13 +124,20 @@ impl Port {
         Ok(self.kernel.send_advert(*source, self.settings.group.into(), message)?)
     }
 
-    /// Puts the addresses on their interfaces.
-    pub(crate) fn add_addresses(&mut self) -> Result<(), PortError> {
-        let specs = self.specs()?.into_iter().collect::<Result<Vec<_>, _>>()?;
+    /// Puts the addresses on their interfaces. Those that are not tracked may do without theirs:
+    /// returns one that is missing, if any is.
+    pub(crate) fn add_addresses(&mut self) -> Result<Option<InterfaceName>, PortError> {
+        let (mut specs, mut missing) = (Vec::new(), None);
+        for (spec, vip) in self.specs()?.into_iter().zip(&self.settings.vips) {
+            match spec {
+                Err(PortError::NoDevice(name)) if !vip.is_tracked => missing = Some(name),
+                spec => specs.push(spec?),
+            }
+        }
         let moved: Vec<_> = specs.iter().filter(|spec| !self.placed.contains(spec)).collect();
         self.placed.extend(moved.into_iter().cloned());
         let outcomes = self.kernel.add_addresses(&specs);
-        summarize("added", specs.len(), outcomes).map(drop)
+        summarize("added", specs.len(), outcomes).map(|_| missing)
     }
 
     /// Takes the addresses off the interfaces where they were put, or else off those where they
@@ -324,6 +331,18 @@ mod tests {
         assert!(matches!(error, PortError::NoDevice(name) if name.to_string() == "eth1"));
         assert_eq!(recorder.addresses(), []);
         assert_eq!(port.remove_addresses().unwrap(), 0, "nothing was there");
+    }
+
+    #[test]
+    fn an_address_that_is_not_tracked_is_left_out_while_its_interface_is_missing() {
+        let (mut port, recorder) = port("192.0.2.1/24\n192.0.2.2/24 dev eth1 no_track");
+        let missing = port.add_addresses().unwrap();
+        assert_eq!(missing.map(|name| name.to_string()), Some("eth1".to_owned()));
+        assert_eq!(recorder.addresses().len(), 1);
+        recorder.set_link(link(interface(3, "eth1"), mac(3)));
+        assert_eq!(port.add_addresses().unwrap(), None);
+        assert_eq!(recorder.addresses().len(), 2);
+        assert_eq!(port.remove_addresses().unwrap(), 2);
     }
 
     #[test]

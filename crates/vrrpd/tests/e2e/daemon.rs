@@ -181,6 +181,25 @@ fn an_address_that_is_not_tracked_is_not_put_back_and_needs_no_running_interface
 }
 
 #[test]
+fn an_address_that_is_not_tracked_comes_when_its_interface_does() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let (here, there) = ("192.168.122.200/24", "192.168.99.200/24");
+    let text = config(150, "version 3\n advert_int 0.1");
+    let loose = format!("{here}\n{there} dev eth7 no_track");
+    let daemon = start(host, &text.replace(here, &loose));
+    wait_for_state(host, "MASTER");
+    daemon.wait_for_line(LIMIT, |line| line.contains("on eth7 have to wait")).unwrap();
+    host.wait_for_address("eth0", here, true, LIMIT).unwrap();
+    let before = instance(host)["history"].clone();
+
+    let side = stage.lab.wire("side").unwrap();
+    host.attach(&side, Nic::new("eth7")).unwrap();
+    host.wait_for_address("eth7", there, true, LIMIT).unwrap();
+    assert_eq!(instance(host)["history"], before);
+}
+
+#[test]
 fn a_reload_with_an_error_changes_nothing_and_a_sound_one_is_taken() {
     let Some(stage) = Stage::new() else { return };
     let host = &stage.server1;
