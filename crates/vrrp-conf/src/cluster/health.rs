@@ -1,14 +1,23 @@
 //! What a member's trackers do to its priority: each can fail, and then takes points away or
 //! makes the member unfit.
 
+use std::collections::BTreeSet;
+
 use vrrp_proto::Priority;
 
 use super::seat::{Place, Seat};
 use crate::model::{Track, Tracks, Weight};
 use crate::{Span, Spanned};
 
-/// A member with more trackers is not looked at: combinations are counted, and nobody has them.
-const MAX_TRACKERS: usize = 64;
+/// With more trackers, every sum between the lowest and the highest counts as possible: there
+/// are too many combinations to look at, and what may be is no fault.
+const MAX_COUNTED: usize = 64;
+
+/// The most that a file's number times its weight adds or, short of FAULT, takes away.
+const FILE_MAX: i32 = 253;
+
+/// A sum that no failure brings below the highest priority; all larger ones are like it.
+const OUT_OF_REACH: i32 = 508;
 
 /// What kind of thing a tracker looks at; names are unique within a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,14 +70,14 @@ impl Tracker<'_> {
 pub(super) struct Health<'c> {
     base: Priority,
     pub(super) trackers: Vec<Tracker<'c>>,
-    /// A file whose number is added, if there is one.
-    pub(super) file: Option<Span>,
+    /// The weights with which the numbers in files are added.
+    pub(super) files: Vec<Spanned<Weight>>,
 }
 
 impl<'c> Health<'c> {
     pub(super) fn of(seat: &Seat<'c>) -> Self {
         let Seat { config, instance, .. } = *seat;
-        let mut health = Self { base: *instance.priority, trackers: Vec::new(), file: None };
+        let mut health = Self { base: *instance.priority, trackers: Vec::new(), files: Vec::new() };
         health.add(&instance.tracks);
         let is_member = |name: &Spanned<std::sync::Arc<str>>| name.value == instance.name.value;
         let group = config.sync_groups.iter().find(|group| group.members.iter().any(is_member));
@@ -76,7 +85,7 @@ impl<'c> Health<'c> {
             health.add(&group.tracks);
             // In a group, a failure of one is a failure of all, whatever its weight.
             if !group.tracking_weight {
-                health.file = None;
+                health.files.clear();
                 for tracker in &mut health.trackers {
                     tracker.weight.value.value = 0;
                 }
@@ -120,19 +129,18 @@ impl<'c> Health<'c> {
             at: track.target.span,
             weight: track.weight,
         }));
-        let weighted = tracks.files.iter().find(|track| track.weight.value.value != 0);
-        self.file = self.file.or(weighted.map(|track| track.weight.span));
+        let files = tracks.files.iter().map(|track| track.weight);
+        self.files.extend(files.filter(|weight| weight.value.value != 0));
     }
 
-    /// Whether the priority can be any: a file's number is added, or there are too many
-    /// trackers to count.
+    /// Whether the number in a file is added, so that its writer decides on the priority.
     pub(super) fn is_open(&self) -> bool {
-        !self.base.is_owner() && (self.file.is_some() || self.trackers.len() > MAX_TRACKERS)
+        !self.base.is_owner() && !self.files.is_empty()
     }
 
     /// The trackers that move the priority. An owner's is not moved.
     pub(super) fn weighted(&self) -> impl Iterator<Item = &Tracker<'c>> {
-        let counts = !self.base.is_owner() && self.trackers.len() <= MAX_TRACKERS;
+        let counts = !self.base.is_owner();
         self.trackers.iter().filter(move |tracker| counts && !tracker.is_fatal())
     }
 
@@ -153,35 +161,72 @@ impl<'c> Health<'c> {
 
     /// The priority when so many points are lost.
     pub(super) fn after(&self, loss: u32) -> u8 {
-        if self.base.is_owner() { self.base.get() } else { clamp(self.sum().saturating_sub(loss)) }
-    }
-
-    /// The priority when everything that has a weight has failed.
-    pub(super) fn lowest(&self) -> u8 {
-        self.after(self.weighted().map(Tracker::loss).sum())
-    }
-
-    /// Every sum that the failures of some of the trackers lead to, but for one tracker.
-    pub(super) fn sums_without(&self, left_out: Option<&Tracker<'c>>) -> Vec<u32> {
-        let healthy = self.sum() as usize;
-        let mut reached = vec![false; healthy + 1];
-        reached[healthy] = true;
-        let left_out = |tracker: &&Tracker<'c>| {
-            left_out.is_some_and(|left_out| core::ptr::eq(left_out, *tracker))
-        };
-        for tracker in self.weighted().filter(|tracker| !left_out(tracker)) {
-            let loss = tracker.loss() as usize;
-            for sum in 0..=healthy {
-                // What is lost below 0 is lost to nobody.
-                reached[sum.saturating_sub(loss)] |= reached[sum];
-            }
+        if self.base.is_owner() {
+            self.base.get()
+        } else {
+            clamp(self.sum().saturating_sub(loss) as i32)
         }
-        (0..=healthy as u32).filter(|&sum| reached[sum as usize]).collect()
+    }
+
+    /// The priority when everything that has a weight has failed, and files say the worst.
+    pub(super) fn lowest(&self) -> u8 {
+        let files = self.files.iter().map(|weight| {
+            let step = weight.value.value.unsigned_abs();
+            FILE_MAX.unsigned_abs() / step * step
+        });
+        self.after(self.weighted().map(Tracker::loss).chain(files).sum())
+    }
+
+    /// Every sum that the failures of some of the trackers and the numbers in files lead to,
+    /// but for one tracker; from 0 to [`OUT_OF_REACH`], at which what lies outside is counted.
+    /// Some more may be among them: those that nobody has the time to rule out.
+    pub(super) fn sums_without(&self, left_out: Option<&Tracker<'c>>) -> Vec<i32> {
+        let others = self
+            .weighted()
+            .filter(|tracker| left_out.is_none_or(|left_out| !core::ptr::eq(left_out, *tracker)));
+        let losses: Vec<u32> = others.map(Tracker::loss).collect();
+        let bounded = |sum: i32| sum.clamp(0, OUT_OF_REACH);
+        // Numbers of several files, and single steps, fill all gaps.
+        let (step, files) = match (&*self.files, self.base.is_owner()) {
+            ([], _) | (_, true) => (1, 0),
+            ([file], _) => (file.value.value.abs(), FILE_MAX),
+            (files, _) => (1, FILE_MAX.saturating_mul(files.len() as i32)),
+        };
+        if losses.len() > MAX_COUNTED || (step == 1 && files > 0) {
+            let highest = self.sum() as i32;
+            let lowest = highest.saturating_sub_unsigned(losses.iter().sum());
+            let (lowest, highest) = (lowest.saturating_sub(files), highest.saturating_add(files));
+            return (bounded(lowest)..=bounded(highest)).collect();
+        }
+        let steps = (-(files / step)..=files / step).map(|times| times * step);
+        let steps: BTreeSet<i32> = steps.chain([files]).collect();
+        let within = -FILE_MAX..=OUT_OF_REACH + FILE_MAX;
+        let sums = sums_after(self.sum(), &losses).into_iter();
+        let sums: BTreeSet<i32> =
+            sums.map(|sum| sum.clamp(*within.start(), *within.end())).collect();
+        let all =
+            sums.into_iter().flat_map(|sum| steps.iter().map(move |step| bounded(sum + step)));
+        all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
+/// What may be left of a sum when some of these are lost.
+fn sums_after(healthy: u32, losses: &[u32]) -> Vec<i32> {
+    let all = losses.iter().sum::<u32>() as usize;
+    // By what is lost.
+    let mut reached = vec![false; all + 1];
+    reached[0] = true;
+    for loss in losses.iter().map(|loss| *loss as usize) {
+        for lost in (loss..=all).rev() {
+            reached[lost] |= reached[lost - loss];
+        }
+    }
+    let lost = (0..=all).filter(|&lost| reached[lost]);
+    lost.map(|lost| healthy as i32 - lost as i32).collect()
+}
+
 /// The priority that a sum comes to.
-pub(super) fn clamp(sum: u32) -> u8 {
-    let highest = u32::from(Priority::HIGHEST.get());
+pub(super) fn clamp(sum: i32) -> u8 {
+    let highest = i32::from(Priority::HIGHEST.get());
     sum.clamp(Priority::LOWEST.get().into(), highest) as u8
 }

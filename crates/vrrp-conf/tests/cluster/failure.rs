@@ -126,6 +126,48 @@ fn weights_must_bring_a_member_below_another() {
 }
 
 #[test]
+fn weights_beside_the_number_of_a_file_are_judged() {
+    check(&[
+        // The number moves the other one in steps of 20, none of which is 99 or 100.
+        Case {
+            members: &[
+                " priority 100\n track_script {\n chk weight -2\n }",
+                " priority 90\n track_file {\n number weight 20\n }",
+            ],
+            found: &["W0655 a.conf:4:13 b.conf:2:11 a.conf:2:11"],
+            sound: " priority 80\n track_file {\n number weight 20\n }",
+        },
+        // Its own number brings it anywhere, but not below an only member at 1.
+        Case {
+            members: &[
+                " priority 100\n track_script {\n chk weight -2\n }\n track_file {\n number\n }",
+                " priority 1",
+            ],
+            found: &["W0655 a.conf:4:13 b.conf:2:11 a.conf:2:11"],
+            sound: " priority 2",
+        },
+    ]);
+}
+
+/// More interfaces than anybody has.
+fn links(count: usize) -> String {
+    let links: String = (0..count).map(|at| format!(" eth{at} weight -1\n")).collect();
+    format!(" priority 200\n track_interface {{\n{links} }}")
+}
+
+#[test]
+fn hundreds_of_weights_are_judged() {
+    let pair = |count, other| findings(&[member(&links(count)), member(other)]);
+    assert_eq!(pair(90, " priority 100"), ["W0655 a.conf:93:15 b.conf:2:11 a.conf:2:11"]);
+    assert_eq!(pair(101, " priority 100"), [""; 0]);
+    assert_eq!(pair(300, " priority 100"), [""; 0]);
+    let text = rendered(&[member(&links(90)), member(" priority 100")]);
+    assert!(text.contains("when `eth0`, `eth1`, `eth2` and 87 more fail,"), "{text}");
+    let nopreempt = " priority 100\n nopreempt";
+    assert_eq!(pair(300, nopreempt), ["W0658 b.conf:3:2 a.conf:303:16"]);
+}
+
+#[test]
 fn a_weight_that_is_enough_is_named() {
     let text = |weight: &str, other: u8| {
         let a = format!(" priority 200\n track_script {{\n chk weight {weight}\n }}");

@@ -25,9 +25,7 @@ pub(super) fn check(all: &[Candidate<'_, '_>], found: &mut Vec<Diagnostic>) {
 /// Whether a member is better than another one all of whose weights have fallen.
 fn outranks(heir: &Candidate<'_, '_>, failing: &Candidate<'_, '_>) -> bool {
     let is_weighted = failing.health.weighted().next().is_some() || failing.health.is_open();
-    // A file's number can be any.
-    let lowest = if failing.health.is_open() { 1 } else { failing.health.lowest() };
-    !heir.is(failing) && is_weighted && heir.health.healthy() > lowest
+    !heir.is(failing) && is_weighted && heir.health.healthy() > failing.health.lowest()
 }
 
 /// Whether nobody at all takes over.
@@ -60,7 +58,8 @@ fn is_late(
 /// A weight that falls, or the file whose number does.
 fn weight<'s, 'c>(failing: &Candidate<'s, 'c>, text: String) -> Option<Place> {
     let largest = failing.health.weighted().max_by_key(|tracker| tracker.loss());
-    let at = largest.map(|tracker| tracker.weight.span).or(failing.health.file)?;
+    let file = failing.health.files.first().map(|weight| weight.span);
+    let at = largest.map(|tracker| tracker.weight.span).or(file)?;
     Some(Place { at, text })
 }
 

@@ -1,22 +1,33 @@
 //! Weights that cannot move the addresses, and failures that leave two members equal.
 
+use std::collections::BTreeMap;
+
+use vrrp_proto::Priority;
+
 use super::Candidate;
 use crate::cluster::health::{Tracker, clamp};
 use crate::{Code, Diagnostic};
 
 pub(super) fn check(all: &[Candidate<'_, '_>], found: &mut Vec<Diagnostic>) {
-    // Where a file's number counts, any weight may.
-    if all.iter().any(|one| one.health.is_open()) {
-        return;
-    }
+    let is_open = all.iter().any(|one| one.health.is_open());
     for own in all {
         let Some(next) = next_below(own, all) else { continue };
-        let others = reachable(own, all);
-        let idle = own.health.weighted().filter(|tracker| !can_move(own, tracker, &others));
-        let idle: Vec<_> = idle.collect();
-        found.extend(report_idle(own, next, &idle));
+        let others = Reachable::by_others(own, all);
+        let mut by_loss = BTreeMap::new();
+        let mut is_idle = |tracker: &&Tracker<'_>| {
+            let idle = || !can_move(own, tracker, &others);
+            *by_loss.entry(tracker.loss()).or_insert_with(idle)
+        };
+        let idle: Vec<_> = own.health.weighted().filter(|tracker| is_idle(tracker)).collect();
+        found.extend(match is_open {
+            true => report_never(own, next, &idle),
+            false => report_idle(own, next, &idle),
+        });
         // Only the loss of the first one moves the addresses at once.
-        if all.iter().all(|other| other.is(own) || other.health.healthy() < own.health.healthy()) {
+        let is_first =
+            all.iter().all(|other| other.is(own) || other.health.healthy() < own.health.healthy());
+        // Where a file's number counts, its writer sees to that.
+        if is_first && !is_open {
             check_ties(own, next, &idle, all, found);
         }
     }
@@ -31,26 +42,70 @@ fn next_below<'a, 's, 'c>(
     below.max_by_key(|other| other.health.healthy())
 }
 
-/// The priorities that the other members can have, by number. An owner's is out of reach.
-fn reachable(own: &Candidate<'_, '_>, all: &[Candidate<'_, '_>]) -> [bool; 256] {
-    let mut reachable = [false; 256];
-    for member in all.iter().filter(|other| !other.is(own) && !other.seat.is_owner()) {
-        for sum in member.health.sums_without(None) {
-            reachable[usize::from(clamp(sum))] = true;
+/// The priorities that the other members can have. An owner's is out of reach.
+///
+/// For each number it has the highest of them up to there, and 0 where there is none.
+struct Reachable([u8; 256]);
+
+impl Reachable {
+    fn by_others(own: &Candidate<'_, '_>, all: &[Candidate<'_, '_>]) -> Self {
+        let mut up_to = [0; 256];
+        for member in all.iter().filter(|other| !other.is(own) && !other.seat.is_owner()) {
+            for sum in member.health.sums_without(None) {
+                let priority = clamp(sum);
+                up_to[usize::from(priority)] = priority;
+            }
         }
+        let mut highest = 0;
+        Self(up_to.map(|priority| {
+            highest = highest.max(priority);
+            highest
+        }))
     }
-    reachable
+
+    fn has_between(&self, above: u8, up_to: u8) -> bool {
+        self.0[usize::from(up_to)] > above
+    }
 }
 
 /// Whether there is a case in which the failure of this tracker, and not of others, brings its
 /// member below another one.
-fn can_move(own: &Candidate<'_, '_>, tracker: &Tracker<'_>, others: &[bool; 256]) -> bool {
+fn can_move(own: &Candidate<'_, '_>, tracker: &Tracker<'_>, others: &Reachable) -> bool {
+    let loss = tracker.loss() as i32;
     let before = own.health.sums_without(Some(tracker));
-    before.into_iter().any(|sum| {
-        let after = clamp(sum.saturating_sub(tracker.loss()));
-        // An equal router takes nothing over.
-        (usize::from(after) + 1..=usize::from(clamp(sum))).any(|other| others[other])
-    })
+    // An equal router takes nothing over.
+    before.into_iter().any(|sum| others.has_between(clamp(sum - loss), clamp(sum)))
+}
+
+/// The names of trackers, as messages list them.
+fn names(trackers: &[&Tracker<'_>]) -> String {
+    const MAX_NAMES: usize = 3;
+    let names: Vec<_> = trackers.iter().map(|tracker| format!("`{}`", tracker.name)).collect();
+    match names.len().saturating_sub(MAX_NAMES) {
+        0 => names.join(" and "),
+        more => format!("{} and {more} more", names[..MAX_NAMES].join(", ")),
+    }
+}
+
+/// Reports what changes nothing, whatever is written into the files whose numbers count.
+fn report_never(
+    own: &Candidate<'_, '_>,
+    next: &Candidate<'_, '_>,
+    idle: &[&Tracker<'_>],
+) -> Option<Diagnostic> {
+    let largest = idle.iter().max_by_key(|tracker| tracker.loss())?;
+    let message = format!(
+        "a failure of {} never brings {} below another member, whatever the tracked files say",
+        names(idle),
+        own.seat
+    );
+    let mine = own.priority();
+    let finding = own
+        .weight(largest)
+        .finding(Code::ClusterWeight, message, next.priority())
+        .also(mine.at, mine.text)
+        .help("make the weight larger, or 0: then a failure means FAULT");
+    Some(finding)
 }
 
 fn report_idle(
@@ -59,8 +114,7 @@ fn report_idle(
     idle: &[&Tracker<'_>],
 ) -> Option<Diagnostic> {
     let largest = idle.iter().max_by_key(|tracker| tracker.loss())?;
-    let names: Vec<_> = idle.iter().map(|tracker| format!("`{}`", tracker.name)).collect();
-    let names = names.join(" and ");
+    let names = names(idle);
     let verb = if idle.len() == 1 { "fails" } else { "fail" };
     let left = own.health.after(idle.iter().map(|tracker| tracker.loss()).sum());
     let bar = next.health.healthy();
@@ -149,5 +203,6 @@ fn common_tie<'a, 's, 'c>(
     });
     let losing: Option<Vec<_>> = losing.collect();
     let best = losing?.into_iter().max_by_key(|(_, _, priority)| *priority)?;
-    (best.2 == left).then_some(best)
+    // At the lower end nobody is fit, and no weight keeps an order.
+    (best.2 == left && left > Priority::LOWEST.get()).then_some(best)
 }
