@@ -126,6 +126,12 @@ pub fn check(members: &[Member]) -> Vec<Diagnostic> {
             _ => check_router(&router, &mut found),
         }
     }
+    // What a sync group tracks has to do with all of its instances, and is told once.
+    let mut known = HashSet::new();
+    found.retain(|found| {
+        let others = found.labels.iter().map(|label| label.span);
+        known.insert((found.code, found.span, others.collect::<Vec<_>>()))
+    });
     limit(&mut found, Limits::default().diagnostics);
     found
 }

@@ -6,6 +6,7 @@ mod agreement;
 mod election;
 mod failure;
 mod order;
+mod production;
 mod sound;
 
 use vrrp_conf::cluster::{Cluster, parse};

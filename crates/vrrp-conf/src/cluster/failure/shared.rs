@@ -4,11 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Candidate;
 use crate::cluster::health::{Kind, Tracker};
+use crate::model::Command;
 use crate::{Code, Diagnostic, Span};
 
-/// Programs whose arguments may be names of hosts.
-const PROBES: &[&str] =
-    &["arping", "curl", "dig", "fping", "host", "nc", "ncat", "nslookup", "ping", "ping6", "wget"];
+/// Programs whose arguments may be names of hosts, all of which they need.
+const PROBES: &[&str] = &["arping", "fping", "nc", "ncat", "ping", "ping6"];
+
+/// Programs that need the hosts of all their URLs; other arguments have names too.
+const CLIENTS: &[&str] = &["curl", "wget"];
+
+/// Programs whose arguments are mostly questions.
+const LOOKUPS: &[&str] = &["dig", "host", "nslookup"];
 
 pub(super) fn check(all: &[Candidate<'_, '_>]) -> Option<Diagnostic> {
     let (first, others) = all.split_first()?;
@@ -41,10 +47,8 @@ fn hosts(one: &Candidate<'_, '_>, tracker: &Tracker<'_>) -> impl Iterator<Item =
     let config = one.seat.config;
     let hosts: Vec<String> = match tracker.kind {
         Kind::Script => config.scripts.get(tracker.name).map_or_else(Vec::new, |script| {
-            let program = script.command.program().rsplit('/').next().unwrap_or_default();
-            let takes_names = PROBES.contains(&program);
-            let words = script.command.arguments().iter().flat_map(|word| word.split_whitespace());
-            words.filter_map(|word| remote_host(word, takes_names)).collect()
+            let own = one.seat.instance.all_addresses().map(|own| own.address.to_string());
+            command_hosts(&script.command, &own.collect::<Vec<_>>())
         }),
         Kind::Bfd => {
             let session = config.bfd_sessions.get(tracker.name);
@@ -53,6 +57,31 @@ fn hosts(one: &Candidate<'_, '_>, tracker: &Tracker<'_>) -> impl Iterator<Item =
         Kind::Interface | Kind::Process => Vec::new(),
     };
     hosts.into_iter()
+}
+
+/// The hosts without which a command fails; of one that is not known, as far as one can tell.
+fn command_hosts(command: &Command, virtual_addresses: &[String]) -> Vec<String> {
+    let program = command.program().rsplit('/').next().unwrap_or_default();
+    let words = || command.arguments().iter().flat_map(|word| word.split_whitespace());
+    if LOOKUPS.contains(&program) || words().any(names_this_machine) {
+        return Vec::new();
+    }
+    let is_probe = PROBES.contains(&program);
+    let mut hosts: Vec<_> = words().filter_map(|word| remote_host(word, is_probe)).collect();
+    if !is_probe && !CLIENTS.contains(&program) {
+        // It may ask whether the address is here, and one of several hosts may be enough.
+        hosts.retain(|host| !virtual_addresses.contains(host));
+        if hosts.len() > 1 {
+            hosts.clear();
+        }
+    }
+    hosts
+}
+
+/// Whether a word says that it is this machine that is checked.
+fn names_this_machine(word: &str) -> bool {
+    let word = word.trim_start_matches('@');
+    word == "::1" || ["127.0.0.", "[::1]", "localhost"].iter().any(|name| word.contains(name))
 }
 
 /// The host that a word of a command names, if it is not this one.
