@@ -1,10 +1,11 @@
 //! Whether the members' adverts reach each other.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::seat::{Place, Seat, odd_ones};
-use crate::model::{Destination, Instance, Unicast};
-use crate::{Code, Diagnostic, Span};
+use crate::model::{Destination, Instance, Unicast, UnicastPeer};
+use crate::{Code, Diagnostic, Span, Spanned};
 
 pub(super) fn check(seats: &[Seat<'_>], found: &mut Vec<Diagnostic>) {
     check_sources(seats, found);
@@ -19,6 +20,36 @@ pub(super) fn check(seats: &[Seat<'_>], found: &mut Vec<Diagnostic>) {
             found.extend(report_deaf(seat, earlier, seats));
         }
     }
+    if seats.iter().all(|seat| source(seat).is_none()) {
+        found.extend(report_unreached(seats));
+    }
+}
+
+/// Reports that there are fewer peers than members, so that some member is nobody's peer: most
+/// often one file was copied to the other machine.
+fn report_unreached(seats: &[Seat<'_>]) -> Option<Diagnostic> {
+    let lists = seats.iter().map(|seat| Some(&unicast(seat)?.peers));
+    let lists: Vec<_> = lists.collect::<Option<_>>()?;
+    let peers: HashSet<_> = lists.iter().copied().flatten().map(|peer| peer.address).collect();
+    if peers.len() >= seats.len() {
+        return None;
+    }
+    let [(_, theirs), .., (last, own)] = *seats.iter().zip(lists).collect::<Vec<_>>() else {
+        return None;
+    };
+    let place = |peer: &Spanned<UnicastPeer>| Place {
+        at: peer.span,
+        text: format!("it sends to {}", peer.address),
+    };
+    let message = format!(
+        "{last} and the others name {} peers in all, so one of the {} members hears nothing",
+        peers.len(),
+        seats.len()
+    );
+    let finding = place(own.last()?)
+        .finding(Code::ClusterUnicast, message, place(theirs.last()?))
+        .help("list the addresses of the other members, not its own, in each file");
+    Some(finding)
 }
 
 fn unicast<'c>(seat: &Seat<'c>) -> Option<&'c Unicast> {

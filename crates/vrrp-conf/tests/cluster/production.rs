@@ -83,6 +83,24 @@ fn what_a_sync_group_tracks_is_told_once() {
 }
 
 #[test]
+fn a_copied_list_of_peers_is_found_without_source_addresses() {
+    let unicast = |priority, peers: &[&str]| {
+        let peers = peers.join("\n ");
+        instance("VI_1", 51, priority, &format!(" unicast_peer {{\n {peers}\n }}"))
+    };
+    let pair = |a, b| findings(&[unicast(100, &[a]), unicast(90, &[b])]);
+    assert_eq!(pair("198.51.100.2", "198.51.100.1"), [""; 0]);
+    assert_eq!(pair("198.51.100.2", "198.51.100.2"), ["E0605 b.conf:9:2 a.conf:9:2"]);
+    // A list of all members is the same everywhere, and may name members that are not checked.
+    let all = ["198.51.100.1", "198.51.100.2", "198.51.100.3"];
+    let three = [100, 90, 80].map(|priority| unicast(priority, &all));
+    assert_eq!(findings(&three), [""; 0]);
+    assert_eq!(findings(&three[..2]), [""; 0]);
+    let three = [100, 90, 80].map(|priority| unicast(priority, &all[1..]));
+    assert_eq!(findings(&three), ["E0605 c.conf:10:2 a.conf:10:2"]);
+}
+
+#[test]
 fn a_cluster_of_everything_that_may_differ() {
     let node = |own: u8, other: u8, first: u8, second: u8, interface: &str| {
         let unicast = format!(
