@@ -62,7 +62,7 @@ impl Default for Limits {
             files: 10_000,
             variable_depth: 64,
             expansions: 2_000_000,
-            expanded_bytes: 32 << 20,
+            expanded_bytes: 64 << 20,
             block_depth: 16,
             block_bytes: 4 << 20,
             diagnostics: 1_000,
