@@ -64,7 +64,7 @@ impl Default for Limits {
             expansions: 2_000_000,
             expanded_bytes: 64 << 20,
             block_depth: 16,
-            block_bytes: 4 << 20,
+            block_bytes: 2 << 20,
             diagnostics: 1_000,
         }
     }

@@ -229,6 +229,6 @@ fn what_is_endless_or_keeps_its_reader_waiting_is_no_configuration() {
         }
     });
     let no_file = "not a regular file";
-    assert_eq!(refusals, [no_file, "larger than 33554432 bytes", no_file, no_file]);
-    assert!(used.bytes_max < 128 << 20, "{} bytes", used.bytes_max);
+    assert_eq!(refusals, [no_file, "larger than 67108864 bytes", no_file, no_file]);
+    assert!(used.bytes_max < 256 << 20, "{} bytes", used.bytes_max);
 }
