@@ -56,7 +56,9 @@ impl<'c> Routers<'c> {
         let mut pairs: Vec<(u8, usize, usize)> = Vec::new();
         for (at, instance) in config.instances.iter().enumerate() {
             for router in self.candidates(instance) {
-                let alike = likeness(self.found[router].seats[0].instance, instance);
+                let seats = self.found[router].seats.iter();
+                let alike = seats.map(|seat| likeness(seat.instance, instance)).max();
+                let alike = alike.unwrap_or_default();
                 pairs.extend((alike > 0).then_some((alike, at, router)));
             }
         }
@@ -68,16 +70,21 @@ impl<'c> Routers<'c> {
             if !seated[at] && !taken[router] {
                 (seated[at], taken[router]) = (true, true);
                 self.found[router].seats.push(seat(at));
+                self.remember(&config.instances[at], router);
             }
         }
         for at in (0..seated.len()).filter(|&at| !seated[at]) {
-            for feature in features(&config.instances[at]) {
-                let alike = self.by_feature.entry(feature).or_default();
-                if alike.len() < MAX_ALIKE {
-                    alike.push(self.found.len());
-                }
-            }
+            self.remember(&config.instances[at], self.found.len());
             self.found.push(VirtualRouter { seats: vec![seat(at)] });
+        }
+    }
+
+    fn remember(&mut self, instance: &'c Instance, router: usize) {
+        for feature in features(instance) {
+            let alike = self.by_feature.entry(feature).or_default();
+            if alike.len() < MAX_ALIKE && !alike.contains(&router) {
+                alike.push(router);
+            }
         }
     }
 

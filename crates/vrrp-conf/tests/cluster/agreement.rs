@@ -50,6 +50,14 @@ fn of_three_the_one_that_differs_is_named() {
 }
 
 #[test]
+fn a_member_with_the_wrong_address_does_not_part_the_others() {
+    let a = member(" priority 100\n virtual_ipaddress {\n 198.51.100.1/24\n }");
+    let c = member(" priority 80\n interface ens192").replace("VI_1", "GATEWAY");
+    let found = findings(&[a, member(" priority 90"), c]);
+    assert!(found.iter().all(|found| found.starts_with("W0652")), "{found:?}");
+}
+
+#[test]
 fn a_router_that_does_not_answer_and_another_interval_need_not_come_to_rest() {
     let slow = |more| {
         [
