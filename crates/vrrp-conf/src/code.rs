@@ -433,6 +433,16 @@ codes! {
          interval from whom they heard last: if that was the loser, they take over before the \
          winner's next advert, give way to it, and may do the same again.\n\nUse one \
          `advert_int` on all members."
+    ClusterRoutes = "W0663" doubt "members with different virtual routes"
+        "A route that only some members move is gone while another one is master. Destinations \
+         are compared; gateways and interfaces may be each machine's own, and it does not matter \
+         which instance of a member has the route.\n\nList the same destinations in \
+         `virtual_routes` on all members."
+    ClusterMac = "W0664" doubt "members with different MAC addresses for the addresses"
+        "With `use_vmac`, the addresses keep their MAC address when another member takes over, \
+         and neighbours need not notice. That holds only if all members have it: with another \
+         MAC address on one of them, neighbours that miss or ignore the announcement send to the \
+         wrong one.\n\nWrite `use_vmac` alike on all members, or on none."
     SystemInterface = "W0701" doubt "an interface that this machine does not have"
         "An instance whose interface does not exist is in FAULT until it comes; a tracked one \
          counts as down. That is right for an interface that is made later, and a typing error \

@@ -39,6 +39,7 @@ pub(super) fn check(seats: &[Seat<'_>], found: &mut Vec<Diagnostic>) {
     check_intervals(&peers, found);
     check_checksums(&peers, found);
     check_authentication(&peers, found);
+    check_macs(seats, found);
 }
 
 /// A value that differs, in the words of the keyword that sets it.
@@ -133,6 +134,28 @@ fn check_checksums(seats: &[Seat<'_>], found: &mut Vec<Diagnostic>) {
             usual.file
         );
         let finding = differ(Code::ClusterChecksum, "checksum", "", odd, usual, place).help(help);
+        found.push(finding);
+    }
+}
+
+/// Which MAC address the virtual addresses have. What the interface is called, and which
+/// address adverts come from, makes no difference.
+fn check_macs(seats: &[Seat<'_>], found: &mut Vec<Diagnostic>) {
+    let mac = |instance: &Instance| instance.vmac.as_ref().map(|vmac| vmac.mac);
+    for (odd, usual) in odd_ones(seats, mac) {
+        let place = |seat: &Seat<'_>| {
+            let at = seat.instance.vmac.as_ref().map_or(seat.instance.name.span, |vmac| vmac.span);
+            let text = match mac(seat.instance) {
+                None => "the interface's own MAC address".to_owned(),
+                Some(None) => "the MAC address of the VRID".to_owned(),
+                Some(Some(mac)) => format!("the MAC address {mac}"),
+            };
+            seat.place(at, text)
+        };
+        let message = format!("{odd} has another MAC address for the addresses than {usual}");
+        let finding = place(odd)
+            .finding(Code::ClusterMac, message, place(usual))
+            .help("write `use_vmac` alike on all members, or on none");
         found.push(finding);
     }
 }

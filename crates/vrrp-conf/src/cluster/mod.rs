@@ -14,7 +14,7 @@
 //! ```
 //!
 //! First `matching` finds out which instances are one virtual router. Of each, `agreement`,
-//! `addresses` and `peers` report what has to be the same everywhere and is not, `rank` who is
+//! `addresses`, `routes` and `peers` report what has to be the same everywhere and is not, `rank` who is
 //! not told from the others, and `failure` what the loss of a tracker would lead to.
 //!
 //! It does not simulate: `health` reduces each member to a priority and what can lower it,
@@ -27,6 +27,7 @@ mod health;
 mod matching;
 mod peers;
 mod rank;
+mod routes;
 mod seat;
 
 use std::collections::HashSet;
@@ -138,8 +139,12 @@ pub fn check(members: &[Member]) -> Vec<Diagnostic> {
 
 fn check_router(router: &VirtualRouter<'_>, found: &mut Vec<Diagnostic>) {
     let seats = agreement::of_one_family(&router.seats, found);
+    if seats.len() < 2 {
+        return;
+    }
     agreement::check(&seats, found);
     addresses::check(&seats, found);
+    routes::check(&seats, found);
     peers::check(&seats, found);
     rank::check(&seats, found);
     failure::check(&seats, found);

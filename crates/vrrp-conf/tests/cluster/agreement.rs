@@ -206,6 +206,50 @@ fn addresses_are_compared_with_their_prefixes_and_lists() {
 }
 
 #[test]
+fn routes_are_compared_by_their_destinations() {
+    const A: &str = " priority 100\n virtual_routes {\n 198.51.100.0/24 via 192.0.2.9 dev eth0\n \
+                     203.0.113.0/24 via 192.0.2.9 dev eth0\n }";
+    check(&[
+        Case {
+            members: &[
+                A,
+                " priority 90\n virtual_routes {\n 198.51.100.0/24 via 192.0.2.9 dev eth0\n }",
+            ],
+            found: &["W0663 b.conf:4:2 a.conf:5:2"],
+            sound: " priority 90\n virtual_routes {\n 203.0.113.0/24 dev eth9 metric 5\n \
+                    198.51.100.0/24 via 192.0.2.8 dev eth0\n }",
+        },
+        Case {
+            members: &[A, " priority 90"],
+            found: &["W0663 b.conf:1:15 a.conf:4:2"],
+            sound: " priority 90\n virtual_routes {\n 203.0.113.0/24 via 192.0.2.8 dev eth0\n \
+                    198.51.100.0/24 via 192.0.2.8 dev eth0\n }",
+        },
+    ]);
+    // What belongs to a group may be moved by any of its instances.
+    let other = |priority: u8, routes: &str| {
+        format!(
+            "vrrp_instance VI_7 {{\n interface eth1\n virtual_router_id 7\n priority {priority}\n \
+             virtual_ipaddress {{\n 198.18.0.7/24\n }}\n{routes}\n}}\n"
+        )
+    };
+    let routes = A.trim_start_matches(" priority 100\n");
+    let texts = [member(A) + &other(100, ""), member(" priority 90") + &other(90, routes)];
+    assert_eq!(findings(&texts), [""; 0]);
+}
+
+#[test]
+fn virtual_addresses_have_one_mac_address() {
+    check(&[Case {
+        members: &[" priority 100\n use_vmac", " priority 90"],
+        found: &["W0664 b.conf:1:15 a.conf:3:2"],
+        sound: " priority 90\n use_vmac vrrp.7\n vmac_xmit_base",
+    }]);
+    let three = [" priority 100", " priority 90\n use_vmac", " priority 80"].map(member);
+    assert_eq!(findings(&three), ["W0664 b.conf:3:2 a.conf:1:15"]);
+}
+
+#[test]
 fn members_must_send_to_each_other() {
     const A: &str =
         " priority 100\n unicast_src_ip 198.51.100.1\n unicast_peer {\n 198.51.100.2\n }";

@@ -273,6 +273,12 @@ fn a_host_that_all_need_is_named() {
             found: &["W0656 a.conf:4:2 b.conf:4:2"],
             sound: " priority 190\n track_script {\n chk\n itself\n }",
         },
+        // The other family's router is another one, and may be well.
+        Case {
+            members: &[A, " priority 190\n virtual_ipaddress {\n 2001:db8::1\n }"],
+            found: &["E0608 b.conf:4:2 a.conf:9:3"],
+            sound: " priority 190",
+        },
         Case {
             members: &[A, A_190, " priority 180\n track_script {\n gateway\n }"],
             found: &["W0656 a.conf:4:2 b.conf:4:2 c.conf:4:2"],
