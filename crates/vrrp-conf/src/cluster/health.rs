@@ -200,25 +200,26 @@ impl<'c> Health<'c> {
         }
         let steps = (-(files / step)..=files / step).map(|times| times * step);
         let steps: BTreeSet<i32> = steps.chain([files]).collect();
-        let within = -FILE_MAX..=OUT_OF_REACH + FILE_MAX;
         let sums = sums_after(self.sum(), &losses).into_iter();
-        let sums: BTreeSet<i32> =
-            sums.map(|sum| sum.clamp(*within.start(), *within.end())).collect();
+        let sums: BTreeSet<i32> = sums.map(|sum| sum.min(OUT_OF_REACH + FILE_MAX)).collect();
         let all =
             sums.into_iter().flat_map(|sum| steps.iter().map(move |step| bounded(sum + step)));
         all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
-/// What may be left of a sum when some of these are lost.
+/// What may be left of a sum when some of these are lost. Below −[`FILE_MAX`] all is one, as no
+/// file makes up for it.
 fn sums_after(healthy: u32, losses: &[u32]) -> Vec<i32> {
-    let all = losses.iter().sum::<u32>() as usize;
+    let all = losses.iter().sum::<u32>().min(healthy + FILE_MAX.unsigned_abs()) as usize;
     // By what is lost.
     let mut reached = vec![false; all + 1];
     reached[0] = true;
     for loss in losses.iter().map(|loss| *loss as usize) {
-        for lost in (loss..=all).rev() {
-            reached[lost] |= reached[lost - loss];
+        for lost in (0..=all).rev() {
+            if reached[lost] {
+                reached[all.min(lost + loss)] = true;
+            }
         }
     }
     let lost = (0..=all).filter(|&lost| reached[lost]);
