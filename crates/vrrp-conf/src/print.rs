@@ -588,7 +588,8 @@ fn write_word(text: &mut String, word: &str, in_quotes: bool) {
             || bytes::byte_of(c).is_some()
             || matches!(c, '{' | '}' | '"' | '\'' | '\\' | '#' | '!' | '$' | '@' | '~')
     };
-    if !in_quotes && !word.is_empty() && !word.contains(special) {
+    let is_sign = matches!(word, "" | "=" | ":" | ":=");
+    if !in_quotes && !is_sign && !word.contains(special) {
         return text.push_str(word);
     }
     text.push('"');

@@ -195,8 +195,8 @@ fn what_is_empty_is_printed_where_it_means_something() {
 }
 
 #[test]
-fn a_name_that_looks_like_a_directive_is_printed_in_quotes() {
-    let text = "vrrp_script include {\n script /bin/false\n}\nvrrp_instance A {\n interface eth0\n \
+fn a_word_that_would_be_read_otherwise_is_printed_in_quotes() {
+    let text = "instance \":\"\nvrrp_script include {\n script /bin/false\n}\nvrrp_instance A {\n interface eth0\n \
                 virtual_router_id 1\n virtual_ipaddress {\n  192.0.2.1\n }\n track_script {\n  \
                 \"include\"\n }\n}\n";
     let config = parse_str("t.conf", text, &Options::default()).config.unwrap();

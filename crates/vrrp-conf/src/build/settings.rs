@@ -288,11 +288,9 @@ impl Reader<'_> {
         }
         let values: Vec<_> = values.iter().map(|word| &*word.text).collect();
         let message = format!("there is no `{}` between a keyword and its value", sign.text);
-        let diagnostic = Diagnostic::new(Code::TrailingWords, sign.span, message).help(format!(
-            "write `{} {}`",
-            keyword.name,
-            values.join(" ")
-        ));
+        let value = if values.is_empty() { "VALUE".to_owned() } else { values.join(" ") };
+        let diagnostic = Diagnostic::new(Code::TrailingWords, sign.span, message)
+            .help(format!("write `{} {value}`", keyword.name));
         self.push(diagnostic);
         None
     }
