@@ -6,6 +6,7 @@
 
 mod address;
 mod clash;
+mod doubt;
 mod encap;
 mod global;
 mod group;
@@ -13,6 +14,7 @@ mod instance;
 mod meant;
 mod metric;
 mod network;
+mod resolve;
 mod route;
 mod routing;
 mod rule;

@@ -1,0 +1,67 @@
+//! What is legal and probably not meant.
+
+use vrrp_proto::Priority;
+
+use super::Reader;
+use super::instance::Draft;
+use crate::model::FirstState;
+use crate::{Code, Diagnostic, Spanned};
+
+impl Reader<'_> {
+    /// Warns of what is legal and probably not meant.
+    pub(super) fn check_doubts(&mut self, draft: &Draft) {
+        let owner = draft.priority.filter(|priority| priority.is_owner());
+        let master = draft.state.filter(|state| state.value == FirstState::Master);
+        if let (Some(nopreempt), Some(master)) = (draft.nopreempt, master) {
+            let message = "`nopreempt` has no effect with `state MASTER`".to_owned();
+            let diagnostic = Diagnostic::new(Code::NopreemptMaster, nopreempt, message)
+                .also(master.span, "because of this")
+                .help("write `state BACKUP` on all routers that are not to take over again");
+            self.push(diagnostic);
+        } else if let (Some(nopreempt), Some(owner)) = (draft.nopreempt, owner) {
+            let message = "`nopreempt` has no effect with priority 255".to_owned();
+            let diagnostic = Diagnostic::new(Code::NopreemptMaster, nopreempt, message)
+                .also(owner.span, "because of this");
+            self.push(diagnostic);
+        }
+        if let (Some(delay), Some(master)) = (draft.preempt_delay, master) {
+            let message = "`preempt_delay` has no effect with `state MASTER`".to_owned();
+            let diagnostic = Diagnostic::new(Code::PreemptDelayMaster, delay.span, message)
+                .also(master.span, "because of this")
+                .help("write `state BACKUP`");
+            self.push(diagnostic);
+        } else if let (Some(delay), Some(nopreempt)) = (draft.preempt_delay, draft.nopreempt) {
+            let message = "`preempt_delay` has no effect with `nopreempt`".to_owned();
+            let diagnostic = Diagnostic::new(Code::PreemptDelayMaster, delay.span, message)
+                .also(nopreempt, "because of this");
+            self.push(diagnostic);
+        }
+        let strict = draft.strict.or(self.defaults.strict).is_some_and(|strict| *strict);
+        if let (true, None, Some(first)) = (strict, owner, draft.addresses.first()) {
+            let message = "the addresses will not answer: `vrrp_strict` drops packets to them";
+            let diagnostic = Diagnostic::new(Code::StrictNoAccept, first.span, message)
+                .note("only the router with priority 255 accepts packets to its addresses")
+                .help("remove `vrrp_strict`, unless the addresses are gateways only");
+            self.push(diagnostic);
+        }
+        self.check_owner_trackers(draft, owner);
+    }
+
+    /// Warns of weights that cannot change a priority of 255.
+    fn check_owner_trackers(&mut self, draft: &Draft, owner: Option<Spanned<Priority>>) {
+        let Some(owner) = owner else { return };
+        let tracks = &draft.tracks;
+        let named = [&tracks.scripts, &tracks.processes, &tracks.files, &tracks.bfd_sessions];
+        let named = named.into_iter().flatten().map(|track| (track.target.span, *track.weight));
+        let interfaces = tracks.interfaces.iter().map(|track| (track.target.span, *track.weight));
+        let weighted: Vec<_> =
+            named.chain(interfaces).filter(|(_, weight)| weight.value != 0).collect();
+        for (span, _) in weighted {
+            let message = "a weight does not change the priority 255".to_owned();
+            let diagnostic = Diagnostic::new(Code::WeightOfOwner, span, message)
+                .also(owner.span, "the address owner's priority is fixed")
+                .help("use weight 0, which means FAULT, or a lower priority");
+            self.push(diagnostic);
+        }
+    }
+}
