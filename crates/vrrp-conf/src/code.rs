@@ -349,6 +349,11 @@ codes! {
          longer is, whatever the other one does: the address is gone while the other instance is \
          still master, and while the two are master on different machines, both machines have \
          it.\n\nLeave the address to one of the instances."
+    HiddenComment = "W0522" doubt "a comment within a word"
+        "Outside of quotes, `#` and `!` begin a comment wherever they stand, here as with \
+         keepalived: `auth_pass S3cr!t` is the password `S3cr`.\n\nPut the word in quotes if the \
+         sign belongs to it: then keepalived on the other nodes has to have the quotes too. If it is \
+         a comment, put a space before it."
     ClusterVrid = "E0601" fatal "members with different VRIDs for one virtual router"
         "Routers find each other by the VRID. With two of them, each member is alone, both are \
          master, and both have the addresses.\n\nUse one `virtual_router_id` on all members."

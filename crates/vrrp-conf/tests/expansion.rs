@@ -142,8 +142,8 @@ fn includes_are_relative_to_their_file_and_checked_as_asked() {
     assert_eq!(check("include here.conf"), None);
     assert_eq!(check("include \"here.conf\""), None);
     assert_eq!(check("include gone.conf"), Some(Code::IncludeMissing));
-    assert_eq!(check("include *.none"), None);
-    assert_eq!(check("includer *.none"), None);
+    assert_eq!(check("include *.none"), Some(Code::IncludeMissing));
+    assert_eq!(check("includer *.none"), Some(Code::IncludeMissing));
     assert_eq!(check("includem gone.conf"), Some(Code::IncludeFailed));
     assert_eq!(check("includew *.none"), Some(Code::IncludeFailed));
     assert_eq!(check("includeb {here,gone}.conf"), Some(Code::IncludeFailed));
@@ -184,6 +184,61 @@ fn a_directory_a_device_and_a_pipe_are_no_configuration() {
         assert!(found.contains(&Code::IncludeFailed), "{name}: {found:?}");
     }
     assert!(load(Path::new("/nonexistent"), &options()).is_err());
+}
+
+#[test]
+fn what_is_undefined_is_reported_as_what_it_is() {
+    let text = "x ${_ENV NOT_SET_1} ${_ENV NOT_SET_2} ${_RANDOM 7 5} ${B} ${B}\n";
+    let loaded = parse_str("undefined.conf", text, &options());
+    let found = loaded.diagnostics.iter().filter(|found| found.code == Code::UndefinedVariable);
+    let messages: Vec<_> = found.map(|found| &*found.message).collect();
+    assert_eq!(
+        messages,
+        [
+            "the environment has no variable `NOT_SET_1`",
+            "the environment has no variable `NOT_SET_2`",
+            "`7 5` is no range of numbers",
+            "the variable `B` is not defined",
+        ]
+    );
+}
+
+#[test]
+fn lines_that_end_in_carriage_returns_alone_are_refused() {
+    let sound = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n}\n";
+    let found = |text: &str| {
+        let loaded = parse_str("cr.conf", text, &options());
+        codes(&loaded).into_iter().filter(|code| *code != Code::NoAddresses).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&sound.replace('\n', "\r")), [Code::UnexpectedText]);
+    assert_eq!(found(&sound.replace('\n', "\r\n")), []);
+    assert_eq!(found("# a comment\r"), [Code::NothingConfigured]);
+}
+
+#[test]
+fn a_comment_within_a_word_is_pointed_at() {
+    let found = |line: &str| {
+        let loaded = parse_str("hidden.conf", line, &options());
+        let hidden = loaded.diagnostics.iter().find(|found| found.code == Code::HiddenComment);
+        hidden.map(|found| loaded.sources.location(found.span.unwrap()).unwrap().column)
+    };
+    for (line, column) in [
+        ("auth_pass S3cr!t", Some(15)),
+        ("auth_pass Secret!", Some(17)),
+        ("script /bin/x#y", Some(14)),
+        ("priority 100# as agreed", None),
+        ("priority 100 #as agreed", None),
+        ("priority 100 # a!b", None),
+        ("auth_pass \"S3cr!t\"", None),
+        ("auth_pass S3cr\\!t", None),
+        ("vrrp_instance A {#the first", None),
+        ("}!end", None),
+        ("!!", None),
+        ("#", None),
+    ] {
+        assert_eq!(found(&format!("{line}\n")), column, "{line}");
+        assert_eq!(found(line), column, "{line}, and no more");
+    }
 }
 
 #[test]

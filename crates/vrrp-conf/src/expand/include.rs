@@ -155,9 +155,10 @@ impl Expander<'_> {
             paths.filter_map(Result::ok).filter(|path| path.is_file()).take(limit).collect()
         });
         let paths: Vec<PathBuf> = paths.unwrap_or_default();
-        if paths.is_empty() && include.checks.wildcard_matches {
-            let message = format!("no file matches `{pattern}`");
-            self.complain(include, Code::IncludeFailed, message);
+        if paths.is_empty() {
+            let wanted = include.checks.wildcard_matches;
+            let code = if wanted { Code::IncludeFailed } else { Code::IncludeMissing };
+            self.complain(include, code, format!("no file matches `{pattern}`"));
         }
         for path in paths {
             self.include_file(include, &path);

@@ -305,3 +305,16 @@ fn without_comment(line: &str) -> &str {
     }
     line
 }
+
+/// The signs in a text that begin a comment and seem to be part of a word, as in `S3cr!t`.
+pub(super) fn hidden_comments(text: &str) -> impl Iterator<Item = usize> + '_ {
+    let mut start = 0;
+    text.split_inclusive('\n').filter_map(move |line| {
+        let kept = without_comment(line);
+        let (at, comment) = (start + kept.len(), &line[kept.len()..]);
+        start += line.len();
+        let is_word = kept.ends_with(|c: char| !c.is_whitespace() && !"{}\"';".contains(c));
+        let goes_on = !comment.get(1..)?.starts_with([' ', '\t', '#', '!']);
+        (is_word && goes_on).then_some(at)
+    })
+}

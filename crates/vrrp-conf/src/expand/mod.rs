@@ -77,7 +77,7 @@ struct Expander<'a> {
     sources: &'a mut SourceMap,
     findings: Vec<Finding>,
     variables: HashMap<Box<str>, Variable>,
-    reported_undefined: HashSet<Box<str>>,
+    reported_undefined: HashSet<String>,
     config_id: Option<Arc<str>>,
     random: Random,
     include_check: include::Checks,
@@ -126,6 +126,7 @@ impl<'a> Expander<'a> {
         let checks = self.include_check;
         let text = Arc::clone(self.sources.file_text(file));
         self.check_bytes(file, &text);
+        self.check_comments(file, &text);
         for line in line::logical_lines(file, &text) {
             if self.stopped {
                 break;
@@ -155,6 +156,28 @@ impl<'a> Expander<'a> {
         if let Some(first) = text.bytes().position(|byte| byte == 0) {
             let message = "a zero byte: the file is damaged, or in UTF-16".to_owned();
             self.stop(range(first, 1), None, Code::UnexpectedText, message);
+        }
+        if !text.contains('\n')
+            && let Some(first) = text.trim_ascii_end().find('\r')
+        {
+            let message = "lines that end in a carriage return alone are one long line".to_owned();
+            self.stop(range(first, 1), None, Code::UnexpectedText, message);
+        }
+    }
+
+    /// Warns of words that a comment cuts.
+    fn check_comments(&mut self, file: FileId, text: &str) {
+        for at in line::hidden_comments(text) {
+            let sign = &text[at..=at];
+            let diagnostic = Diagnostic::new(
+                Code::HiddenComment,
+                Span::default(),
+                format!("`{sign}` ends the word"),
+            )
+            .label("a comment begins here")
+            .help("put the word in quotes if the sign belongs to it, else a space before it");
+            let place = FileRange { file, start: at as u32, end: at as u32 + 1 };
+            self.report(place, None, diagnostic);
         }
     }
 

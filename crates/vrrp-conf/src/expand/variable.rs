@@ -114,7 +114,7 @@ impl Expander<'_> {
             return Some(vec![Line::from_pieces(vec![piece])]);
         }
         let Some(variable) = self.variables.get(name).filter(|_| arguments.is_empty()) else {
-            self.report_undefined(name, reference);
+            self.report_undefined(name, arguments, reference);
             return None;
         };
         if self.sources.depth(parent) >= self.options.limits.variable_depth {
@@ -152,14 +152,29 @@ impl Expander<'_> {
         directory.display().to_string()
     }
 
-    fn report_undefined(&mut self, name: &str, reference: &Piece) {
-        if self.reported_undefined.insert(name.into()) {
-            let message = format!("the variable `{name}` is not defined");
-            let diagnostic = Diagnostic::new(Code::UndefinedVariable, Span::default(), message)
-                .label("left as it is")
-                .help(format!("define it above with `${name}=VALUE`"));
-            self.report(reference.at, reference.expansion, diagnostic);
+    fn report_undefined(&mut self, name: &str, arguments: &str, reference: &Piece) {
+        if !self.reported_undefined.insert(format!("{name} {arguments}")) {
+            return;
         }
+        let (message, help) = match name {
+            "_ENV" => (
+                format!("the environment has no variable `{arguments}`"),
+                "set it for whoever reads this: a shell's variables are not those of a service"
+                    .to_owned(),
+            ),
+            "_RANDOM" => (
+                format!("`{arguments}` is no range of numbers"),
+                "write `${_RANDOM MIN MAX}`, the lower number first".to_owned(),
+            ),
+            _ => (
+                format!("the variable `{name}` is not defined"),
+                format!("define it above with `${name}=VALUE`"),
+            ),
+        };
+        let diagnostic = Diagnostic::new(Code::UndefinedVariable, Span::default(), message)
+            .label("left as it is")
+            .help(help);
+        self.report(reference.at, reference.expansion, diagnostic);
     }
 }
 
