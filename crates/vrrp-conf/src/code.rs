@@ -448,6 +448,12 @@ codes! {
          and neighbours need not notice. That holds only if all members have it: with another \
          MAC address on one of them, neighbours that miss or ignore the announcement send to the \
          wrong one.\n\nWrite `use_vmac` alike on all members, or on none."
+    ClusterOutranked = "W0665" doubt "`state MASTER` on a member with a lower priority"
+        "`state MASTER` does not decide who is master: the highest priority does. The member that \
+         has the line will be master only until the other one is there, so either the line or \
+         one of the priorities is not what was meant; most often one of two files is the older \
+         one.\n\nMend the priorities, or write `state MASTER` on the member that has the highest, or \
+         nowhere."
     SystemInterface = "W0701" doubt "an interface that this machine does not have"
         "An instance whose interface does not exist is in FAULT until it comes; a tracked one \
          counts as down. That is right for an interface that is made later, and a typing error \

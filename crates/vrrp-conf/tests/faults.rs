@@ -75,7 +75,11 @@ fn what_was_probably_meant_is_suggested_and_nothing_follows_from_the_mistake() {
         (" preempt_delay 1,5", "write `1.5`"),
         (" state master", "did you mean `MASTER`?"),
         (" state MASTR", "did you mean `MASTER`?"),
-        (" state SLAVE", ""),
+        (" state SLAVE", "did you mean `BACKUP`?"),
+        (" priority 90 // lower", "a comment begins with `#` or `!`"),
+        (" \u{200b}priority 90", "there is an invisible sign in it, U+200B: remove that"),
+        (" track_interface {\n eth1 weight \u{2013}10\n }", "write `-10`"),
+        (" priority {{ priority }}", "this is a template: fill it in first"),
         (" lower_prio_no_advert ture", "did you mean `true`?"),
         (" lower_prio_no_advert 1", "did you mean `on`?"),
         (" auth_pass x", "it belongs into `authentication`"),
@@ -103,6 +107,8 @@ fn what_was_probably_meant_is_suggested_and_nothing_follows_from_the_mistake() {
         (" track_script {\n haproxy\n }", process, "write it into `track_process`"),
         (" track_process {\n chk_http\n }", script, "write it into `track_script`"),
         (" track_scripts {\n chk_http\n }", script, "did you mean `track_script`?"),
+        (" track_script {\n other\n }", script, "define it: `vrrp_script other { … }`"),
+        (" track_interface {\n eth1 chk_http\n }", script, "write `chk_http` on a line of its own"),
     ];
     for (lines, definition, expected) in cases {
         let text = instance(lines) + definition;

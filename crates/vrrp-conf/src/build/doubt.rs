@@ -36,12 +36,13 @@ impl Reader<'_> {
                 .also(nopreempt, "because of this");
             self.push(diagnostic);
         }
-        let strict = draft.strict.or(self.defaults.strict).is_some_and(|strict| *strict);
-        if let (true, None, Some(first)) = (strict, owner, draft.addresses.first()) {
-            let message = "the addresses will not answer: `vrrp_strict` drops packets to them";
+        let strict = draft.strict.or(self.defaults.strict).filter(|strict| **strict);
+        if let (Some(strict), None, Some(first)) = (strict, owner, draft.addresses.first()) {
+            let message = "the addresses will not answer: strict mode drops packets to them";
             let diagnostic = Diagnostic::new(Code::StrictNoAccept, first.span, message)
+                .also(strict.span, "because of this")
                 .note("only the router with priority 255 accepts packets to its addresses")
-                .help("remove `vrrp_strict`, unless the addresses are gateways only");
+                .help("do without strict mode, unless the addresses are gateways only");
             self.push(diagnostic);
         }
         self.check_owner_trackers(draft, owner);

@@ -7,8 +7,29 @@ use super::value::{decimal, parse_decimal, parse_integer};
 /// Signs that end a value in other languages, and a line in none of this one.
 const SIGNS: [char; 4] = [';', ',', '.', '%'];
 
-/// A whole number: `244;`, `51,`, `10s`, `0x33`.
+/// Words of other systems for the states.
+const STATES: [(&str, &str); 6] = [
+    ("SLAVE", "BACKUP"),
+    ("SECONDARY", "BACKUP"),
+    ("STANDBY", "BACKUP"),
+    ("PASSIVE", "BACKUP"),
+    ("PRIMARY", "MASTER"),
+    ("ACTIVE", "MASTER"),
+];
+
+/// One of some words: `master`, `SLAVE`.
+pub(super) fn choice<'c>(text: &str, choices: &'c [&'c str]) -> Option<&'c str> {
+    let text = text.trim_end_matches(SIGNS);
+    let near = crate::did_you_mean::closest(text, choices.iter().copied());
+    near.or_else(|| {
+        let (_, state) = STATES.iter().find(|(other, _)| other.eq_ignore_ascii_case(text))?;
+        choices.iter().copied().find(|choice| choice == state)
+    })
+}
+
+/// A whole number: `244;`, `51,`, `10s`, `0x33`, `–10` with a dash.
 pub(super) fn integer(text: &str) -> Option<String> {
+    let text = &text.replace(['\u{2013}', '\u{2014}', '\u{2212}'], "-");
     if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         return i64::from_str_radix(digits, 16).ok().map(|number| number.to_string());
     }
@@ -83,6 +104,7 @@ mod tests {
     fn what_was_meant_is_written_as_the_language_has_it() {
         let meant = |text| integer(text).unwrap_or_default();
         assert_eq!(["244;", "51,", "10s", "0x33", "5 %"].map(meant), ["244", "51", "10", "51", ""]);
+        assert_eq!(meant("\u{2013}10"), "-10");
         let meant = |text| time(text, 1_000_000).unwrap_or_default();
         assert_eq!(["1s", "100ms", "0,5", "2;", "1d"].map(meant), ["1", "0.1", "0.5", "2", ""]);
         assert_eq!(time("100ms", 1_000).as_deref(), Some("100"));

@@ -265,8 +265,14 @@ impl Reader<'_> {
                 self.top_level(keyword, &statement);
             }
             Err(span) => {
-                let message = "this cannot be part of a configuration".to_owned();
-                self.error(Code::UnexpectedText, span, message);
+                let message = "this cannot be part of a configuration";
+                let diagnostic = Diagnostic::new(Code::UnexpectedText, span, message);
+                let is_template = text.contains("{{") || text.contains("{%");
+                self.push(match is_template {
+                    true => diagnostic.help("this is a template: fill it in first"),
+                    false => diagnostic,
+                });
+                self.amiss.unread = true;
             }
         }
     }

@@ -59,7 +59,7 @@ impl Reader<'_> {
         if bytes.len() > AuthPass::LEN {
             let message = format!("only the first 8 of the password's {} bytes count", bytes.len());
             let diagnostic = Diagnostic::new(Code::LongPassword, word.span, message)
-                .help("a password of 8 bytes or less says what is sent");
+                .help("shorten it to 8 bytes: no more is sent");
             self.push(diagnostic);
         }
         AuthPass::truncating(&bytes)

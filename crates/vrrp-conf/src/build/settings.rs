@@ -373,7 +373,9 @@ impl Reader<'_> {
         };
         let mut diagnostic =
             Diagnostic::new(Code::TrailingWords, first.span.to(last.span), message);
-        diagnostic.help = help;
+        let is_comment = first.text.starts_with("//") || first.text.starts_with(';');
+        let comment = is_comment.then(|| "a comment begins with `#` or `!`".to_owned());
+        diagnostic.help = help.or(comment);
         self.push(diagnostic);
     }
 

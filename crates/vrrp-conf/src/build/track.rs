@@ -254,6 +254,18 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether something that can be tracked has this name; it counts as used.
+    fn is_trackable(&mut self, name: &str) -> bool {
+        let mut kinds = Kind::ALL.into_iter().filter(|kind| kind.wants_use());
+        kinds.any(|kind| match self.definitions.get_mut(&(kind, name.into())) {
+            Some(definition) => {
+                definition.used = true;
+                true
+            }
+            None => false,
+        })
+    }
+
     /// What is behind a tracked name: `Some(None)` is nothing, `None` is wrong.
     fn track_weight(
         &mut self,
@@ -264,10 +276,14 @@ impl Reader<'_> {
         let Some((keyword, rest)) = item.arguments().split_first() else { return Some(None) };
         if keyword.text != "weight" {
             let message = format!("`{}` is not an option of a tracked item", keyword.text);
-            let diagnostic = Diagnostic::new(Code::UnknownOption, keyword.span, message)
+            let mut diagnostic = Diagnostic::new(Code::UnknownOption, keyword.span, message)
                 .leniently(self.options, "it is not tracked")
                 .help("the form is `NAME [weight NUMBER [reverse|noreverse]]`")
                 .did_you_mean(closest(&keyword.text, ["weight"].into_iter()));
+            if self.is_trackable(&keyword.text) {
+                let help = format!("write `{}` on a line of its own", keyword.text);
+                diagnostic = diagnostic.help(help);
+            }
             self.push(diagnostic);
             // keepalived does not track it at all.
             return None;

@@ -1,6 +1,6 @@
 //! Words that mean nothing where they stand, and what was probably meant by them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Kind, MAX_SUGGESTIONS, Reader};
@@ -26,6 +26,8 @@ pub(super) struct Amiss {
     pub(super) unread: bool,
     /// Words for which a similar one was looked for.
     suggestions: usize,
+    /// Kinds of which a name was not found.
+    sought: HashSet<Kind>,
 }
 
 /// The place of what stands in no block.
@@ -67,7 +69,10 @@ impl Reader<'_> {
             Some(Meant::Similar(keyword)) => Some(format!("did you mean `{}`?", keyword.name)),
             Some(Meant::Blank(c)) => {
                 let code = u32::from(*c);
-                Some(format!("U+{code:04X} does not separate words: write a space"))
+                Some(match c.is_whitespace() {
+                    true => format!("U+{code:04X} does not separate words: write a space"),
+                    false => format!("there is an invisible sign in it, U+{code:04X}: remove that"),
+                })
             }
             _ => None,
         };
@@ -132,6 +137,7 @@ impl Reader<'_> {
         if self.amiss.ends_early {
             return;
         }
+        self.amiss.sought.insert(kind);
         let message = format!("there is no {} `{name}`", kind.name());
         let diagnostic = Diagnostic::new(Code::UnknownReference, name.span, message);
         if !self.may_suggest() {
@@ -184,7 +190,9 @@ impl Reader<'_> {
         let unused = self
             .definitions
             .iter()
-            .filter(|((kind, _), definition)| kind.wants_use() && !definition.used);
+            .filter(|((kind, _), definition)| kind.wants_use() && !definition.used)
+            // It may be the one that was meant where another name stands.
+            .filter(|((kind, _), _)| !self.amiss.sought.contains(kind));
         let interfaces = self.config.instances.iter().flat_map(|one| &one.tracks.interfaces);
         let interfaces: HashMap<_, _> =
             interfaces.map(|track| (track.target.as_str(), track.target.span)).collect();

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::{Reader, meant};
-use crate::did_you_mean::closest;
 use crate::model::{Command, InterfaceName, ScriptUser, Weight};
 use crate::syntax::Word;
 use crate::{Code, Diagnostic, Span, Spanned};
@@ -171,7 +170,7 @@ impl Reader<'_> {
         }
         let list: Vec<_> = choices.iter().map(|choice| format!("`{choice}`")).collect();
         let message = format!("`{}` is none of {}", word.text, list.join(", "));
-        let near = closest(word.text.trim_end_matches(';'), choices.iter().copied());
+        let near = meant::choice(&word.text, choices);
         let diagnostic = Diagnostic::new(Code::NotAChoice, word.span, message);
         self.push(diagnostic.did_you_mean(near));
         None

@@ -25,6 +25,18 @@ pub(super) fn check(seats: &[Seat<'_>], found: &mut Vec<Diagnostic>) {
             found.push(report_masters(seat, master));
         }
     }
+    found.extend(check_master(&all));
+}
+
+/// Whether the only member with `state MASTER` is one that will not stay master.
+fn check_master(all: &[(&Seat<'_>, Health<'_>)]) -> Option<Diagnostic> {
+    let mut masters = all.iter().filter(|(seat, _)| expects_master(seat));
+    let (Some((seat, health)), None) = (masters.next(), masters.next()) else { return None };
+    let (best, theirs) = all.iter().max_by_key(|(_, health)| health.healthy())?;
+    // Where a file's number counts, its writer decides.
+    let is_open = all.iter().any(|(_, health)| health.is_open());
+    (!is_open && theirs.healthy() > health.healthy())
+        .then(|| report_outranked((seat, health), (best, theirs)))
 }
 
 /// Whether it has the line `state MASTER`.
@@ -67,6 +79,20 @@ fn report_equal(
             seat.file
         )),
     }
+}
+
+fn report_outranked(
+    (seat, health): (&Seat<'_>, &Health<'_>),
+    (best, theirs): (&Seat<'_>, &Health<'_>),
+) -> Diagnostic {
+    let (own, other) = (health.healthy(), theirs.healthy());
+    let message =
+        format!("{seat} expects to be master with priority {own}, and {best} has {other}");
+    let at = seat.instance.first_state.span;
+    Place { at, text: "this, or a priority, is mistaken".into() }
+        .finding(Code::ClusterOutranked, message, theirs.place(best))
+        .note("the priorities decide")
+        .help("write `state MASTER` on the member with the highest priority, or nowhere")
 }
 
 fn report_masters(seat: &Seat<'_>, master: &Seat<'_>) -> Diagnostic {

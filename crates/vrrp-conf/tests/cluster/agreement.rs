@@ -34,6 +34,11 @@ fn what_must_be_the_same_everywhere_is_compared() {
             sound: " version 3\n priority 90\n v3_checksum_as_v2 on",
         },
         Case {
+            members: &[" priority 90\n state MASTER", " priority 100\n state BACKUP"],
+            found: &["W0665 a.conf:3:8 b.conf:2:11"],
+            sound: " priority 80\n state BACKUP",
+        },
+        Case {
             members: &[" priority 100", " priority 90\n virtual_ipaddress {\n 2001:db8::1\n }"],
             found: &["E0608 b.conf:4:2 a.conf:6:3"],
             sound: " priority 90",
