@@ -31,8 +31,11 @@ use crate::words::{self, Told};
 const STACK_BYTES: usize = 256 << 10;
 /// How many transitions are remembered for the operator.
 const HISTORY: usize = 32;
-/// How long after addresses could not be installed it is worth another try.
+/// How long after addresses could not be installed it is worth another try: after each that fails
+/// too, twice as long, since it unseats whoever is master meanwhile.
 const INSTALL_RETRY: Duration = Duration::from_secs(30);
+/// How often that is doubled.
+const INSTALL_DOUBLINGS: u32 = 5;
 /// How many messages are taken in before a deadline that has come is looked at.
 const DRAIN_MESSAGES: usize = crate::inbox::INBOX_MESSAGES;
 
@@ -98,6 +101,8 @@ struct Instance {
     follow_ups: VecDeque<Event>,
     /// When to try the addresses again that could not be installed.
     retry_install_at: Option<Instant>,
+    /// How often in a row they could not be.
+    failed_installs: u32,
     stopping: bool,
 }
 
@@ -128,6 +133,7 @@ impl Instance {
             started_at: now,
             follow_ups: VecDeque::new(),
             retry_install_at: None,
+            failed_installs: 0,
             stopping: false,
         }
     }
@@ -350,14 +356,17 @@ impl Instance {
     fn install(&mut self) {
         self.installed = true;
         match self.port.add_addresses() {
-            Ok(None) => {}
-            Ok(Some(missing)) => self.remark(
-                Level::Warn,
-                format!("its addresses on {missing} have to wait: there is no such interface"),
-            ),
+            Ok(missing) => {
+                self.failed_installs = 0;
+                if let Some(missing) = missing {
+                    let text = "have to wait: there is no such interface";
+                    self.remark(Level::Warn, format!("its addresses on {missing} {text}"));
+                }
+            }
             Err(error) => {
                 self.remark(Level::Error, error);
-                self.retry_install_at = Some(clock::now() + INSTALL_RETRY);
+                self.retry_install_at = Some(clock::now() + install_pause(self.failed_installs));
+                self.failed_installs = self.failed_installs.saturating_add(1);
                 self.follow_ups.push_back(Event::Fault(FaultReason::InstallFailed));
             }
         }
@@ -546,6 +555,11 @@ impl Instance {
     }
 }
 
+/// How long to wait after an installation that failed, as so many before it in a row.
+fn install_pause(failed_before: u32) -> Duration {
+    INSTALL_RETRY * (1 << failed_before.min(INSTALL_DOUBLINGS))
+}
+
 fn millis(from: Instant, to: Instant) -> u64 {
     to.as_micros().saturating_sub(from.as_micros()) / 1000
 }
@@ -553,4 +567,15 @@ fn millis(from: Instant, to: Instant) -> u64 {
 fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_are_refused_are_tried_ever_less_often_and_never_given_up() {
+        let pauses = [0, 1, 2, 5, 6, u32::MAX].map(|failed| install_pause(failed).as_secs());
+        assert_eq!(pauses, [30, 60, 120, 960, 960, 960]);
+    }
 }
