@@ -254,18 +254,6 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether something that can be tracked has this name; it counts as used.
-    fn is_trackable(&mut self, name: &str) -> bool {
-        let mut kinds = Kind::ALL.into_iter().filter(|kind| kind.wants_use());
-        kinds.any(|kind| match self.definitions.get_mut(&(kind, name.into())) {
-            Some(definition) => {
-                definition.used = true;
-                true
-            }
-            None => false,
-        })
-    }
-
     /// What is behind a tracked name: `Some(None)` is nothing, `None` is wrong.
     fn track_weight(
         &mut self,
@@ -280,7 +268,7 @@ impl Reader<'_> {
                 .leniently(self.options, "it is not tracked")
                 .help("the form is `NAME [weight NUMBER [reverse|noreverse]]`")
                 .did_you_mean(closest(&keyword.text, ["weight"].into_iter()));
-            if self.is_trackable(&keyword.text) {
+            if self.used_as(&keyword.text, Kind::wants_use).is_some() {
                 let help = format!("write `{}` on a line of its own", keyword.text);
                 diagnostic = diagnostic.help(help);
             }

@@ -143,7 +143,7 @@ impl Reader<'_> {
         if !self.may_suggest() {
             return self.push(diagnostic);
         }
-        let diagnostic = if let Some(other) = self.other_kind(kind, name) {
+        let diagnostic = if let Some(other) = self.used_as(name, |other| other != kind) {
             let at = self.definitions[&(other, Arc::clone(&name.value))].at;
             let place = other.tracked_in().unwrap_or("the block that takes it");
             diagnostic
@@ -164,16 +164,13 @@ impl Reader<'_> {
         self.push(diagnostic);
     }
 
-    /// Another kind of thing that has the name; it counts as used.
-    fn other_kind(&mut self, kind: Kind, name: &Spanned<Arc<str>>) -> Option<Kind> {
-        let is_defined = |other: &Kind| {
-            let key = (*other, Arc::clone(&name.value));
-            *other != kind && self.definitions.contains_key(&key)
-        };
-        let other = Kind::ALL.into_iter().find(is_defined)?;
-        let definition = self.definitions.get_mut(&(other, Arc::clone(&name.value)))?;
-        definition.used = true;
-        Some(other)
+    /// A kind of thing, of those that are wanted, which has the name; it counts as used.
+    pub(super) fn used_as(&mut self, name: &str, is_wanted: impl Fn(Kind) -> bool) -> Option<Kind> {
+        let mut kinds = Kind::ALL.into_iter().filter(|kind| is_wanted(*kind));
+        kinds.find(|kind| {
+            let definition = self.definitions.get_mut(&(*kind, name.into()));
+            definition.map(|definition| definition.used = true).is_some()
+        })
     }
 
     /// The name of this kind that is nearest to one. Thousands are not searched.

@@ -146,7 +146,7 @@ impl Expander<'_> {
                 false => {
                     let checks = include.checks;
                     let wanted = checks.matches || (has_braces && checks.brace_matches);
-                    self.missing(include, wanted, &path);
+                    self.missing(include, wanted, format!("there is no file `{}`", path.display()));
                 }
             };
         }
@@ -157,17 +157,16 @@ impl Expander<'_> {
         let paths: Vec<PathBuf> = paths.unwrap_or_default();
         if paths.is_empty() {
             let wanted = include.checks.wildcard_matches;
-            let code = if wanted { Code::IncludeFailed } else { Code::IncludeMissing };
-            self.complain(include, code, format!("no file matches `{pattern}`"));
+            self.missing(include, wanted, format!("no file matches `{pattern}`"));
         }
         for path in paths {
             self.include_file(include, &path);
         }
     }
 
-    fn missing(&mut self, include: &Include<'_>, wanted: bool, path: &Path) {
+    fn missing(&mut self, include: &Include<'_>, wanted: bool, message: String) {
         let code = if wanted { Code::IncludeFailed } else { Code::IncludeMissing };
-        self.complain(include, code, format!("there is no file `{}`", path.display()));
+        self.complain(include, code, message);
     }
 
     fn include_file(&mut self, include: &Include<'_>, path: &Path) {

@@ -246,16 +246,26 @@ pub(super) enum Logical {
     Continued(Vec<FileRange>),
 }
 
-/// A file's lines, without comments, joined where one ends in a backslash.
-pub(super) fn logical_lines<'a>(file: FileId, text: &'a str) -> impl Iterator<Item = Logical> + 'a {
+/// A file's lines, without comments, joined where one ends in a backslash. The places of comments
+/// that cut a word are added to `cuts`.
+pub(super) fn logical_lines<'a>(
+    file: FileId,
+    text: &'a str,
+    cuts: &'a mut Vec<FileRange>,
+) -> impl Iterator<Item = Logical> + 'a {
     // Some editors begin a file with the mark of the byte order, which UTF-8 has no use for.
     let mut start = if text.starts_with('\u{feff}') { 3 } else { 0 };
     let mut physical = iter::from_fn(move || {
         (start < text.len()).then(|| {
             let end = text[start..].find('\n').map_or(text.len(), |len| start + len);
             let line = &text[start..end];
-            let kept = without_comment(line).trim_end();
+            let (before, comment) = line.split_at(without_comment(line).len());
+            let kept = before.trim_end();
             let at = start as u32;
+            if cuts_a_word(before, comment) {
+                let sign = at + before.len() as u32;
+                cuts.push(FileRange { file, start: sign, end: sign + 1 });
+            }
             start = end + 1;
             (FileRange { file, start: at, end: at + kept.len() as u32 }, kept)
         })
@@ -306,15 +316,9 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
-/// The signs in a text that begin a comment and seem to be part of a word, as in `S3cr!t`.
-pub(super) fn hidden_comments(text: &str) -> impl Iterator<Item = usize> + '_ {
-    let mut start = 0;
-    text.split_inclusive('\n').filter_map(move |line| {
-        let kept = without_comment(line);
-        let (at, comment) = (start + kept.len(), &line[kept.len()..]);
-        start += line.len();
-        let is_word = kept.ends_with(|c: char| !c.is_whitespace() && !"{}\"';".contains(c));
-        let goes_on = !comment.get(1..)?.starts_with([' ', '\t', '#', '!']);
-        (is_word && goes_on).then_some(at)
-    })
+/// Whether a comment seems to begin within a word, as in `S3cr!t`.
+fn cuts_a_word(before: &str, comment: &str) -> bool {
+    let is_word = before.ends_with(|c: char| !c.is_whitespace() && !"{}\"';".contains(c));
+    let Some(behind) = comment.get(1..) else { return false };
+    is_word && !behind.starts_with([' ', '\t', '#', '!'])
 }

@@ -126,8 +126,8 @@ impl<'a> Expander<'a> {
         let checks = self.include_check;
         let text = Arc::clone(self.sources.file_text(file));
         self.check_bytes(file, &text);
-        self.check_comments(file, &text);
-        for line in line::logical_lines(file, &text) {
+        let mut cuts = Vec::new();
+        for line in line::logical_lines(file, &text, &mut cuts) {
             if self.stopped {
                 break;
             }
@@ -137,6 +137,7 @@ impl<'a> Expander<'a> {
                 line::Logical::Continued(parts) => self.continued(&parts),
             }
         }
+        cuts.into_iter().for_each(|sign| self.report_cut(sign, &text));
         self.include_check = checks;
         self.directory = directory;
     }
@@ -165,20 +166,13 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// Warns of words that a comment cuts.
-    fn check_comments(&mut self, file: FileId, text: &str) {
-        for at in line::hidden_comments(text) {
-            let sign = &text[at..=at];
-            let diagnostic = Diagnostic::new(
-                Code::HiddenComment,
-                Span::default(),
-                format!("`{sign}` ends the word"),
-            )
+    /// Warns of a word that a comment cuts.
+    fn report_cut(&mut self, sign: FileRange, text: &str) {
+        let message = format!("`{}` ends the word", &text[sign.range()]);
+        let diagnostic = Diagnostic::new(Code::HiddenComment, Span::default(), message)
             .label("a comment begins here")
             .help("put the word in quotes if the sign belongs to it, else a space before it");
-            let place = FileRange { file, start: at as u32, end: at as u32 + 1 };
-            self.report(place, None, diagnostic);
-        }
+        self.report(sign, None, diagnostic);
     }
 
     /// Lines joined by a backslash: the lines of a definition, or one long line.
