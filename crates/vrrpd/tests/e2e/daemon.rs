@@ -21,6 +21,13 @@ fn config(priority: u8, more: &str) -> String {
     )
 }
 
+/// A master within half a second, with one more address.
+fn config_with(address: &str) -> String {
+    let first = "192.168.122.200/24";
+    let text = config(150, "version 3\n advert_int 0.1");
+    text.replace(first, &format!("{first}\n{address}"))
+}
+
 #[test]
 fn a_configuration_error_starts_nothing_and_points_at_the_word() {
     let Some(stage) = Stage::new() else { return };
@@ -143,8 +150,7 @@ fn an_address_on_another_interface_needs_it_running() {
     let Some(stage) = Stage::new() else { return };
     let host = &stage.server1;
     let (here, there) = ("192.168.122.200/24", "192.168.99.200/24");
-    let text = config(150, "version 3\n advert_int 0.1");
-    let _daemon = start(host, &text.replace(here, &format!("{here}\n{there} dev eth7")));
+    let _daemon = start(host, &config_with(&format!("{there} dev eth7")));
     wait_for_fault(host, "eth7 (of an address) failed");
     let tracker = status(host)["trackers"][0].take();
     assert_eq!((&tracker["name"], &tracker["verdict"]), (&"eth7".into(), &"down".into()));
@@ -165,10 +171,8 @@ fn an_address_that_is_not_tracked_is_not_put_back_and_needs_no_running_interface
     let Some(stage) = Stage::new() else { return };
     let host = &stage.server1;
     let (here, there) = ("192.168.122.200/24", "192.168.123.200/24");
-    let text = config(150, "version 3\n advert_int 0.1");
-    let loose = format!("{here}\n{there} dev ens9 no_track");
     host.set_link("ens9", false).unwrap();
-    let _daemon = start(host, &text.replace(here, &loose));
+    let _daemon = start(host, &config_with(&format!("{there} dev ens9 no_track")));
     wait_for_state(host, "MASTER");
     host.wait_for_address("ens9", there, true, LIMIT).unwrap();
     // Removals are told in their order: by the time of the second, the first would be counted.
@@ -185,9 +189,7 @@ fn an_address_that_is_not_tracked_comes_when_its_interface_does() {
     let Some(stage) = Stage::new() else { return };
     let host = &stage.server1;
     let (here, there) = ("192.168.122.200/24", "192.168.99.200/24");
-    let text = config(150, "version 3\n advert_int 0.1");
-    let loose = format!("{here}\n{there} dev eth7 no_track");
-    let daemon = start(host, &text.replace(here, &loose));
+    let daemon = start(host, &config_with(&format!("{there} dev eth7 no_track")));
     wait_for_state(host, "MASTER");
     daemon.wait_for_line(LIMIT, |line| line.contains("on eth7 have to wait")).unwrap();
     host.wait_for_address("eth0", here, true, LIMIT).unwrap();
