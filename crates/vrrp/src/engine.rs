@@ -1,0 +1,598 @@
+//! One virtual router with all its duties, without clock, socket or thread.
+//!
+//! The state machine of `vrrp-fsm` decides; around it stands what every program that runs one has
+//! to do besides, and gets wrong: see [`Engine`].
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use vrrp_fsm::{
+    Action, Actions, Contribution, Event, FaultReason, Heard, Influence, Instant, Peer, Report,
+    Router, State, Verdict, Weight,
+};
+use vrrp_net::{InterfaceName, Kernel, ObjectKey};
+use vrrp_proto::{Interval, Priority};
+
+use crate::events::EventKind;
+use crate::holdings::{HolderId, Holdings};
+use crate::interfaces::InterfaceView;
+use crate::port::{Port, PortError};
+use crate::settings::Settings;
+
+/// How long after addresses could not be installed it is worth another try: after each that fails
+/// too, twice as long, since it unseats whoever is master meanwhile.
+const INSTALL_RETRY: Duration = Duration::from_secs(30);
+/// How often that is doubled.
+const INSTALL_DOUBLINGS: u32 = 5;
+
+/// What an [`Engine`] is told.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Input {
+    /// An advert that passed every check; the time of the call is that of its arrival.
+    Advert(Heard),
+    /// How its interfaces are now.
+    Interfaces(InterfaceView),
+    /// What a tracker now means to it.
+    Tracker {
+        /// The tracker's name, as the operator knows it.
+        name: Arc<str>,
+        /// What it means.
+        influence: Influence,
+    },
+    /// These objects of its settings are not where they were, by whomever they were removed.
+    Removed(Vec<ObjectKey>),
+    /// Whether adverts can be received.
+    Hearing(bool),
+    /// Other settings of the same virtual router, with what its trackers mean to it by those.
+    Reconfigure {
+        /// The settings.
+        settings: Arc<Settings>,
+        /// How its interfaces are, by those settings.
+        view: InterfaceView,
+        /// Every tracker's name and what it means.
+        influences: Vec<(Arc<str>, Influence)>,
+    },
+    /// Stop taking part: a router that is Active resigns.
+    Shutdown,
+}
+
+/// One virtual router that runs wherever there is a [`Kernel`] to send and to hold objects.
+///
+/// It is told what happened and when ([`handle`](Self::handle), [`timer`](Self::timer)), acts on
+/// its kernel at once, and says when it wants to be called again ([`deadline`](Self::deadline)).
+/// Beyond the state machine it sees to this:
+///
+/// - what a dead predecessor left on the interfaces is removed before it takes part;
+/// - who cannot hear, or has no socket to send from, takes no part;
+/// - of what a change of the interface brings, the worse comes before the better, so that the
+///   cause of a transition is the root of the matter;
+/// - an address is never the source of its adverts while routers move it;
+/// - addresses that someone else removes are put back, those alone, and what it removed itself is
+///   not mistaken for that;
+/// - an installation that fails is tried again, ever more seldom;
+/// - announcements go out in parts, between which everything else has its turn;
+/// - other settings come into force without a resignation, and touch only what they change.
+///
+/// Two duties are its caller's: adverts that have arrived are handled before a timer fires
+/// ([`must_listen_first`](Self::must_listen_first)), and only adverts that passed every check come
+/// here.
+pub struct Engine {
+    settings: Arc<Settings>,
+    router: Router,
+    port: Port,
+    view: InterfaceView,
+    /// Whether the state machine wants the addresses to be there.
+    is_installed: bool,
+    sent: u64,
+    send_errors: u64,
+    became_active: u64,
+    reports: BTreeMap<&'static str, u64>,
+    started_at: Instant,
+    events: Vec<EventKind>,
+    /// What carrying out the last actions led to, for the router to hear next.
+    follow_ups: VecDeque<Event>,
+    /// When to try the addresses again that could not be installed.
+    retry_install_at: Option<Instant>,
+    /// How often in a row they could not be.
+    failed_installs: u32,
+    has_ended: bool,
+}
+
+impl Engine {
+    /// A router that has not started yet.
+    pub fn new(settings: Arc<Settings>, kernel: Box<dyn Kernel>) -> Self {
+        Self::sharing(settings, kernel, Holdings::default(), HolderId(0))
+    }
+
+    /// The same, one of several whose objects may be the same.
+    pub(crate) fn sharing(
+        settings: Arc<Settings>,
+        kernel: Box<dyn Kernel>,
+        holdings: Holdings,
+        holder: HolderId,
+    ) -> Self {
+        Self {
+            router: Router::new(settings.machine.clone()),
+            port: Port::new(Arc::clone(&settings), kernel, holdings, holder),
+            settings,
+            view: InterfaceView::default(),
+            is_installed: false,
+            sent: 0,
+            send_errors: 0,
+            became_active: 0,
+            reports: BTreeMap::new(),
+            started_at: Instant::ZERO,
+            events: Vec::new(),
+            follow_ups: VecDeque::new(),
+            retry_install_at: None,
+            failed_installs: 0,
+            has_ended: false,
+        }
+    }
+
+    /// Begins to take part, as soon as nothing stands in the way.
+    pub fn start(
+        &mut self,
+        now: Instant,
+        view: InterfaceView,
+        can_hear: bool,
+        influences: Vec<(Arc<str>, Influence)>,
+    ) {
+        self.started_at = now;
+        for (name, influence) in influences {
+            self.tell(now, Event::Tracker { name, influence });
+        }
+        self.take_interfaces(now, view);
+        self.take_hearing(now, can_hear);
+        self.remove_leftovers();
+        self.tell(now, Event::Startup);
+    }
+
+    /// Takes in what happened at this time.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Advert(heard) => self.tell(now, Event::Advert(heard)),
+            Input::Interfaces(view) => self.take_interfaces(now, view),
+            Input::Tracker { name, influence } => {
+                self.tell(now, Event::Tracker { name, influence });
+            }
+            Input::Removed(objects) => self.put_back(now, &objects),
+            Input::Hearing(can_hear) => self.take_hearing(now, can_hear),
+            Input::Reconfigure { settings, view, influences } => {
+                self.reconfigure(now, settings, view, influences);
+            }
+            Input::Shutdown => self.shutdown(now),
+        }
+    }
+
+    /// When to call [`timer`](Self::timer) at the latest.
+    pub fn deadline(&self) -> Option<Instant> {
+        let deadlines =
+            [self.router.deadline(), self.retry_install_at, self.port.announce_deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Whether everything that has arrived must be handled before [`timer`](Self::timer) is called
+    /// at this time: a timer of the protocol is due, and what has arrived may speak against it.
+    ///
+    /// That is so for a backup, and for a master whose timer is so late that another router may be
+    /// active by now: the machine or this process stood still. It then listens before it speaks.
+    pub fn must_listen_first(&self, now: Instant) -> bool {
+        let Some(due) = self.router.deadline().filter(|due| *due <= now) else { return false };
+        let interval = self.settings.machine.interval.as_duration();
+        self.router.state() == State::Backup || now.saturating_since(due) >= interval
+    }
+
+    /// Does what is due: the protocol first, the announcements last, and of these a few frames.
+    pub fn timer(&mut self, now: Instant) {
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if is_due(self.router.deadline()) {
+            self.tell(now, Event::Timer);
+        }
+        if self.retry_install_at.take_if(|at| *at <= now).is_some() {
+            self.tell(now, Event::FaultCleared(FaultReason::InstallFailed));
+        }
+        if is_due(self.port.announce_deadline())
+            && let Err(error) = self.port.announce_some(now)
+        {
+            self.problem(error);
+        }
+    }
+
+    /// What happened since the last time, in order.
+    pub fn take_events(&mut self) -> std::vec::Drain<'_, EventKind> {
+        self.events.drain(..)
+    }
+
+    /// Whether something happened that [`take_events`](Self::take_events) has to tell.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Whether it was shut down.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+}
+
+/// How it stands.
+impl Engine {
+    /// The settings in force.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    /// The state machine, to look at.
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Its interfaces as it was told last.
+    pub fn view(&self) -> &InterfaceView {
+        &self.view
+    }
+
+    /// When it was started.
+    pub(crate) fn started_at(&self) -> Instant {
+        self.started_at
+    }
+
+    /// Whether it is to have its addresses.
+    pub fn is_installed(&self) -> bool {
+        self.is_installed
+    }
+
+    /// How many adverts it sent, and how many more it could not send.
+    pub fn adverts_sent(&self) -> (u64, u64) {
+        (self.sent, self.send_errors)
+    }
+
+    /// How often it became Active.
+    pub fn became_active(&self) -> u64 {
+        self.became_active
+    }
+
+    /// How many announcements it sent.
+    pub fn announced(&self) -> u64 {
+        self.port.announced()
+    }
+
+    /// What the state machine has reported and how often, by name.
+    pub fn reports(&self) -> &BTreeMap<&'static str, u64> {
+        &self.reports
+    }
+
+    /// Who is Active as far as it knows: this router, or the sender of the last advert.
+    pub fn active_router(&self) -> Option<ActiveRouter> {
+        if self.router.state() == State::Active {
+            let (source, priority) = (self.view.primary, self.router.priority());
+            return Some(ActiveRouter { source, priority, is_this_node: true });
+        }
+        let Peer { source, priority, .. } = *self.router.active_router()?;
+        Some(ActiveRouter { source: Some(source), priority, is_this_node: false })
+    }
+
+    /// The interval that it goes by: its own, or the one that it has learnt.
+    pub fn interval(&self) -> Interval {
+        self.router.active_adver_interval()
+    }
+}
+
+/// The router that is Active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActiveRouter {
+    /// Its primary address; none while this node is Active without one.
+    pub source: Option<IpAddr>,
+    /// The priority that it advertises.
+    pub priority: Priority,
+    /// Whether it is this node.
+    pub is_this_node: bool,
+}
+
+/// What it is told.
+impl Engine {
+    fn shutdown(&mut self, now: Instant) {
+        self.has_ended = true;
+        self.tell(now, Event::Shutdown);
+        self.events.push(EventKind::Stopped { priority: self.router.priority() });
+    }
+
+    /// Brings the sockets and the router to the interfaces as they are now.
+    fn take_interfaces(&mut self, now: Instant, view: InterfaceView) {
+        let socket_fault = || FaultReason::Other(Arc::from("no socket on the interface"));
+        let followed = self.port.follow(&view);
+        let before = std::mem::replace(&mut self.view, view);
+        match followed {
+            Ok(()) => self.tell(now, Event::FaultCleared(socket_fault())),
+            Err(error) => {
+                self.problem(error);
+                self.tell(now, Event::Fault(socket_fault()));
+            }
+        }
+        // What became worse comes first and what became better last, so that the cause of a
+        // transition is the root of the matter: an interface that is gone has no address either.
+        let (worse, better): (Vec<_>, Vec<_>) = self
+            .view
+            .faults(self.settings.track_interface)
+            .into_iter()
+            .partition(|(_, is_present)| *is_present);
+        for (reason, _) in worse {
+            self.tell(now, Event::Fault(reason));
+        }
+        self.tell(now, Event::PrimaryAddress(self.view.primary));
+        self.take_devices(now);
+        for (reason, _) in better {
+            self.tell(now, Event::FaultCleared(reason));
+        }
+        if before.carriers != self.view.carriers {
+            self.complete_addresses(now);
+        }
+    }
+
+    /// The other interfaces that its addresses need count like tracked ones without a weight.
+    fn take_devices(&mut self, now: Instant) {
+        for device in self.settings.devices() {
+            let is_running = self.view.carrier(device).is_some_and(|carrier| carrier.is_running);
+            let verdict = if is_running { Verdict::Up } else { Verdict::Down };
+            let influence = Weight::new(0).judge(verdict);
+            self.tell(now, Event::Tracker { name: device_name(device), influence });
+        }
+    }
+
+    /// Who cannot hear must not take part: it would be master beside every other one.
+    fn take_hearing(&mut self, now: Instant, can_hear: bool) {
+        let deaf = FaultReason::Other(Arc::from("adverts cannot be received on the interface"));
+        self.tell(now, if can_hear { Event::FaultCleared(deaf) } else { Event::Fault(deaf) });
+    }
+
+    /// Takes away what a killed predecessor left on the interfaces. The owner of the addresses
+    /// keeps them: it is about to use them.
+    fn remove_leftovers(&mut self) {
+        if self.settings.is_owner() {
+            return;
+        }
+        match self.port.remove_leftovers() {
+            Ok(0) => {}
+            Ok(addresses) => self.events.push(EventKind::LeftoversRemoved { addresses }),
+            Err(error) => self.problem(error),
+        }
+    }
+
+    /// Puts objects back that someone else has taken away. Those that were taken away here, and
+    /// are there again, show as what they are: the kernel has them already.
+    fn put_back(&mut self, now: Instant, removed: &[ObjectKey]) {
+        if !self.is_installed {
+            return;
+        }
+        match self.port.put_back(removed) {
+            Ok(added) if added.is_empty() => {}
+            Ok(added) => {
+                let addresses = added.iter().filter_map(ObjectKey::address).collect();
+                self.events.push(EventKind::PutBack { addresses });
+                self.tell(now, Event::AddressesLost);
+            }
+            Err(error) => self.give_up_installing(now, error),
+        }
+        self.follow_up(now);
+    }
+
+    /// Goes by other settings without leaving its state: what rises comes before what falls, so
+    /// that nothing in between is lower than both.
+    fn reconfigure(
+        &mut self,
+        now: Instant,
+        settings: Arc<Settings>,
+        view: InterfaceView,
+        influences: Vec<(Arc<str>, Influence)>,
+    ) {
+        let before = std::mem::replace(&mut self.settings, Arc::clone(&settings));
+        if let Err(error) = self.port.reconfigure(Arc::clone(&settings)) {
+            self.problem(error.into());
+        }
+        let rises = settings.machine.priority >= before.machine.priority;
+        let reconfigure = Event::Reconfigure(settings.machine.clone());
+        if rises {
+            self.tell(now, reconfigure.clone());
+        }
+        self.take_influences(now, influences);
+        if !rises {
+            self.tell(now, reconfigure);
+        }
+        self.take_interfaces(now, view);
+        self.complete_addresses(now);
+        if *before != *settings {
+            self.events.push(EventKind::Reconfigured);
+        }
+    }
+
+    fn knows(&self, (name, influence): &(Arc<str>, Influence)) -> bool {
+        let is_it = |known: &Contribution| known.name == *name && known.influence == *influence;
+        self.router.contributions().iter().any(is_it)
+    }
+
+    /// Takes over what every tracker means; one that is not among them counts no more.
+    fn take_influences(&mut self, now: Instant, mut influences: Vec<(Arc<str>, Influence)>) {
+        let devices: Vec<_> = self.settings.devices().into_iter().map(device_name).collect();
+        let is_gone = |known: &&Contribution| {
+            !devices.contains(&known.name)
+                && !influences.iter().any(|(name, _)| *name == known.name)
+        };
+        let gone: Vec<_> = self.router.contributions().iter().filter(is_gone).cloned().collect();
+        let mut changes: Vec<(i32, Event)> = gone
+            .into_iter()
+            .map(|Contribution { name, influence }| {
+                (-points(influence), Event::TrackerRemoved { name })
+            })
+            .collect();
+        influences.retain(|known| !self.knows(known));
+        changes.extend(influences.into_iter().map(|(name, influence)| {
+            let known = self.router.contributions().iter().find(|known| known.name == name);
+            let before = known.map_or(0, |known| points(known.influence));
+            (points(influence).saturating_sub(before), Event::Tracker { name, influence })
+        }));
+        changes.sort_by_key(|(rise, _)| std::cmp::Reverse(*rise));
+        for (_, change) in changes {
+            self.tell(now, change);
+        }
+    }
+}
+
+/// What the state machine wants done.
+impl Engine {
+    /// Tells the state machine, and does what it says.
+    fn tell(&mut self, now: Instant, event: Event) {
+        let actions = self.router.handle(now, event);
+        self.carry_out(now, actions);
+        self.follow_up(now);
+    }
+
+    /// Tells what carrying out its actions led to.
+    fn follow_up(&mut self, now: Instant) {
+        while let Some(event) = self.follow_ups.pop_front() {
+            let actions = self.router.handle(now, event);
+            self.carry_out(now, actions);
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant, actions: Actions) {
+        for action in actions {
+            match action {
+                Action::SendAdvert { priority } => self.send(priority),
+                Action::InstallAddresses => self.install(now),
+                Action::RemoveAddresses => self.remove(),
+                Action::Announce { rounds } => self.port.announce(now, rounds, None),
+                Action::Transition(transition) => {
+                    self.became_active += u64::from(transition.to == State::Active);
+                    self.events.push(EventKind::Transition(transition));
+                }
+                Action::PriorityChanged { from, to } => {
+                    self.events.push(EventKind::PriorityChanged { from, to });
+                }
+                Action::Report(report) => self.report(report),
+            }
+        }
+    }
+
+    fn send(&mut self, priority: Priority) {
+        match self.port.send_advert(priority) {
+            Ok(()) => self.sent += 1,
+            Err(error) => {
+                self.send_errors += 1;
+                // One now and then, not one a packet: the counter has the rest.
+                if self.send_errors.is_power_of_two() {
+                    let count = self.send_errors;
+                    self.events.push(EventKind::Problem { error, count });
+                }
+            }
+        }
+    }
+
+    fn install(&mut self, now: Instant) {
+        self.is_installed = true;
+        match self.port.install() {
+            Ok(done) => {
+                self.failed_installs = 0;
+                if let Some(interface) = done.missing {
+                    self.events.push(EventKind::AddressesWait { interface });
+                }
+            }
+            Err(error) => self.give_up_installing(now, error),
+        }
+    }
+
+    fn give_up_installing(&mut self, now: Instant, error: PortError) {
+        self.problem(error);
+        self.retry_install_at = Some(now + install_pause(self.failed_installs));
+        self.failed_installs = self.failed_installs.saturating_add(1);
+        self.follow_ups.push_back(Event::Fault(FaultReason::InstallFailed));
+    }
+
+    /// Brings the addresses to the settings and the interfaces of now, and announces what is new;
+    /// or tries all of them again.
+    fn complete_addresses(&mut self, now: Instant) {
+        if let Some(retry_at) = &mut self.retry_install_at {
+            *retry_at = now;
+        } else if self.is_installed {
+            match self.port.install() {
+                Ok(done) if done.added.is_empty() => {}
+                Ok(done) => {
+                    let rounds = self.settings.machine.announce.repeat;
+                    self.port.announce(now, rounds, Some(&done.added));
+                }
+                Err(error) => self.give_up_installing(now, error),
+            }
+            self.follow_up(now);
+        }
+    }
+
+    fn remove(&mut self) {
+        self.is_installed = false;
+        self.port.stop_announcing();
+        if let Err(error) = self.port.remove() {
+            self.problem(error);
+        }
+    }
+
+    fn report(&mut self, report: Report) {
+        let Some(name) = report_name(&report) else {
+            // These come from this machine, not from a neighbour.
+            return self.events.push(EventKind::Report(report));
+        };
+        let count = self.reports.entry(name).or_default();
+        *count += 1;
+        // The first tells, and then one now and then: a neighbour must not fill the log.
+        if count.is_power_of_two() {
+            self.events.push(EventKind::Report(report));
+        }
+    }
+
+    fn problem(&mut self, error: PortError) {
+        self.events.push(EventKind::Problem { error, count: 1 });
+    }
+}
+
+/// A name that no tracker of a configuration can have.
+fn device_name(device: InterfaceName) -> Arc<str> {
+    format!("{device} (of an address)").into()
+}
+
+fn points(influence: Influence) -> i32 {
+    match influence {
+        Influence::Weight(points) => points,
+        Influence::Fault | Influence::WeightedFault => i32::MIN + 1,
+        _ => 0,
+    }
+}
+
+/// The name under which a report is counted; `None` for those that are not.
+const fn report_name(report: &Report) -> Option<&'static str> {
+    Some(match report {
+        Report::LosingAdvert(_) => "losing_advert",
+        Report::OwnerHeard(_) => "owner_heard_advert",
+        Report::TwoOwners(_) => "two_owners",
+        Report::OwnAddress(_) => "own_address",
+        Report::IntervalLearnt { .. } => "interval_learnt",
+        Report::AddressesLost => "addresses_lost",
+        Report::FaultAdded(_) | Report::FaultLifted(_) => return None,
+        _ => "other",
+    })
+}
+
+/// How long to wait after an installation that failed, as so many before it in a row.
+fn install_pause(failed_before: u32) -> Duration {
+    INSTALL_RETRY * (1 << failed_before.min(INSTALL_DOUBLINGS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_are_refused_are_tried_ever_less_often_and_never_given_up() {
+        let pauses = [0, 1, 2, 5, 6, u32::MAX].map(|failed| install_pause(failed).as_secs());
+        assert_eq!(pauses, [30, 60, 120, 960, 960, 960]);
+    }
+}

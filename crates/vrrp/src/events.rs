@@ -1,0 +1,301 @@
+//! What happened, typed and numbered, for whoever reads it: a log, a status, programs to run.
+//!
+//! Events are data; they become text where they are read (`Display`).
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use vrrp_fsm::{Report, Transition};
+use vrrp_net::{InterfaceName, NetError};
+use vrrp_proto::{DecodeError, Family, Priority, Remark};
+use vrrp_track::Update;
+
+use crate::port::PortError;
+
+/// How many events wait for their reader at the most; more are lost, and their numbers missing.
+pub const EVENTS_MAX: usize = 16_384;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Event {
+    /// Counts up from 1. A gap says how many were lost.
+    pub number: u64,
+    /// When.
+    pub at: SystemTime,
+    /// The name of the router that it happened to; `None` for what concerns several.
+    pub router: Option<Arc<str>>,
+    /// What.
+    pub kind: EventKind,
+}
+
+impl fmt::Display for Event {
+    /// `(VI_1) Backup to Active with priority 244: no other router was heard`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.router {
+            Some(router) => write!(f, "({router}) {}", self.kind),
+            None => self.kind.fmt(f),
+        }
+    }
+}
+
+/// How much an event matters to an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Something is not as it should be.
+    Warning,
+    /// Something does not work.
+    Error,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The state has changed.
+    Transition(Transition),
+    /// The router has ended; it resigned if it was Active.
+    Stopped {
+        /// The effective priority at the end.
+        priority: Priority,
+    },
+    /// The effective priority has changed.
+    PriorityChanged {
+        /// Before.
+        from: Priority,
+        /// Now.
+        to: Priority,
+    },
+    /// The state machine has something to tell.
+    Report(Report),
+    /// New settings are in force.
+    Reconfigured,
+    /// Addresses that a predecessor left behind were removed.
+    LeftoversRemoved {
+        /// How many.
+        addresses: usize,
+    },
+    /// Someone else removed addresses, and they are back.
+    PutBack {
+        /// Which.
+        addresses: Vec<IpAddr>,
+    },
+    /// Addresses have to wait, because their interface does not exist.
+    AddressesWait {
+        /// The interface.
+        interface: InterfaceName,
+    },
+    /// The kernel did not do something.
+    Problem {
+        /// What, and why not.
+        error: PortError,
+        /// How often that happened so far.
+        count: u64,
+    },
+    /// An advert was dropped.
+    Dropped {
+        /// Its sender.
+        source: IpAddr,
+        /// Why.
+        error: DecodeError,
+        /// How many were dropped for this reason so far.
+        count: u64,
+    },
+    /// An accepted advert was odd.
+    Odd {
+        /// Its sender.
+        source: IpAddr,
+        /// How.
+        remark: Remark,
+        /// How many were so far.
+        count: u64,
+    },
+    /// A tracker has another verdict, or its first one.
+    Tracker(Update),
+    /// No adverts can be received on an interface.
+    NotListening {
+        /// The interface.
+        interface: InterfaceName,
+        /// The family of the adverts.
+        family: Family,
+        /// Why.
+        error: NetError,
+    },
+    /// Links and addresses could not be read; what was missed is made up for.
+    LinksUnread {
+        /// Why.
+        error: NetError,
+    },
+    /// The router cannot run, and will be started again.
+    Died {
+        /// Why.
+        why: Arc<str>,
+        /// When it will be started again.
+        again_in: Duration,
+    },
+    /// A router that had died runs again.
+    Restarted,
+}
+
+impl EventKind {
+    /// How much it matters.
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::Problem { error: PortError::Encode(_) | PortError::Objects { .. }, .. }
+            | Self::NotListening { .. }
+            | Self::LinksUnread { .. }
+            | Self::Died { .. } => Severity::Error,
+            Self::Report(Report::FaultLifted(_))
+            | Self::Transition(_)
+            | Self::Stopped { .. }
+            | Self::PriorityChanged { .. }
+            | Self::Reconfigured
+            | Self::Tracker(_)
+            | Self::Restarted => Severity::Info,
+            _ => Severity::Warning,
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transition(transition) => transition.fmt(f),
+            Self::Stopped { .. } => f.write_str("stopped"),
+            Self::PriorityChanged { from, to } => write!(f, "effective priority {from} -> {to}"),
+            Self::Report(report) => report.fmt(f),
+            Self::Reconfigured => f.write_str("new settings are in force"),
+            Self::LeftoversRemoved { addresses } => {
+                write!(f, "removed {addresses} address(es) that a predecessor left behind")
+            }
+            Self::PutBack { addresses } => put_back(f, addresses),
+            Self::AddressesWait { interface } => write!(
+                f,
+                "its addresses on {interface} have to wait: there is no such interface"
+            ),
+            Self::Problem { error, .. } => error.fmt(f),
+            Self::Dropped { source, error, count } => {
+                write!(f, "dropped an advert from {source}: {error} ({count} like this so far)")
+            }
+            Self::Odd { source, remark, count } => {
+                write!(f, "an advert from {source}: {remark} ({count} like this so far)")
+            }
+            Self::Tracker(update) => write!(f, "tracker {update}"),
+            Self::NotListening { error, .. } => write!(f, "cannot listen: {error}"),
+            Self::LinksUnread { error } => error.fmt(f),
+            Self::Died { why, again_in } => {
+                write!(f, "it cannot run: {why}; it will be started again in {again_in:?}")
+            }
+            Self::Restarted => f.write_str("it runs again"),
+        }
+    }
+}
+
+/// The first few, and how many more.
+fn put_back(f: &mut fmt::Formatter<'_>, addresses: &[IpAddr]) -> fmt::Result {
+    const SHOWN: usize = 3;
+    f.write_str("someone else removed ")?;
+    for (index, address) in addresses.iter().take(SHOWN).enumerate() {
+        write!(f, "{}{address}", if index > 0 { ", " } else { "" })?;
+    }
+    if let Some(more @ 1..) = addresses.len().checked_sub(SHOWN) {
+        write!(f, " and {more} more")?;
+    }
+    f.write_str(": put back")
+}
+
+/// Where events come out, in their order. Clones share one queue: each event goes to one of them.
+#[derive(Debug, Clone)]
+pub struct Events(Receiver<Event>);
+
+impl Events {
+    /// The next event, if there is one.
+    pub fn try_next(&self) -> Option<Event> {
+        self.0.try_recv().ok()
+    }
+
+    /// The next event, waited for up to `timeout`; `None` also when no more can come.
+    pub fn next_within(&self, timeout: Duration) -> Option<Event> {
+        match self.0.recv_timeout(timeout) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+}
+
+impl Iterator for Events {
+    type Item = Event;
+
+    /// The next event, waited for; `None` when no more can come, because all has ended.
+    fn next(&mut self) -> Option<Event> {
+        self.0.recv().ok()
+    }
+}
+
+/// Where events go in. Never blocks.
+#[derive(Debug, Clone)]
+pub(crate) struct EventSender(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// The sender with the number of the event before: numbers leave in their order.
+    queue: Mutex<(u64, Sender<Event>)>,
+    lost: AtomicU64,
+}
+
+impl EventSender {
+    pub(crate) fn new() -> (Self, Events) {
+        let (sender, receiver) = unbounded();
+        let shared = Shared { queue: Mutex::new((0, sender)), lost: AtomicU64::new(0) };
+        (Self(Arc::new(shared)), Events(receiver))
+    }
+
+    /// Says what happened now.
+    pub(crate) fn send(&self, router: Option<Arc<str>>, kind: EventKind) {
+        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.0 += 1;
+        let event = Event { number: queue.0, at: SystemTime::now(), router, kind };
+        // A reader that is too slow sees the gap; one that is gone does not care.
+        if queue.1.len() >= EVENTS_MAX || queue.1.send(event).is_err() {
+            self.0.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many events found no place.
+    pub(crate) fn lost(&self) -> u64 {
+        self.0.lost.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_numbered_and_a_slow_reader_sees_the_gap() {
+        let (sender, events) = EventSender::new();
+        for _ in 0..EVENTS_MAX + 2 {
+            sender.send(None, EventKind::Reconfigured);
+        }
+        assert_eq!(sender.lost(), 2);
+        assert_eq!(events.try_next().map(|event| event.number), Some(1));
+        while events.try_next().is_some() {}
+        sender.send(None, EventKind::Restarted);
+        assert_eq!(events.try_next().map(|event| event.number), Some(EVENTS_MAX as u64 + 3));
+    }
+
+    #[test]
+    fn many_addresses_put_back_are_one_short_line() {
+        let addresses = (1..=5).map(|last| IpAddr::from([192, 0, 2, last])).collect();
+        assert_eq!(
+            EventKind::PutBack { addresses }.to_string(),
+            "someone else removed 192.0.2.1, 192.0.2.2, 192.0.2.3 and 2 more: put back"
+        );
+    }
+}

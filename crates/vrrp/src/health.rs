@@ -1,0 +1,111 @@
+//! From what the health sources read to what that means to each router.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use vrrp_fsm::{Influence, Verdict, Weight};
+use vrrp_track::{Kind, Measure, Reading, Source, Update};
+
+use crate::engine::Input;
+use crate::inbox::Outlet;
+use crate::settings::Settings;
+use crate::unit::Order;
+
+/// A tracker: names are unique within a kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrackerKey {
+    /// What kind of thing is tracked.
+    pub kind: Kind,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+impl TrackerKey {
+    /// The tracker that this source is.
+    pub fn of(source: &Source) -> Self {
+        Self { kind: source.kind(), name: Arc::clone(source.name()) }
+    }
+}
+
+impl fmt::Display for TrackerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+/// What was read last, and who goes by it. Clones are one and the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Health(Arc<Mutex<Board>>);
+
+#[derive(Debug, Default)]
+struct Board {
+    readings: HashMap<TrackerKey, Reading>,
+    routers: HashMap<Arc<str>, (Outlet, Arc<Settings>)>,
+}
+
+impl Health {
+    /// Takes in what a source reads, and tells whoever goes by it.
+    pub(crate) fn take(&self, update: &Update) {
+        let key = TrackerKey { kind: update.reading.kind, name: Arc::clone(&update.name) };
+        let mut board = self.board();
+        let orders: Vec<_> = board
+            .routers
+            .values()
+            .flat_map(|(outlet, settings)| {
+                let meant = settings.shown_names().filter(|(track, _)| track.tracker == key);
+                meant.map(|(track, name)| {
+                    let influence = influence(track.weight, Some(&update.reading));
+                    (outlet.clone(), Input::Tracker { name, influence })
+                })
+            })
+            .collect();
+        board.readings.insert(key, update.reading.clone());
+        // Under the lock: what a source reads next must not overtake this.
+        for (outlet, input) in orders {
+            outlet.order(Order::Input(input));
+        }
+    }
+
+    /// Forgets what was read of all trackers but these: it would say nothing about one that is
+    /// back some day.
+    pub(crate) fn keep_only(&self, tracked: &HashSet<TrackerKey>) {
+        self.board().readings.retain(|key, _| tracked.contains(key));
+    }
+
+    /// Tells a router from now on, by these settings; returns what its trackers mean to it now.
+    pub(crate) fn subscribe(
+        &self,
+        outlet: Outlet,
+        settings: &Arc<Settings>,
+    ) -> Vec<(Arc<str>, Influence)> {
+        let mut board = self.board();
+        let now = settings.shown_names().map(|(track, name)| {
+            (name, influence(track.weight, board.readings.get(&track.tracker)))
+        });
+        let now = now.collect();
+        board.routers.insert(Arc::clone(&settings.name), (outlet, Arc::clone(settings)));
+        now
+    }
+
+    /// Tells a router nothing any more.
+    pub(crate) fn forget(&self, router: &str) {
+        self.board().routers.remove(router);
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        // A reading and an entry are put in as a whole: a poisoned board is as good as any.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a reading means by a weight; `None` is that nothing was read yet.
+fn influence(weight: Weight, reading: Option<&Reading>) -> Influence {
+    let verdict = match reading.map(|reading| reading.measure) {
+        None => Verdict::Unknown,
+        Some(Measure::Value(value)) => return weight.judge_value(value),
+        Some(Measure::Verdict(verdict)) if verdict.is_up() => Verdict::Up,
+        Some(Measure::Verdict(_)) => Verdict::Down,
+    };
+    weight.judge(verdict)
+}

@@ -1,0 +1,390 @@
+//! The interfaces as the kernel has them, and what each router needs to know of its own.
+//!
+//! Nothing here waits or speaks: [`Interfaces::take`] is told what happened,
+//! [`Interfaces::news`] says for whom that changes something.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use vrrp_fsm::FaultReason;
+use vrrp_net::{
+    AddressFlags, IfIndex, Interface, InterfaceAddress, InterfaceName, Link, MacAddress, NetEvent,
+    ObjectKey, Snapshot,
+};
+use vrrp_proto::Family;
+
+use crate::settings::Settings;
+
+/// An interface that carries addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carrier {
+    /// The interface.
+    pub interface: Interface,
+    /// Its hardware address, if it has one.
+    pub mac: Option<MacAddress>,
+    /// Whether it is up and has a carrier.
+    pub is_running: bool,
+}
+
+/// A router's interfaces, as far as they matter to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct InterfaceView {
+    /// The interface of its adverts; none while there is no interface of that name.
+    pub interface: Option<Interface>,
+    /// Whether an administrator wants it to work.
+    pub is_up: bool,
+    /// Whether it works.
+    pub is_running: bool,
+    /// Whether it is the port of a bridge, which takes every packet away from it.
+    pub is_bridge_port: bool,
+    /// The address to send adverts from.
+    pub primary: Option<IpAddr>,
+    /// The interface's own addresses in the router's family, without those that routers move:
+    /// these come and go, and adverts are not sent from them.
+    pub addresses: Vec<IpAddr>,
+    /// Those of the interfaces of its addresses that exist, by the names that its settings have.
+    pub carriers: Vec<(InterfaceName, Carrier)>,
+}
+
+impl InterfaceView {
+    /// The reasons that an interface can be for not taking part, and whether each holds. A worse
+    /// one covers the lesser ones.
+    pub(crate) fn faults(&self, is_tracked: bool) -> [(FaultReason, bool); 4] {
+        let missing = self.interface.is_none();
+        let down = is_tracked && !missing && !self.is_up;
+        let no_carrier = is_tracked && !missing && self.is_up && !self.is_running;
+        [
+            (FaultReason::InterfaceMissing, missing),
+            (FaultReason::InterfaceDown, down),
+            (FaultReason::NoCarrier, no_carrier),
+            (FaultReason::Other(Arc::from("the interface is the port of a bridge")), self.is_bridge_port),
+        ]
+    }
+
+    /// The interface that carries addresses, by the name that the settings have.
+    pub(crate) fn carrier(&self, name: InterfaceName) -> Option<&Carrier> {
+        self.carriers.iter().find(|(known, _)| *known == name).map(|(_, carrier)| carrier)
+    }
+}
+
+/// How a link stands, for those who track it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum LinkState {
+    Missing,
+    Down,
+    NoCarrier,
+    Running,
+}
+
+/// What has changed for one router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Its interfaces are like this now.
+    View(InterfaceView),
+    /// These objects of its settings were removed from where they were, by whomever.
+    Removed(Vec<ObjectKey>),
+}
+
+/// What a router wants to know of the interfaces.
+#[derive(Debug)]
+struct Watch {
+    settings: Arc<Settings>,
+    told: InterfaceView,
+}
+
+/// Links and addresses as they are, and who wants to know what of them.
+#[derive(Debug, Default)]
+pub(crate) struct Interfaces {
+    links: HashMap<IfIndex, Link>,
+    by_name: HashMap<InterfaceName, IfIndex>,
+    addresses: HashMap<IfIndex, Addresses>,
+    watches: HashMap<Arc<str>, Watch>,
+    /// How many routers move an address. An owner's are its machine's own, and other routers
+    /// there may send from them.
+    moving: HashMap<IpAddr, usize>,
+    /// Which routers put an address on an interface.
+    wanting: HashMap<(InterfaceName, IpAddr), Vec<Arc<str>>>,
+    /// What was removed since the last news.
+    removed: HashMap<Arc<str>, HashSet<ObjectKey>>,
+    /// Whether a view may have changed since the last news.
+    is_changed: bool,
+}
+
+impl Interfaces {
+    /// Lets a router know from now on what changes for it, and says how things are. Known by the
+    /// same name already, it goes by these settings from now on.
+    pub(crate) fn watch(&mut self, settings: &Arc<Settings>) -> InterfaceView {
+        self.forget(&settings.name);
+        if !settings.is_owner() {
+            for address in &settings.addresses {
+                *self.moving.entry(address.address).or_default() += 1;
+            }
+        }
+        for address in settings.addresses.iter().filter(|address| address.is_tracked) {
+            let place = (settings.device_of(address), address.address);
+            self.wanting.entry(place).or_default().push(Arc::clone(&settings.name));
+        }
+        // What this one moves is no source for the others any more.
+        self.is_changed = true;
+        let told = self.view(settings);
+        let watch = Watch { settings: Arc::clone(settings), told: told.clone() };
+        self.watches.insert(Arc::clone(&settings.name), watch);
+        told
+    }
+
+    /// Lets a router know nothing any more.
+    pub(crate) fn forget(&mut self, name: &str) {
+        let Some(Watch { settings, .. }) = self.watches.remove(name) else { return };
+        self.removed.remove(name);
+        self.is_changed = true;
+        for address in &settings.addresses {
+            if let Some(count) = self.moving.get_mut(&address.address).filter(|_| !settings.is_owner()) {
+                *count -= 1;
+                if *count == 0 {
+                    self.moving.remove(&address.address);
+                }
+            }
+            let place = (settings.device_of(address), address.address);
+            if let Some(names) = self.wanting.get_mut(&place) {
+                names.retain(|other| &**other != name);
+                if names.is_empty() {
+                    self.wanting.remove(&place);
+                }
+            }
+        }
+    }
+
+    /// How a router's interfaces are now.
+    pub(crate) fn view_of(&self, name: &str) -> Option<InterfaceView> {
+        self.watches.get(name).map(|watch| self.view(&watch.settings))
+    }
+
+    /// The interface of this name.
+    pub(crate) fn interface(&self, name: InterfaceName) -> Option<Interface> {
+        self.link(name).map(|link| link.interface)
+    }
+
+    /// How the link of this name stands.
+    pub(crate) fn state(&self, name: InterfaceName) -> LinkState {
+        match self.link(name) {
+            None => LinkState::Missing,
+            Some(link) if link.is_running() => LinkState::Running,
+            Some(link) if link.is_up() => LinkState::NoCarrier,
+            Some(_) => LinkState::Down,
+        }
+    }
+
+    fn link(&self, name: InterfaceName) -> Option<&Link> {
+        self.links.get(self.by_name.get(&name)?)
+    }
+
+    /// Takes in what has happened.
+    pub(crate) fn take(&mut self, event: NetEvent) {
+        match event {
+            NetEvent::LinkChanged(link) => self.take_link(link),
+            NetEvent::LinkGone(interface) => self.lose_link(interface),
+            NetEvent::AddressAdded(address) => self.add(address),
+            NetEvent::AddressRemoved(address) => self.remove(&address),
+            NetEvent::Resync(snapshot) => self.resync(snapshot),
+            _ => {}
+        }
+    }
+
+    /// Takes over how things are now. Who misses an address is told: its removal was lost.
+    pub(crate) fn resync(&mut self, snapshot: Snapshot) {
+        self.links.clear();
+        self.by_name.clear();
+        self.addresses.clear();
+        self.is_changed = true;
+        for link in snapshot.links {
+            self.take_link(link);
+        }
+        for address in snapshot.addresses {
+            self.add(address);
+        }
+        for (name, watch) in &self.watches {
+            let settings = &watch.settings;
+            let missing = settings.addresses.iter().filter(|address| address.is_tracked).filter_map(
+                |address| {
+                    let interface = self.interface(settings.device_of(address))?;
+                    let key = vrrp_net::Object::Address(address.on(interface)).key();
+                    (!self.has(&key)).then_some(key)
+                },
+            );
+            let missing: Vec<_> = missing.collect();
+            self.removed.entry(Arc::clone(name)).or_default().extend(missing);
+        }
+    }
+
+    /// For whom something has changed since the last time.
+    pub(crate) fn news(&mut self) -> Vec<(Arc<str>, News)> {
+        let mut news = Vec::new();
+        if std::mem::take(&mut self.is_changed) {
+            let views = self.watches.iter().filter_map(|(name, watch)| {
+                let view = self.view(&watch.settings);
+                (view != watch.told).then(|| (Arc::clone(name), view))
+            });
+            let views: Vec<_> = views.collect();
+            for (name, view) in views {
+                if let Some(watch) = self.watches.get_mut(&name) {
+                    watch.told = view.clone();
+                }
+                news.push((name, News::View(view)));
+            }
+        }
+        for (name, keys) in std::mem::take(&mut self.removed) {
+            // What is there again needs nobody's care.
+            let keys: Vec<_> = keys.into_iter().filter(|key| !self.has(key)).collect();
+            if !keys.is_empty() {
+                news.push((name, News::Removed(keys)));
+            }
+        }
+        news
+    }
+
+    fn view(&self, settings: &Settings) -> InterfaceView {
+        let carriers = self.carriers(settings);
+        let Some(link) = self.link(settings.interface) else {
+            return InterfaceView { carriers, ..InterfaceView::default() };
+        };
+        let all = self.addresses.get(&link.interface.index);
+        let is_own = |there: &&InterfaceAddress| {
+            Family::of(there.address) == settings.family
+                && there.is_usable()
+                && !self.moving.contains_key(&there.address)
+        };
+        let own: Vec<_> = all.into_iter().flat_map(Addresses::iter).filter(is_own).collect();
+        InterfaceView {
+            interface: Some(link.interface),
+            is_up: link.is_up(),
+            is_running: link.is_running(),
+            is_bridge_port: self.is_bridge_port(link),
+            primary: settings.source.or_else(|| primary(settings, &own)),
+            addresses: own.into_iter().map(|there| there.address).collect(),
+            carriers,
+        }
+    }
+
+    fn carriers(&self, settings: &Settings) -> Vec<(InterfaceName, Carrier)> {
+        let names = settings.addresses.iter().map(|address| settings.device_of(address));
+        let mut names: Vec<_> = names.chain([settings.carrier]).collect();
+        names.sort_unstable();
+        names.dedup();
+        let carrier = |name: InterfaceName| {
+            let link = self.link(name)?;
+            let is_running = link.is_running();
+            Some((name, Carrier { interface: link.interface, mac: link.mac, is_running }))
+        };
+        names.into_iter().filter_map(carrier).collect()
+    }
+
+    fn is_bridge_port(&self, link: &Link) -> bool {
+        let master = link.master.and_then(|index| self.links.get(&index));
+        master.is_some_and(|master| master.kind.as_deref() == Some("bridge"))
+    }
+
+    fn take_link(&mut self, link: Link) {
+        let (index, name) = (link.interface.index, link.interface.name);
+        let before = self.links.insert(index, link);
+        if let Some(before) = before.filter(|before| before.interface.name != name) {
+            // Another link may have taken its name already.
+            self.unname(before.interface);
+        }
+        self.by_name.insert(name, index);
+        self.is_changed = true;
+    }
+
+    fn lose_link(&mut self, interface: Interface) {
+        if let Some(link) = self.links.remove(&interface.index) {
+            self.unname(link.interface);
+        }
+        self.addresses.remove(&interface.index);
+        self.is_changed = true;
+    }
+
+    fn unname(&mut self, interface: Interface) {
+        if self.by_name.get(&interface.name) == Some(&interface.index) {
+            self.by_name.remove(&interface.name);
+        }
+    }
+
+    fn add(&mut self, address: InterfaceAddress) {
+        self.is_changed |= !self.moving.contains_key(&address.address);
+        self.addresses.entry(address.interface).or_default().insert(address);
+    }
+
+    fn remove(&mut self, address: &InterfaceAddress) {
+        self.is_changed |= !self.moving.contains_key(&address.address);
+        if let Some(known) = self.addresses.get_mut(&address.interface) {
+            known.remove(address);
+        }
+        let Some(link) = self.links.get(&address.interface) else { return };
+        let wanting = self.wanting.get(&(link.interface.name, address.address));
+        for name in wanting.into_iter().flatten() {
+            self.removed.entry(Arc::clone(name)).or_default().insert(address.key());
+        }
+    }
+
+    fn has(&self, key: &ObjectKey) -> bool {
+        match key {
+            ObjectKey::Address { interface, .. } => {
+                self.addresses.get(interface).is_some_and(|known| known.contains(key))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The addresses of one interface, in the kernel's order.
+#[derive(Debug, Default)]
+struct Addresses {
+    places: HashMap<ObjectKey, u64>,
+    in_order: BTreeMap<u64, InterfaceAddress>,
+    next_place: u64,
+}
+
+impl Addresses {
+    fn iter(&self) -> impl Iterator<Item = &InterfaceAddress> {
+        self.in_order.values()
+    }
+
+    fn contains(&self, key: &ObjectKey) -> bool {
+        self.places.contains_key(key)
+    }
+
+    /// One that is known keeps its place.
+    fn insert(&mut self, address: InterfaceAddress) {
+        let place = *self.places.entry(address.key()).or_insert_with(|| {
+            self.next_place += 1;
+            self.next_place
+        });
+        self.in_order.insert(place, address);
+    }
+
+    fn remove(&mut self, address: &InterfaceAddress) {
+        if let Some(place) = self.places.remove(&address.key()) {
+            self.in_order.remove(&place);
+        }
+    }
+}
+
+/// The address to send adverts from: the first of the interface's own. The owner of the addresses
+/// may have none but these, and while it does not take part not even these.
+fn primary(settings: &Settings, own: &[&InterfaceAddress]) -> Option<IpAddr> {
+    let is_virtual = |there: &&&InterfaceAddress| {
+        settings.addresses.iter().any(|address| address.address == there.address)
+    };
+    let is_first = |there: &&&InterfaceAddress| !there.flags.contains(AddressFlags::SECONDARY);
+    let best = own.iter().filter(|there| !is_virtual(there)).min_by_key(|there| !is_first(there));
+    let owned = || {
+        let here = |address: &&crate::settings::VirtualAddress| {
+            settings.device_of(address) == settings.interface
+        };
+        settings.addresses.iter().find(here).map(|address| address.address)
+    };
+    best.or(own.first())
+        .map(|there| there.address)
+        .or_else(|| owned().filter(|_| settings.is_owner()))
+}

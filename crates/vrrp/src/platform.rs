@@ -1,0 +1,143 @@
+//! What a host stands on: a clock, sockets, links and a kernel that holds objects.
+//!
+//! The same program runs on the machine ([`System`]), on a recorder, or on a simulated network
+//! with a simulated clock.
+
+use std::net::IpAddr;
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+use vrrp_fsm::Instant;
+use vrrp_net::{
+    AdvertReceiver, Datagram, Interface, Kernel, Monitor, NetError, NetEvent, Snapshot,
+    SystemKernel, Timestamp,
+};
+use vrrp_proto::{DecodeError, Family};
+
+/// What a [`Host`](crate::Host) stands on.
+pub trait Platform: Send + Sync {
+    /// The time now. It never runs backwards.
+    fn now(&self) -> Instant;
+
+    /// The way to send adverts and to hold objects, for one router of this family.
+    ///
+    /// # Errors
+    /// [`NetError`] if what it takes cannot be had.
+    fn open_kernel(&self, family: Family) -> Result<Box<dyn Kernel>, NetError>;
+
+    /// The adverts of this family that arrive at this interface for these groups.
+    ///
+    /// # Errors
+    /// [`NetError`] if what it takes cannot be had.
+    fn open_receiver(
+        &self,
+        interface: Interface,
+        family: Family,
+        groups: &[IpAddr],
+    ) -> Result<Box<dyn AdvertSource>, NetError>;
+
+    /// What happens to links and addresses from now on, and how they are now.
+    ///
+    /// # Errors
+    /// [`NetError`] if what it takes cannot be had.
+    fn open_links(&self) -> Result<(Box<dyn LinkSource>, Snapshot), NetError>;
+}
+
+/// Where adverts come from.
+pub trait AdvertSource: Send {
+    /// Listens to these groups and no others from now on.
+    ///
+    /// # Errors
+    /// [`NetError`] if one cannot be joined.
+    fn set_groups(&mut self, groups: &[IpAddr]) -> Result<(), NetError>;
+
+    /// Hands over what has arrived, without waiting; says whether there may be more. A packet
+    /// whose IP header is wrong is handed over as what is wrong with it.
+    ///
+    /// # Errors
+    /// [`NetError`] if nothing can be received here any more.
+    fn drain(
+        &mut self,
+        take: &mut dyn FnMut(Result<Datagram<'_>, DecodeError>),
+    ) -> Result<bool, NetError>;
+
+    /// How many packets were lost because they came faster than they were handed over.
+    fn overflowed(&self) -> u64;
+
+    /// What can be read when there is something to hand over; `None` where one has to be told.
+    fn as_fd(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// Where links and addresses say what happens to them.
+pub trait LinkSource: Send {
+    /// Appends what has happened, without waiting.
+    ///
+    /// # Errors
+    /// [`NetError`]; what was missed comes as a [`NetEvent::Resync`] later.
+    fn read(&mut self, events: &mut Vec<NetEvent>) -> Result<(), NetError>;
+
+    /// What can be read when something has happened; `None` where one has to be told.
+    fn as_fd(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// The machine: its kernel in the network namespace of the thread that opens something, and
+/// CLOCK_MONOTONIC.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct System;
+
+impl Platform for System {
+    fn now(&self) -> Instant {
+        Instant::from_micros(Timestamp::now().as_micros())
+    }
+
+    fn open_kernel(&self, family: Family) -> Result<Box<dyn Kernel>, NetError> {
+        Ok(Box::new(SystemKernel::open(family)?))
+    }
+
+    fn open_receiver(
+        &self,
+        interface: Interface,
+        family: Family,
+        groups: &[IpAddr],
+    ) -> Result<Box<dyn AdvertSource>, NetError> {
+        let mut receiver = AdvertReceiver::open(interface, family)?;
+        receiver.set_groups(groups)?;
+        Ok(Box::new(receiver))
+    }
+
+    fn open_links(&self) -> Result<(Box<dyn LinkSource>, Snapshot), NetError> {
+        let (monitor, snapshot) = Monitor::open()?;
+        Ok((Box::new(monitor), snapshot))
+    }
+}
+
+impl AdvertSource for AdvertReceiver {
+    fn set_groups(&mut self, groups: &[IpAddr]) -> Result<(), NetError> {
+        Self::set_groups(self, groups)
+    }
+
+    fn drain(
+        &mut self,
+        take: &mut dyn FnMut(Result<Datagram<'_>, DecodeError>),
+    ) -> Result<bool, NetError> {
+        Ok(Self::drain(self, take)?.is_more)
+    }
+
+    fn overflowed(&self) -> u64 {
+        // A kernel that does not tell has lost nothing that anybody could know of.
+        Self::overflowed(self).map_or(0, u64::from)
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(std::os::fd::AsFd::as_fd(self))
+    }
+}
+
+impl LinkSource for Monitor {
+    fn read(&mut self, events: &mut Vec<NetEvent>) -> Result<(), NetError> {
+        Self::read(self, events)
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(std::os::fd::AsFd::as_fd(self))
+    }
+}

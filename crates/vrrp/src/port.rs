@@ -1,0 +1,431 @@
+//! A router's way to the kernel: its prepared advert, its objects, its announcements.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use vrrp_fsm::Instant;
+use vrrp_net::{
+    Announcement, Change, Interface, InterfaceName, Kernel, MacAddress, NetError, Object,
+    ObjectKey, Outcome,
+};
+use vrrp_proto::{Advert, EncodeError, IpMeta, MAX_MESSAGE_LEN, PreparedAdvert, Priority};
+
+use crate::holdings::{HolderId, Holdings};
+use crate::interfaces::{Carrier, InterfaceView};
+use crate::settings::{Destination, Settings, VirtualAddress};
+
+/// How many announcements go out before anything else is looked at again.
+const ANNOUNCE_CHUNK: usize = 64;
+/// How many objects change before another router may change its own.
+const CHANGE_CHUNK: usize = 64;
+/// How long announcements wait when the interface takes no more of them for now.
+const CONGESTION_PAUSE: Duration = Duration::from_millis(1);
+
+/// Why something did not reach the kernel, or came back from it.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum PortError {
+    /// The kernel refused, or did not answer.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The advert cannot be written.
+    #[error("the advert cannot be written: {0}")]
+    Encode(#[from] EncodeError),
+    /// Objects could not be added or removed.
+    #[error("{failed} of {all} address(es) could not be {verb}, the first because: {first}")]
+    Objects {
+        /// `added` or `removed`.
+        verb: &'static str,
+        /// How many could not.
+        failed: usize,
+        /// Of how many.
+        all: usize,
+        /// Why the first could not.
+        first: NetError,
+    },
+    /// There is no such interface.
+    #[error("the interface {0} of an address does not exist")]
+    NoDevice(InterfaceName),
+}
+
+/// The way to the kernel.
+pub(crate) struct Port {
+    settings: Arc<Settings>,
+    kernel: Box<dyn Kernel>,
+    holdings: Holdings,
+    holder: HolderId,
+    at: Option<Attachment>,
+    carriers: HashMap<InterfaceName, Carrier>,
+    /// What this router has put there, on the interfaces where it was put: those may have other
+    /// names by now.
+    held: Vec<Object>,
+    announcing: Option<Announcing>,
+    announced: u64,
+}
+
+/// What depends on how the interface of the adverts is at the moment.
+struct Attachment {
+    interface: Interface,
+    source: Option<IpAddr>,
+    advert: Option<PreparedAdvert<Vec<u8>>>,
+}
+
+/// An announcement under way: so many rounds over all addresses.
+struct Announcing {
+    round: Vec<Announcement>,
+    position: usize,
+    rounds_left: u8,
+    next_at: Instant,
+}
+
+impl Announcing {
+    /// The same, but with so many rounds over all addresses to come at least.
+    fn prolonged(self, rounds: u8) -> Self {
+        let whole = rounds.saturating_add(u8::from(self.position > 0));
+        Self { rounds_left: self.rounds_left.max(whole), ..self }
+    }
+}
+
+/// What bringing a set of objects about has changed.
+#[derive(Debug, Default)]
+pub(crate) struct Reconciled {
+    /// What was not there before.
+    pub(crate) added: Vec<ObjectKey>,
+    /// An interface that does not exist, of addresses that may do without.
+    pub(crate) missing: Option<InterfaceName>,
+}
+
+impl Port {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        kernel: Box<dyn Kernel>,
+        holdings: Holdings,
+        holder: HolderId,
+    ) -> Self {
+        Self {
+            settings,
+            kernel,
+            holdings,
+            holder,
+            at: None,
+            carriers: HashMap::new(),
+            held: Vec::new(),
+            announcing: None,
+            announced: 0,
+        }
+    }
+
+    /// Goes by other settings from now on: what is sent changes at once, what is held with the
+    /// next [`reconcile`](Self::reconcile).
+    pub(crate) fn reconfigure(&mut self, settings: Arc<Settings>) -> Result<(), EncodeError> {
+        self.settings = settings;
+        let Some(at) = &self.at else { return Ok(()) };
+        let advert = at.source.map(|source| self.prepare(source)).transpose()?;
+        if let Some(at) = &mut self.at {
+            at.advert = advert;
+        }
+        Ok(())
+    }
+
+    /// Follows the interfaces: another index needs another socket, another address or MAC another
+    /// advert or announcement.
+    pub(crate) fn follow(&mut self, view: &InterfaceView) -> Result<(), PortError> {
+        self.carriers = view.carriers.iter().copied().collect();
+        let Some(interface) = view.interface else {
+            self.kernel.detach();
+            self.at = None;
+            self.announcing = None;
+            return Ok(());
+        };
+        if self.at.as_ref().is_none_or(|at| at.interface.index != interface.index) {
+            self.at = None;
+            self.kernel.attach(interface)?;
+        }
+        let advert = view.primary.map(|source| self.prepare(source)).transpose()?;
+        self.at = Some(Attachment { interface, source: view.primary, advert });
+        Ok(())
+    }
+
+    fn prepare(&self, source: IpAddr) -> Result<PreparedAdvert<Vec<u8>>, EncodeError> {
+        let Settings { machine, vrid, advertised, authentication, checksum, .. } = &*self.settings;
+        let addresses = advertised.as_addresses();
+        let mut advert =
+            Advert::new(machine.version, *vrid, machine.priority, machine.interval, addresses);
+        advert.authentication = *authentication;
+        advert.checksum = *checksum;
+        let ip = IpMeta { destination: self.destination(), ..IpMeta::multicast(source) };
+        PreparedAdvert::new(&advert, &ip, vec![0; MAX_MESSAGE_LEN.min(advert.buffer_len())])
+    }
+
+    fn destination(&self) -> IpAddr {
+        match self.settings.destination {
+            Destination::Multicast(group) => group,
+        }
+    }
+
+    /// Sends one advert with this priority.
+    pub(crate) fn send_advert(&mut self, priority: Priority) -> Result<(), PortError> {
+        let destination = self.destination();
+        let Some(Attachment { source: Some(source), advert: Some(advert), .. }) = &mut self.at
+        else {
+            return Err(NetError::Detached { operation: vrrp_net::Operation::SendAdvert }.into());
+        };
+        let message = advert.with_priority(priority);
+        Ok(self.kernel.send_advert(*source, destination, message)?)
+    }
+}
+
+/// What the router has in the kernel.
+impl Port {
+    /// Whether the router has this object there.
+    pub(crate) fn holds(&self, key: &ObjectKey) -> bool {
+        self.held.iter().any(|object| object.key() == *key)
+    }
+
+    /// Brings about that the kernel has all addresses of the settings, by the difference alone:
+    /// what is there stays untouched, what is not wanted any more goes last.
+    pub(crate) fn install(&mut self) -> Result<Reconciled, PortError> {
+        let (wanted, missing) = self.wanted()?;
+        let added = self.reconcile(&wanted)?;
+        Ok(Reconciled { added, missing })
+    }
+
+    /// Takes everything away that the router has put there.
+    pub(crate) fn remove(&mut self) -> Result<(), PortError> {
+        self.reconcile(&[]).map(drop)
+    }
+
+    /// Brings about that the kernel has these objects of the router and no others. Says which
+    /// are new.
+    fn reconcile(&mut self, wanted: &[Object]) -> Result<Vec<ObjectKey>, PortError> {
+        let target: HashMap<ObjectKey, &Object> =
+            wanted.iter().map(|object| (object.key(), object)).collect();
+        let held: HashMap<ObjectKey, &Object> =
+            self.held.iter().map(|object| (object.key(), object)).collect();
+        // The same object with other properties has to make room for itself.
+        let is_other = |object: &&Object| target.get(&object.key()).is_some_and(|new| new != object);
+        let is_gone = |object: &&Object| !target.contains_key(&object.key());
+        let is_new = |object: &&Object| held.get(&object.key()).is_none_or(|old| old != object);
+        let others: Vec<_> = self.held.iter().filter(is_other).cloned().collect();
+        let gone: Vec<_> = self.held.iter().rev().filter(is_gone).cloned().collect();
+        let new: Vec<_> = wanted.iter().filter(is_new).cloned().collect();
+        let made_room = self.take_away(others);
+        let added = self.put_there(new);
+        let taken = self.take_away(gone);
+        made_room?;
+        let added = added?;
+        taken?;
+        Ok(added)
+    }
+
+    /// Puts objects there. Those that were there already are none of the ones that it names.
+    fn put_there(&mut self, objects: Vec<Object>) -> Result<Vec<ObjectKey>, PortError> {
+        let (all, mut added, mut refusals) = (objects.len(), Vec::new(), Vec::new());
+        for chunk in objects.chunks(CHANGE_CHUNK) {
+            let changes: Vec<_> = chunk.iter().cloned().map(Change::Add).collect();
+            let mut table = self.holdings.lock();
+            for (object, outcome) in chunk.iter().zip(self.kernel.apply(&changes)) {
+                match outcome {
+                    Ok(outcome) => {
+                        table.hold(self.holder, object);
+                        self.held.push(object.clone());
+                        if outcome == Outcome::Added {
+                            added.push(object.key());
+                        }
+                    }
+                    Err(error) => refusals.push(error),
+                }
+            }
+        }
+        summarize("added", all, refusals).map(|()| added)
+    }
+
+    /// Takes objects away, unless another router holds them too. What the kernel keeps is still
+    /// held, and tried again with the next change.
+    fn take_away(&mut self, objects: Vec<Object>) -> Result<(), PortError> {
+        let (all, mut refusals) = (objects.len(), Vec::new());
+        let mut kept = HashSet::new();
+        for chunk in objects.chunks(CHANGE_CHUNK) {
+            let mut table = self.holdings.lock();
+            let free: Vec<_> =
+                chunk.iter().filter(|object| table.release(self.holder, &object.key())).collect();
+            let changes: Vec<_> = free.iter().map(|object| Change::Remove((*object).clone())).collect();
+            for (object, outcome) in free.into_iter().zip(self.kernel.apply(&changes)) {
+                let Err(error) = outcome else { continue };
+                table.hold(self.holder, object);
+                kept.insert(object.key());
+                refusals.push(error);
+            }
+        }
+        let leaving: HashSet<_> =
+            objects.iter().map(Object::key).filter(|key| !kept.contains(key)).collect();
+        self.held.retain(|object| !leaving.contains(&object.key()));
+        self.announce_no_more(&leaving);
+        summarize("removed", all, refusals)
+    }
+
+    /// Takes addresses out of an announcement under way: others answer for them now.
+    fn announce_no_more(&mut self, leaving: &HashSet<ObjectKey>) {
+        let Some(announcing) = &mut self.announcing else { return };
+        let gone: HashSet<_> =
+            leaving.iter().filter_map(|key| Some((key.interface(), key.address()?))).collect();
+        let stays =
+            |one: &Announcement| !gone.contains(&(Some(one.interface.index), one.address));
+        let done = announcing.round[..announcing.position].iter().filter(|one| stays(one)).count();
+        announcing.round.retain(stays);
+        announcing.position = done;
+        if announcing.round.is_empty() {
+            self.announcing = None;
+        }
+    }
+
+    /// Puts back which of these objects someone else has taken away, if the router has put them
+    /// there. Names those that were missing.
+    pub(crate) fn put_back(&mut self, removed: &[ObjectKey]) -> Result<Vec<ObjectKey>, PortError> {
+        let removed: HashSet<_> = removed.iter().collect();
+        let is_mine = |object: &&Object| removed.contains(&object.key());
+        let mine: Vec<_> = self.held.iter().filter(is_mine).cloned().collect();
+        self.held.retain(|object| !removed.contains(&object.key()));
+        self.put_there(mine)
+    }
+
+    /// Takes away what a dead predecessor left: every address of the settings that is there and
+    /// that nobody alive holds. Says how many there were.
+    pub(crate) fn remove_leftovers(&mut self) -> Result<usize, PortError> {
+        let (mut removed, mut refusals) = (0, Vec::new());
+        // What stands on an interface that does not exist is gone already.
+        let objects: Vec<_> = self.objects().into_iter().flatten().collect();
+        let all = objects.len();
+        let elsewhere = self.holdings.held_elsewhere(&objects);
+        for chunk in objects.chunks(CHANGE_CHUNK) {
+            let table = self.holdings.lock();
+            let is_left = |object: &&Object| {
+                !table.is_held(&object.key()) && !elsewhere.contains(&object.key())
+            };
+            let changes: Vec<_> =
+                chunk.iter().filter(is_left).cloned().map(Change::Remove).collect();
+            for outcome in self.kernel.apply(&changes) {
+                match outcome {
+                    Ok(outcome) => removed += usize::from(outcome == Outcome::Removed),
+                    Err(error) => refusals.push(error),
+                }
+            }
+        }
+        summarize("removed", all, refusals).map(|()| removed)
+    }
+
+    /// All objects of the settings that can be there, and an interface that is missing although
+    /// its addresses may do without.
+    fn wanted(&self) -> Result<(Vec<Object>, Option<InterfaceName>), PortError> {
+        let (mut objects, mut missing) = (Vec::new(), None);
+        for (object, address) in self.objects().into_iter().zip(&self.settings.addresses) {
+            match object {
+                Err(PortError::NoDevice(name)) if !address.is_tracked => missing = Some(name),
+                object => objects.push(object?),
+            }
+        }
+        Ok((objects, missing))
+    }
+
+    /// The addresses as objects of the kernel's, or which interface there is none of.
+    fn objects(&self) -> Vec<Result<Object, PortError>> {
+        let object = |address: &VirtualAddress| {
+            let device = self.settings.device_of(address);
+            let carrier = self.carriers.get(&device).ok_or(PortError::NoDevice(device))?;
+            Ok(Object::Address(address.on(carrier.interface)))
+        };
+        self.settings.addresses.iter().map(object).collect()
+    }
+}
+
+/// Announcements.
+impl Port {
+    /// Begins to announce so many times every address, or of these alone. One under way goes on
+    /// from where it is, and longer if that is needed: begun anew again and again, it would not
+    /// come to the last address.
+    pub(crate) fn announce(&mut self, now: Instant, rounds: u8, only: Option<&[ObjectKey]>) {
+        let before = self.announcing.take();
+        let round = self.announcements(only);
+        if round.is_empty() || rounds == 0 {
+            self.announcing = before;
+            return;
+        }
+        self.announcing = Some(match before {
+            Some(before) if before.round == round => before.prolonged(rounds),
+            // What is under way has not been said yet: the new ones go first, all of it follows.
+            Some(before) if only.is_some() => {
+                let mut round = round;
+                round.extend(before.round);
+                let rounds_left = before.rounds_left.max(rounds);
+                Announcing { round, position: 0, rounds_left, next_at: now }
+            }
+            _ => Announcing { round, position: 0, rounds_left: rounds, next_at: now },
+        });
+    }
+
+    /// One announcement for each address, or for these alone. What has no Ethernet address needs
+    /// none.
+    fn announcements(&self, only: Option<&[ObjectKey]>) -> Vec<Announcement> {
+        let announcement = |address: &VirtualAddress| {
+            let carrier = self.carriers.get(&self.settings.device_of(address))?;
+            let object = Object::Address(address.on(carrier.interface));
+            let is_meant = only.is_none_or(|only| only.contains(&object.key()));
+            let (interface, mac) = (carrier.interface, carrier.mac.filter(|_| is_meant)?);
+            Some(Announcement { interface, mac, address: address.address, is_router: false })
+        };
+        self.settings.addresses.iter().filter_map(announcement).collect()
+    }
+
+    /// Gives up an announcement under way.
+    pub(crate) fn stop_announcing(&mut self) {
+        self.announcing = None;
+    }
+
+    /// When the next part of an announcement is due.
+    pub(crate) fn announce_deadline(&self) -> Option<Instant> {
+        self.announcing.as_ref().map(|announcing| announcing.next_at)
+    }
+
+    /// Sends the part of an announcement that is due, and no more than a few frames: adverts and
+    /// messages come before the rest.
+    pub(crate) fn announce_some(&mut self, now: Instant) -> Result<(), PortError> {
+        let Some(mut announcing) = self.announcing.take() else { return Ok(()) };
+        let pace = self.settings.announce_pace;
+        let chunk = if pace.is_zero() { ANNOUNCE_CHUNK } else { 1 };
+        let end = announcing.round.len().min(announcing.position + chunk);
+        // On an error the announcement is over: the interface is gone or down.
+        let sent = self.kernel.announce(&announcing.round[announcing.position..end])?;
+        self.announced += sent as u64;
+        announcing.position += sent;
+        if announcing.position == announcing.round.len() {
+            announcing.position = 0;
+            announcing.rounds_left -= 1;
+        }
+        announcing.next_at = now + if sent == 0 { CONGESTION_PAUSE } else { pace };
+        if announcing.rounds_left > 0 {
+            self.announcing = Some(announcing);
+        }
+        Ok(())
+    }
+
+    /// How many announcements were sent so far.
+    pub(crate) fn announced(&self) -> u64 {
+        self.announced
+    }
+}
+
+/// Nothing, or the first refusal and how many there were.
+fn summarize(
+    verb: &'static str,
+    all: usize,
+    refusals: Vec<NetError>,
+) -> Result<(), PortError> {
+    let failed = refusals.len();
+    match refusals.into_iter().next() {
+        Some(first) => Err(PortError::Objects { verb, failed, all, first }),
+        None => Ok(()),
+    }
+}

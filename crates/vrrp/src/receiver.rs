@@ -1,0 +1,538 @@
+//! One receiver per interface and family: what arrives is judged under the rules of the virtual
+//! router it is for, and only what passed reaches that router.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::thread;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use vrrp_fsm::{Heard, Instant};
+use vrrp_net::{Datagram, Interface, InterfaceName, NetError, Operation, Waker};
+use vrrp_proto::{
+    AddressList, Advert, Authentication, Cast, ChecksumForm, DecodeError, Family, HopLimits,
+    Interval, IpMeta, Remark, Rules, Version, Vrid, peek_vrid,
+};
+
+use crate::counters::{Counter, Drops, RemarkCounts};
+use crate::events::{EventKind, EventSender};
+use crate::inbox::{Delivery, Mailbox, Outlet};
+use crate::platform::{AdvertSource, Platform};
+use crate::settings::{Destination, Settings};
+use crate::unit::Order;
+
+/// How long to leave a socket alone that cannot be waited on, or could not be opened.
+const RETRY: Duration = Duration::from_millis(200);
+/// How often the socket is read before it is given up to empty it: more often than a full one
+/// takes, and seldom enough for a flood not to keep the reader from everything else.
+const DRAIN_ROUNDS: usize = 32;
+
+/// What a router demands of its adverts, owned: [`Rules`] borrow from it.
+#[derive(Debug, Clone)]
+pub(crate) struct Demands {
+    version: Version,
+    vrid: Vrid,
+    interval: Interval,
+    authentication: Authentication,
+    addresses: AddressList,
+    /// The addresses that the interface has now.
+    own_sources: Vec<IpAddr>,
+    destination: Destination,
+    accept_no_addresses: bool,
+    /// The checksum that the last sound advert had: version 3 over IPv4 has two dialects.
+    seen_checksum: Option<ChecksumForm>,
+}
+
+impl Demands {
+    fn of(settings: &Settings, own_sources: Vec<IpAddr>) -> Self {
+        Self {
+            version: settings.machine.version,
+            vrid: settings.vrid,
+            interval: settings.machine.interval,
+            authentication: settings.authentication,
+            addresses: settings.advertised.clone(),
+            own_sources,
+            destination: settings.destination,
+            accept_no_addresses: settings.accept_no_addresses,
+            seen_checksum: None,
+        }
+    }
+
+    fn rules(&self) -> Rules<'_> {
+        let Destination::Multicast(group) = self.destination;
+        Rules {
+            own_sources: &self.own_sources,
+            authentication: self.authentication,
+            cast: Cast::Multicast { group },
+            hop_limits: HopLimits::SAME_LINK,
+            accept_no_addresses: self.accept_no_addresses,
+            ..Rules::new(self.version, self.vrid, self.interval, self.addresses.as_addresses())
+        }
+    }
+}
+
+/// The counters of what a router received.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    /// Adverts that passed every check.
+    pub(crate) accepted: Counter,
+    /// Adverts that passed and found the inbox full.
+    pub(crate) crowded_out: Counter,
+    pub(crate) drops: Drops,
+    pub(crate) remarks: RemarkCounts,
+    last_drop: Mutex<Option<Dropped>>,
+}
+
+/// An advert that was dropped.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dropped {
+    /// When it arrived.
+    pub at: Instant,
+    /// Its sender.
+    pub source: IpAddr,
+    /// Why.
+    pub error: DecodeError,
+}
+
+/// The way to one router.
+#[derive(Debug)]
+pub(crate) struct Route {
+    router: Arc<str>,
+    destination: Destination,
+    demands: Mutex<Demands>,
+    outlet: Outlet,
+    events: EventSender,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) received: Received,
+}
+
+impl Route {
+    pub(crate) fn new(settings: &Settings, outlet: Outlet, events: EventSender) -> Self {
+        Self {
+            router: Arc::clone(&settings.name),
+            destination: settings.destination,
+            demands: Mutex::new(Demands::of(settings, Vec::new())),
+            outlet,
+            events,
+            mailbox: Mailbox::default(),
+            received: Received::default(),
+        }
+    }
+
+    fn demands(&self) -> MutexGuard<'_, Demands> {
+        self.demands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Judges by other settings from now on, and with these addresses of the interface.
+    pub(crate) fn demand(&self, settings: &Settings, own_sources: &[IpAddr]) {
+        let mut demands = self.demands();
+        let seen_checksum = demands.seen_checksum;
+        *demands = Demands { seen_checksum, ..Demands::of(settings, own_sources.to_vec()) };
+    }
+
+    /// Which of the checksums of version 3 over IPv4 the last sound advert had.
+    pub(crate) fn seen_checksum(&self) -> Option<ChecksumForm> {
+        let demands = self.demands();
+        demands.seen_checksum.filter(|_| demands.version == Version::V3)
+    }
+
+    /// The last advert that was dropped for what it is.
+    pub(crate) fn last_drop(&self) -> Option<Dropped> {
+        *self.received.last_drop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, at: Instant, ip: &IpMeta, message: &[u8]) {
+        let mut demands = self.demands();
+        let advert = match Advert::parse(message, ip, &demands.rules()) {
+            Ok(advert) => advert,
+            Err(error) => return self.drop_advert(Dropped { at, source: ip.source, error }),
+        };
+        self.received.accepted.add(1);
+        for remark in advert.remarks.iter() {
+            self.remark(ip.source, remark);
+        }
+        let heard =
+            Heard { source: ip.source, priority: advert.priority, interval: advert.interval };
+        demands.seen_checksum = Some(advert.checksum);
+        drop(demands);
+        if self.outlet.advert(&self.mailbox, at, heard) == Delivery::Full {
+            self.received.crowded_out.add(1);
+        }
+    }
+
+    fn drop_advert(&self, dropped: Dropped) {
+        let Dropped { source, error, .. } = dropped;
+        let count = self.received.drops.count(error.reason());
+        self.received.last_drop.lock().unwrap_or_else(PoisonError::into_inner).replace(dropped);
+        self.complain(count, EventKind::Dropped { source, error, count });
+    }
+
+    fn remark(&self, source: IpAddr, remark: Remark) {
+        let count = self.received.remarks.count(remark);
+        self.complain(count, EventKind::Odd { source, remark, count });
+    }
+
+    /// Tells of the first, and then of ever fewer: a neighbour must not fill the log.
+    fn complain(&self, count: u64, complaint: EventKind) {
+        if count.is_power_of_two() {
+            self.events.send(Some(Arc::clone(&self.router)), complaint);
+        }
+    }
+}
+
+/// The routers of one receiver, by number; several of one number differ in where they are sent.
+#[derive(Debug, Default)]
+struct Routes(HashMap<u8, Vec<Arc<Route>>>);
+
+impl Routes {
+    fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.0.values().flatten()
+    }
+
+    /// The groups that they listen to, each once.
+    fn groups(&self) -> Vec<IpAddr> {
+        let groups: BTreeSet<_> = self
+            .iter()
+            .map(|route| match route.destination {
+                Destination::Multicast(group) => group,
+            })
+            .collect();
+        groups.into_iter().collect()
+    }
+
+    /// Leads one message to its router. An error is one that no router can be blamed for.
+    fn deliver(&self, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
+        let vrid = peek_vrid(datagram.message)?.get();
+        let routes = self.0.get(&vrid).map_or(&[][..], Vec::as_slice);
+        let is_meant = |route: &&Arc<Route>| match route.destination {
+            Destination::Multicast(group) => group == datagram.destination,
+        };
+        // One that is for none of them is told to the first, whose rules say what is wrong.
+        let route = routes.iter().find(is_meant).or(routes.first());
+        let route = route.ok_or(DecodeError::UnknownVrid(vrid))?;
+        let at = Instant::from_micros(datagram.arrived.as_micros());
+        route.take(at, &datagram.ip(), datagram.message);
+        Ok(())
+    }
+}
+
+/// A receiver: one socket, and the routers that hear through it.
+///
+/// A thread of its own may [`serve`](Self::serve) it, or whoever owns it calls
+/// [`drain`](Self::drain) when its descriptor can be read.
+pub(crate) struct Receiver {
+    name: InterfaceName,
+    family: Family,
+    platform: Arc<dyn Platform>,
+    events: EventSender,
+    routes: RwLock<Routes>,
+    socket: Mutex<Socket>,
+    packets: Counter,
+    /// What sockets that are closed by now had lost.
+    overflowed_before: Counter,
+    drops: Drops,
+    /// Tells the thread that the socket is another one, or that it is over.
+    waker: Waker,
+    stop: AtomicBool,
+}
+
+#[derive(Default)]
+struct Socket {
+    /// Where to listen. Without a socket there it is tried again until there is one.
+    wanted: Option<Interface>,
+    open: Option<Box<dyn AdvertSource>>,
+    error: Option<NetError>,
+    /// Whether it could not be opened when that was tried last.
+    is_refused: bool,
+}
+
+/// How a receiver stands.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ReceiverStatus {
+    /// Its interface.
+    pub interface: InterfaceName,
+    /// The family of the adverts.
+    pub family: Family,
+    /// Whether it listens now.
+    pub is_listening: bool,
+    /// What keeps it from listening.
+    pub error: Option<NetError>,
+    /// The packets that arrived, whatever became of them.
+    pub packets: u64,
+    /// The packets that found the socket's buffer full.
+    pub overflowed: u64,
+    /// Packets that no router can be blamed for, by reason; reasons that never occurred are left
+    /// out.
+    pub dropped: std::collections::BTreeMap<&'static str, u64>,
+}
+
+impl Receiver {
+    /// A receiver that waits for an interface to listen on.
+    pub(crate) fn new(
+        name: InterfaceName,
+        family: Family,
+        platform: Arc<dyn Platform>,
+        events: EventSender,
+    ) -> Result<Self, NetError> {
+        Ok(Self {
+            name,
+            family,
+            platform,
+            events,
+            routes: RwLock::default(),
+            socket: Mutex::default(),
+            packets: Counter::default(),
+            overflowed_before: Counter::default(),
+            drops: Drops::default(),
+            waker: Waker::new()?,
+            stop: AtomicBool::new(false),
+        })
+    }
+
+    /// The interface and the family that it is for.
+    pub(crate) fn key(&self) -> (InterfaceName, Family) {
+        (self.name, self.family)
+    }
+
+    /// Listens on this interface from now on: another index needs another socket.
+    pub(crate) fn follow(&self, interface: Option<Interface>) {
+        let mut socket = self.socket();
+        let index = |interface: Option<Interface>| interface.map(|now| now.index);
+        if index(socket.wanted) == index(interface) {
+            return;
+        }
+        self.close(&mut socket, None);
+        socket.wanted = interface;
+        let is_news = self.open(&mut socket);
+        drop(socket);
+        self.waker.wake();
+        if is_news {
+            self.tell_hearing();
+        }
+    }
+
+    /// Leads the adverts of a virtual router to it, and listens to its group.
+    pub(crate) fn route(&self, vrid: Vrid, route: Arc<Route>) -> Result<(), NetError> {
+        let mut socket = self.socket();
+        let mut routes = self.routes_mut();
+        routes.0.entry(vrid.get()).or_default().push(Arc::clone(&route));
+        let joined = match &mut socket.open {
+            Some(open) => open.set_groups(&routes.groups()),
+            None => Ok(()),
+        };
+        if joined.is_err() {
+            Self::remove(&mut routes, vrid, &route.router);
+        }
+        joined
+    }
+
+    /// Leads nothing to that router any more, and leaves its group if it was the last one there.
+    /// Says whether other routers are left.
+    pub(crate) fn unroute(&self, vrid: Vrid, router: &str) -> bool {
+        let mut socket = self.socket();
+        let mut routes = self.routes_mut();
+        Self::remove(&mut routes, vrid, router);
+        let left = !routes.0.is_empty();
+        if let Some(Err(error)) =
+            socket.open.as_mut().filter(|_| left).map(|open| open.set_groups(&routes.groups()))
+        {
+            // More is heard than is needed, and dropped: nobody is harmed.
+            socket.error = Some(error);
+        }
+        left
+    }
+
+    fn remove(routes: &mut Routes, vrid: Vrid, router: &str) {
+        if let Some(known) = routes.0.get_mut(&vrid.get()) {
+            known.retain(|route| &*route.router != router);
+            if known.is_empty() {
+                routes.0.remove(&vrid.get());
+            }
+        }
+    }
+
+    /// Whether nothing can arrive, because the socket cannot be opened.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.socket().is_refused
+    }
+
+    /// Takes in all that has arrived so far, on the calling thread.
+    pub(crate) fn drain(&self) {
+        let mut rounds = 0..DRAIN_ROUNDS;
+        while rounds.next().is_some() && self.drain_some() {}
+    }
+
+    /// Tries again to open the socket that is wanted. Says whether it still has to be tried.
+    pub(crate) fn retry(&self) -> bool {
+        let mut socket = self.socket();
+        let is_news = self.open(&mut socket);
+        let is_missing = socket.wanted.is_some() && socket.open.is_none();
+        drop(socket);
+        if is_news {
+            self.tell_hearing();
+        }
+        is_missing
+    }
+
+    /// A descriptor to wait on, if there is a socket that has one.
+    pub(crate) fn descriptor(&self) -> std::io::Result<Option<OwnedFd>> {
+        let socket = self.socket();
+        let fd = socket.open.as_ref().and_then(|open| open.as_fd());
+        fd.map(|fd| fd.try_clone_to_owned()).transpose()
+    }
+
+    /// How it stands.
+    pub(crate) fn status(&self) -> ReceiverStatus {
+        let socket = self.socket();
+        let overflowed = socket.open.as_ref().map_or(0, |open| open.overflowed());
+        ReceiverStatus {
+            interface: self.name,
+            family: self.family,
+            is_listening: socket.open.is_some(),
+            error: socket.error.clone(),
+            packets: self.packets.get(),
+            overflowed: self.overflowed_before.get() + overflowed,
+            dropped: self.drops.by_name(),
+        }
+    }
+}
+
+/// On a thread of its own.
+impl Receiver {
+    /// Takes in what arrives until [`stop`](Self::stop).
+    pub(crate) fn serve(&self) {
+        while !self.stop.load(Ordering::Acquire) {
+            // A descriptor of its own to wait on: the socket itself stays free for those who drain.
+            match self.descriptor() {
+                Ok(None) => self.sleep(),
+                Ok(Some(fd)) => self.serve_socket(&fd),
+                Err(_) => thread::sleep(RETRY),
+            }
+        }
+    }
+
+    /// Ends [`serve`](Self::serve).
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Waits until there is another interface to listen on, or the end, or until it is time to
+    /// try to open the socket again.
+    fn sleep(&self) {
+        const RETRY_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: RETRY.subsec_nanos() as _ };
+        let retry = self.socket().wanted.map(|_| &RETRY_TIME);
+        let _ = poll(&mut [PollFd::new(&self.waker, PollFlags::IN)], retry);
+        self.waker.take();
+        self.retry();
+    }
+
+    /// Takes in what arrives on one socket, until there is another one, or the end.
+    ///
+    /// Two system calls for each wake-up: one that waits and one that takes all that is there.
+    /// One that did both would have packets in hand that a router's thread, about to let its
+    /// timer fire, could neither find in the socket nor in its inbox.
+    fn serve_socket(&self, fd: &OwnedFd) {
+        loop {
+            let mut fds = [PollFd::new(fd, PollFlags::IN), PollFd::new(&self.waker, PollFlags::IN)];
+            let waited = poll(&mut fds, None);
+            if !fds[1].revents().is_empty() && self.waker.take() {
+                return;
+            }
+            match waited {
+                Ok(_) => {
+                    self.drain_some();
+                }
+                Err(Errno::INTR) => {}
+                Err(errno) => {
+                    let refused = NetError::refused(Operation::Wait, errno);
+                    self.complain(&refused);
+                    return thread::sleep(RETRY);
+                }
+            }
+        }
+    }
+}
+
+impl Receiver {
+    /// Takes in some of what has arrived; says whether there may be more.
+    fn drain_some(&self) -> bool {
+        let mut socket = self.socket();
+        let Some(open) = &mut socket.open else { return false };
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let drained = open.drain(&mut |datagram| {
+            self.packets.add(1);
+            if let Err(error) = datagram.and_then(|datagram| routes.deliver(&datagram)) {
+                self.drops.count(error.reason());
+            }
+        });
+        match drained {
+            Ok(is_more) => is_more,
+            Err(error) => {
+                self.complain(&error);
+                // A broken socket must not be read in a tight loop: another is opened.
+                self.close(&mut socket, Some(error));
+                self.waker.wake();
+                false
+            }
+        }
+    }
+
+    /// Opens the socket that is wanted, if it is not open. The first failure is told, and status
+    /// shows the last. Says whether that has made the routers deaf, or ended it.
+    fn open(&self, socket: &mut Socket) -> bool {
+        let was_refused = socket.is_refused;
+        match (socket.wanted, &socket.open) {
+            (Some(interface), None) => {
+                let groups = self.routes.read().unwrap_or_else(PoisonError::into_inner).groups();
+                let opened = self.platform.open_receiver(interface, self.family, &groups);
+                if let (Err(error), false) = (&opened, was_refused) {
+                    self.complain(error);
+                }
+                socket.is_refused = opened.is_err();
+                (socket.open, socket.error) = match opened {
+                    Ok(receiver) => (Some(receiver), None),
+                    Err(error) => (None, Some(error)),
+                };
+            }
+            _ => socket.is_refused = false,
+        }
+        socket.is_refused != was_refused
+    }
+
+    fn close(&self, socket: &mut Socket, why: Option<NetError>) {
+        if let Some(old) = socket.open.take() {
+            self.overflowed_before.add(old.overflowed());
+        }
+        socket.error = why;
+    }
+
+    fn complain(&self, error: &NetError) {
+        let (interface, family, error) = (self.name, self.family, error.clone());
+        self.events.send(None, EventKind::NotListening { interface, family, error });
+    }
+
+    /// Lets every router look whether it can hear. No lock is held meanwhile: a router with a
+    /// full inbox may be about to take it.
+    fn tell_hearing(&self) {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let outlets: Vec<_> = routes.iter().map(|route| route.outlet.clone()).collect();
+        drop(routes);
+        for outlet in outlets {
+            outlet.order(Order::Hearing);
+        }
+    }
+
+    fn socket(&self) -> MutexGuard<'_, Socket> {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn routes_mut(&self) -> RwLockWriteGuard<'_, Routes> {
+        self.routes.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

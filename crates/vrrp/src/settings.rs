@@ -1,0 +1,485 @@
+//! What a virtual router is, and how one says so.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use vrrp_fsm::{Config, Weight};
+use vrrp_net::{
+    AddressFlags, AddressSpec, Broadcast, Interface, InterfaceName, Label, Preferred, Scope,
+    WordError,
+};
+use vrrp_proto::{
+    AddressList, AddressListError, Authentication, ChecksumForm, Family, Interval, Password,
+    Priority, Version, Vrid, group,
+};
+
+use crate::health::TrackerKey;
+
+/// Why a virtual router cannot be what it is said to be.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A name that the kernel would not take.
+    #[error(transparent)]
+    Word(#[from] WordError),
+    /// The addresses do not fit one advert.
+    #[error(transparent)]
+    Addresses(#[from] AddressListError),
+    /// The number is none of a virtual router.
+    #[error("{0} is no virtual router: the number (VRID) is 1 to 255")]
+    Vrid(u8),
+    /// The text is no address.
+    #[error("`{0}` is no address: it is written like 192.0.2.100/24 or 2001:db8::1/64")]
+    Address(String),
+    /// Nothing to move.
+    #[error("it has no virtual address")]
+    NoAddress,
+    /// VRRPv2 is IPv4's alone.
+    #[error("VRRPv2 has no IPv6: it takes version 3")]
+    Version,
+    /// The version cannot carry the interval.
+    #[error("an interval of {0} cannot be advertised: VRRPv2 has whole seconds up to 255 s")]
+    Interval(Interval),
+    /// The group is none, or of the other family.
+    #[error("{0} is no multicast group of the addresses' family")]
+    Group(IpAddr),
+    /// Two trackers would go by one name.
+    #[error("two different trackers are called {0}")]
+    Tracker(TrackerKey),
+    /// A setting that this version of the library does not carry out.
+    #[error("{0} is not supported yet")]
+    Unsupported(&'static str),
+    /// A number beyond what is possible.
+    #[error("{0} is out of range")]
+    Range(&'static str),
+}
+
+/// Where adverts are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Destination {
+    /// To this group, and received from it.
+    Multicast(IpAddr),
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Multicast(group) => group.fmt(f),
+        }
+    }
+}
+
+/// What makes a virtual router that one and no other: where it is heard, and by which number.
+///
+/// Two of one process cannot have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RouterKey {
+    /// The interface of its adverts.
+    pub interface: InterfaceName,
+    /// The family of its adverts.
+    pub family: Family,
+    /// Its number.
+    pub vrid: Vrid,
+    /// Where its adverts are sent.
+    pub destination: Destination,
+}
+
+impl fmt::Display for RouterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { interface, family, vrid, destination } = self;
+        write!(f, "VRID {vrid} over {family} on {interface} ({destination})")
+    }
+}
+
+/// One tracker that a router goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Track {
+    /// Which tracker.
+    pub tracker: TrackerKey,
+    /// What its verdict is worth.
+    pub weight: Weight,
+}
+
+/// Everything that one virtual router does by, checked: [`VirtualRouter::build`] makes it, or
+/// the reader of a configuration.
+///
+/// Two that are equal behave alike.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The name by which it goes in events and status.
+    pub name: Arc<str>,
+    /// The interface that adverts are sent and received on.
+    pub interface: InterfaceName,
+    /// The interface of the addresses that name none of their own.
+    pub carrier: InterfaceName,
+    /// Its number.
+    pub vrid: Vrid,
+    /// The family of its adverts.
+    pub family: Family,
+    /// What its state machine goes by.
+    pub machine: Config,
+    /// How VRRPv2 adverts are authenticated.
+    pub authentication: Authentication,
+    /// The checksum of VRRPv3 adverts over IPv4, which has two dialects.
+    pub checksum: ChecksumForm,
+    /// The addresses in its adverts.
+    pub advertised: AddressList,
+    /// Every address that moves with it, those in its adverts among them.
+    pub addresses: Vec<VirtualAddress>,
+    /// Whether VRRPv3 adverts without addresses are accepted.
+    pub accept_no_addresses: bool,
+    /// Where adverts are sent.
+    pub destination: Destination,
+    /// The source of its adverts, where that is not the interface's primary address.
+    pub source: Option<IpAddr>,
+    /// Whether an interface that is down, or without a carrier, is a fault.
+    pub track_interface: bool,
+    /// The pause between two announcements; zero for as fast as they go.
+    pub announce_pace: Duration,
+    /// What it goes by beyond its interface.
+    pub tracks: Vec<Track>,
+}
+
+impl Settings {
+    /// The settings of a virtual router with these addresses, and with defaults for all the rest.
+    ///
+    /// # Errors
+    /// [`SettingsError`] if version, addresses and number do not go together.
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        interface: InterfaceName,
+        vrid: Vrid,
+        version: Version,
+        addresses: Vec<VirtualAddress>,
+    ) -> Result<Self, SettingsError> {
+        let first = addresses.first().ok_or(SettingsError::NoAddress)?;
+        let family = Family::of(first.address);
+        let of_family = addresses.iter().map(|address| address.address);
+        let advertised = AddressList::from_addresses(family, of_family)?;
+        if version == Version::V2 && family == Family::V6 {
+            return Err(SettingsError::Version);
+        }
+        Ok(Self {
+            name: name.into(),
+            interface,
+            carrier: interface,
+            vrid,
+            family,
+            machine: Config::new(version),
+            authentication: Authentication::None,
+            checksum: ChecksumForm::usual(version),
+            advertised,
+            addresses,
+            accept_no_addresses: false,
+            destination: Destination::Multicast(group(family)),
+            source: None,
+            track_interface: true,
+            announce_pace: Duration::ZERO,
+            tracks: Vec::new(),
+        })
+    }
+
+    /// What makes it this virtual router and no other.
+    pub fn key(&self) -> RouterKey {
+        let Self { interface, family, vrid, destination, .. } = *self;
+        RouterKey { interface, family, vrid, destination }
+    }
+
+    /// Whether this router owns the addresses (priority 255).
+    pub fn is_owner(&self) -> bool {
+        self.machine.priority.is_owner()
+    }
+
+    /// The interface that an address goes on.
+    pub fn device_of(&self, address: &VirtualAddress) -> InterfaceName {
+        address.device.unwrap_or(self.carrier)
+    }
+
+    /// The other interfaces that its addresses need, each once.
+    pub fn devices(&self) -> BTreeSet<InterfaceName> {
+        let tracked = self.addresses.iter().filter(|address| address.is_tracked);
+        let devices = tracked.map(|address| self.device_of(address));
+        devices.filter(|device| *device != self.interface).collect()
+    }
+
+    /// The names by which its trackers are known to the state machine: a tracker's own, unless
+    /// another kind has one of that name. Then the kind is added.
+    pub fn shown_names(&self) -> impl Iterator<Item = (&Track, Arc<str>)> {
+        self.tracks.iter().map(|track| {
+            let name = &track.tracker.name;
+            let uses = self.tracks.iter().filter(|other| other.tracker.name == *name).count();
+            let shown = match uses {
+                2.. => track.tracker.to_string().into(),
+                _ => Arc::clone(name),
+            };
+            (track, shown)
+        })
+    }
+}
+
+/// An address that moves with a virtual router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VirtualAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// The length of its prefix.
+    pub prefix_len: u8,
+    /// The interface, where it is not that of the router's addresses.
+    pub device: Option<InterfaceName>,
+    /// Whether it is put back if someone else removes it, and whether the router only takes part
+    /// while the interface that it names is running.
+    pub is_tracked: bool,
+    /// IPv4: the broadcast address.
+    pub broadcast: Broadcast,
+    /// How far it is valid.
+    pub scope: Scope,
+    /// IPv4: its label.
+    pub label: Option<Label>,
+    /// The other end of a point-to-point link.
+    pub peer: Option<IpAddr>,
+    /// How long it may be chosen as a source; `None` is the default of its kind.
+    pub preferred: Option<Preferred>,
+    /// How it behaves.
+    pub flags: AddressFlags,
+}
+
+impl VirtualAddress {
+    /// An address with the defaults of a virtual one.
+    pub const fn new(address: IpAddr, prefix_len: u8) -> Self {
+        Self {
+            address,
+            prefix_len,
+            device: None,
+            is_tracked: true,
+            broadcast: Broadcast::None,
+            scope: Scope::GLOBAL,
+            label: None,
+            peer: None,
+            preferred: None,
+            flags: AddressFlags::NONE,
+        }
+    }
+
+    /// The address as a request about this interface.
+    pub fn on(&self, interface: Interface) -> AddressSpec {
+        let defaults = AddressSpec::new(interface, self.address, self.prefix_len);
+        AddressSpec {
+            peer: self.peer,
+            broadcast: self.broadcast,
+            // The default scope of a loopback address is the host's.
+            scope: if self.scope == Scope::GLOBAL { defaults.scope } else { self.scope },
+            label: self.label,
+            preferred: self.preferred.unwrap_or(defaults.preferred),
+            flags: defaults.flags.with(self.flags),
+            ..defaults
+        }
+    }
+}
+
+impl fmt::Display for VirtualAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix_len)
+    }
+}
+
+impl std::str::FromStr for VirtualAddress {
+    type Err = SettingsError;
+
+    /// `192.0.2.100/24`; without a length it is the address alone (/32, /128).
+    fn from_str(text: &str) -> Result<Self, SettingsError> {
+        let wrong = || SettingsError::Address(text.to_owned());
+        let (address, len) = match text.split_once('/') {
+            Some((address, len)) => (address, Some(len)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let len = len.map_or(Ok(longest), str::parse).map_err(|_| wrong())?;
+        if len > longest {
+            return Err(wrong());
+        }
+        Ok(Self::new(address, len))
+    }
+}
+
+/// A virtual router, described: what differs from the defaults is said call by call.
+///
+/// A mistake (a name that is none, an address that is none) is kept and comes out where the
+/// description is used: [`build`](Self::build), [`Host::add`](crate::Host::add).
+///
+/// ```
+/// use vrrp::VirtualRouter;
+///
+/// let router = VirtualRouter::new("eth0", 51).priority(244).address("192.0.2.100/24");
+/// assert_eq!(router.build()?.vrid.get(), 51);
+///
+/// let wrong = VirtualRouter::new("eth0", 0).address("192.0.2.100/24").build().unwrap_err();
+/// assert_eq!(wrong.to_string(), "0 is no virtual router: the number (VRID) is 1 to 255");
+/// # Ok::<(), vrrp::SettingsError>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "it is only a description: `Host::add` takes it"]
+pub struct VirtualRouter {
+    name: Option<Arc<str>>,
+    interface: String,
+    vrid: u8,
+    version: Version,
+    priority: u8,
+    interval: Option<Duration>,
+    preempt: bool,
+    addresses: Vec<VirtualAddress>,
+    password: Option<String>,
+    group: Option<IpAddr>,
+    source: Option<IpAddr>,
+    tracks: Vec<(Weight, vrrp_track::Source)>,
+    first_mistake: Option<SettingsError>,
+}
+
+impl VirtualRouter {
+    /// The virtual router with this number (VRID, 1 to 255) on this interface: VRRPv3, priority
+    /// 100, an advert every second, preemption.
+    pub fn new(interface: &str, vrid: u8) -> Self {
+        Self {
+            name: None,
+            interface: interface.to_owned(),
+            vrid,
+            version: Version::V3,
+            priority: Priority::DEFAULT.get(),
+            interval: None,
+            preempt: true,
+            addresses: Vec::new(),
+            password: None,
+            group: None,
+            source: None,
+            tracks: Vec::new(),
+            first_mistake: None,
+        }
+    }
+
+    /// The name in events and status; `INTERFACE/VRID` otherwise.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The protocol's version.
+    pub fn version(mut self, version: Version) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// The priority, 1 to 254; 255 is for the owner of the addresses.
+    pub fn priority(mut self, priority: u8) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// The time between two adverts: 10 ms to 40.95 s in VRRPv3, whole seconds up to 255 in
+    /// VRRPv2.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = Some(interval);
+        self
+    }
+
+    /// Whether it takes over from a living router of lower priority.
+    pub fn preempt(mut self, preempt: bool) -> Self {
+        self.preempt = preempt;
+        self
+    }
+
+    /// One more address that moves with it, as `192.0.2.100/24`. The first one's family is that
+    /// of the adverts.
+    pub fn address(mut self, address: &str) -> Self {
+        match address.parse() {
+            Ok(address) => self.addresses.push(address),
+            Err(mistake) => self.first_mistake = self.first_mistake.or(Some(mistake)),
+        }
+        self
+    }
+
+    /// One more address, with all its details.
+    pub fn virtual_address(mut self, address: VirtualAddress) -> Self {
+        self.addresses.push(address);
+        self
+    }
+
+    /// VRRPv2: the password of its adverts, of which 8 bytes count.
+    pub fn password(mut self, password: &str) -> Self {
+        self.password = Some(password.to_owned());
+        self
+    }
+
+    /// The group that adverts are sent to, where it is not the protocol's.
+    pub fn group(mut self, group: IpAddr) -> Self {
+        self.group = Some(group);
+        self
+    }
+
+    /// The address that adverts are sent from, where it is not the interface's first.
+    pub fn source(mut self, source: IpAddr) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// Goes by this health source: with a weight of 0 its failure is a fault, any other weight
+    /// moves the priority ([`Weight`]).
+    pub fn track(mut self, weight: Weight, source: impl Into<vrrp_track::Source>) -> Self {
+        self.tracks.push((weight, source.into()));
+        self
+    }
+
+    /// The settings that this makes.
+    ///
+    /// # Errors
+    /// The first mistake in the description.
+    pub fn build(&self) -> Result<Settings, SettingsError> {
+        if let Some(mistake) = &self.first_mistake {
+            return Err(mistake.clone());
+        }
+        let interface: InterfaceName = self.interface.parse()?;
+        let vrid = Vrid::try_from(self.vrid).map_err(|_| SettingsError::Vrid(self.vrid))?;
+        let name = self.name.clone().unwrap_or_else(|| format!("{interface}/{vrid}").into());
+        let mut settings =
+            Settings::new(name, interface, vrid, self.version, self.addresses.clone())?;
+        settings.machine.priority = Priority::new(self.priority.max(Priority::LOWEST.get()));
+        settings.machine.preempt = self.preempt;
+        settings.machine.interval = self.checked_interval()?;
+        settings.source = self.source;
+        if let Some(password) = &self.password {
+            settings.authentication = Authentication::Password(Password::from_text(password));
+        }
+        if let Some(group) = self.group {
+            let fits = group.is_multicast() && Family::of(group) == settings.family;
+            settings.destination =
+                if fits { Destination::Multicast(group) } else { return Err(SettingsError::Group(group)) };
+        }
+        settings.tracks = self.tracks.iter().map(|(weight, source)| Track {
+            tracker: TrackerKey::of(source),
+            weight: *weight,
+        }).collect();
+        Ok(settings)
+    }
+
+    /// The health sources that it goes by.
+    pub fn sources(&self) -> impl Iterator<Item = &vrrp_track::Source> {
+        self.tracks.iter().map(|(_, source)| source)
+    }
+
+    fn checked_interval(&self) -> Result<Interval, SettingsError> {
+        let Some(asked) = self.interval else { return Ok(Interval::DEFAULT) };
+        let centis = u16::try_from(asked.as_millis() / 10).unwrap_or(u16::MAX);
+        let interval = match self.version {
+            Version::V2 => u8::try_from(asked.as_secs()).ok().and_then(Interval::from_secs),
+            Version::V3 => Interval::from_centis(centis),
+        };
+        let exact = |interval: &Interval| interval.as_duration() == asked;
+        interval.filter(exact).ok_or(SettingsError::Range("the interval"))
+    }
+}

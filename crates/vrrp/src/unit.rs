@@ -1,0 +1,497 @@
+//! What one thread drives: a virtual router with its inbox, started again when it dies.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crossbeam_channel::Sender;
+use vrrp_fsm::{Influence, Instant, State};
+use vrrp_net::{Change, Kernel, Object};
+use vrrp_proto::Priority;
+
+use crate::engine::{Engine, Input};
+use crate::events::{EventKind, EventSender};
+use crate::holdings::{HolderId, Holdings};
+use crate::inbox::{INBOX_MESSAGES, Inbox, Message};
+use crate::interfaces::InterfaceView;
+use crate::platform::Platform;
+use crate::port::Port;
+use crate::receiver::{Receiver, Route};
+use crate::settings::Settings;
+use crate::status::{Past, RouterStatus};
+
+/// How many transitions are remembered for the operator.
+const HISTORY: usize = 32;
+/// How long a router that died waits before it is started again; twice as long after each time.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// How often that is doubled: up to about a minute.
+const RESTART_DOUBLINGS: u32 = 6;
+/// How long a router has to run for its deaths to be forgotten.
+const RESTART_FORGOTTEN: Duration = Duration::from_secs(120);
+
+/// What a router is told by the rest of its host.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Something for its engine.
+    Input(Input),
+    /// Whether adverts can be received may have changed.
+    Hearing,
+    /// Say when everything before this is done.
+    Done(Sender<()>),
+}
+
+/// What others see of a router without asking it.
+#[derive(Debug)]
+pub(crate) struct Published {
+    status: Mutex<RouterStatus>,
+    sent: AtomicU64,
+    send_errors: AtomicU64,
+    announced: AtomicU64,
+    /// In microseconds; the highest number is none.
+    deadline: AtomicU64,
+}
+
+impl Published {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            status: Mutex::new(RouterStatus::new(settings)),
+            sent: AtomicU64::new(0),
+            send_errors: AtomicU64::new(0),
+            announced: AtomicU64::new(0),
+            deadline: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// How the router stands, with the counters of this moment.
+    pub(crate) fn status(&self, route: &Route) -> RouterStatus {
+        let mut status = self.lock().clone();
+        status.adverts_sent = self.sent.load(Ordering::Relaxed);
+        status.send_errors = self.send_errors.load(Ordering::Relaxed);
+        status.announced = self.announced.load(Ordering::Relaxed);
+        let deadline = self.deadline.load(Ordering::Relaxed);
+        status.deadline = (deadline != u64::MAX).then(|| Instant::from_micros(deadline));
+        status.take_received(route);
+        status
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RouterStatus> {
+        // It is only ever overwritten as a whole.
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a unit is made of.
+pub(crate) struct Parts {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) platform: Arc<dyn Platform>,
+    /// Opened beforehand, or not; then it is opened when the router starts.
+    pub(crate) kernel: Option<Box<dyn Kernel>>,
+    pub(crate) holdings: Holdings,
+    pub(crate) holder: HolderId,
+    pub(crate) receiver: Arc<Receiver>,
+    pub(crate) route: Arc<Route>,
+    pub(crate) inbox: Inbox,
+    pub(crate) published: Arc<Published>,
+    pub(crate) events: EventSender,
+    pub(crate) view: InterfaceView,
+    pub(crate) influences: Vec<(Arc<str>, Influence)>,
+}
+
+/// One virtual router, whoever drives it.
+pub(crate) struct Unit {
+    parts: Parts,
+    phase: Phase,
+    /// How often it died in a row.
+    deaths: u32,
+    history: VecDeque<Past>,
+    /// The counters of engines that died.
+    before: Totals,
+}
+
+/// The counters of an engine.
+#[derive(Debug, Clone, Copy, Default)]
+struct Totals {
+    sent: u64,
+    send_errors: u64,
+    announced: u64,
+    became_active: u64,
+}
+
+enum Phase {
+    /// It runs since this time.
+    Running(Box<Engine>, Instant),
+    /// It died, and is to be started (again) at this time.
+    Waiting(Instant),
+    Ended,
+}
+
+impl Unit {
+    /// A router that is not started yet.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let history = VecDeque::new();
+        let phase = Phase::Waiting(Instant::ZERO);
+        Self { parts, phase, deaths: 0, history, before: Totals::default() }
+    }
+
+    /// The name of its router.
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.parts.settings.name
+    }
+
+    /// Drives the router until it is shut down.
+    pub(crate) fn run(mut self) {
+        while !self.has_ended() {
+            self.turn();
+            self.publish_template();
+            if self.has_ended() {
+                break;
+            }
+            if let Some(message) = self.parts.inbox.next(self.deadline()) {
+                self.guarded(|unit, now| unit.take_first(now, message));
+            }
+        }
+    }
+
+    /// Does all there is to do at the moment, without waiting.
+    pub(crate) fn turn(&mut self) {
+        self.guarded(|unit, now| {
+            unit.restart_if_due(now);
+            unit.take_parked(now);
+            unit.take_waiting();
+            unit.take_deadlines();
+        });
+        self.publish();
+    }
+
+    /// Whether it was shut down.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
+    }
+
+    /// When there is something to do at the latest.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Running(engine, _) => engine.deadline(),
+            Phase::Waiting(until) => Some(*until),
+            Phase::Ended => None,
+        }
+    }
+
+    /// Whether a message waits for it.
+    pub(crate) fn has_messages(&self) -> bool {
+        !self.parts.inbox.is_empty() || self.parts.route.mailbox.has_parked()
+    }
+
+    /// Says which advert needs no wake-up from now on.
+    pub(crate) fn publish_template(&mut self) {
+        let route = Arc::clone(&self.parts.route);
+        loop {
+            let expected = match &self.phase {
+                Phase::Running(engine, _) => engine.router().expected_advert(),
+                _ => None,
+            };
+            let Some((at, heard)) = route.mailbox.publish(&self.parts.inbox, expected) else { return };
+            self.guarded(|unit, _| unit.tell(at, Input::Advert(heard)));
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.parts.platform.now()
+    }
+}
+
+/// Messages and timers.
+impl Unit {
+    fn tell(&mut self, now: Instant, input: Input) {
+        if let Phase::Running(engine, _) = &mut self.phase {
+            engine.handle(now, input);
+            self.tell_events();
+        }
+    }
+
+    fn take_first(&mut self, now: Instant, message: Message) {
+        self.take_parked(now);
+        self.take(message);
+        self.refresh();
+    }
+
+    /// Handles the repeated advert that was left in the mailbox, if there is one.
+    fn take_parked(&mut self, _now: Instant) {
+        if let Some((at, heard)) = self.parts.route.mailbox.take() {
+            self.tell(at, Input::Advert(heard));
+        }
+    }
+
+    /// Handles what waits, but no more than an inbox holds: a flood has to leave time for timers.
+    fn take_waiting(&mut self) {
+        let mut has_taken = false;
+        for _ in 0..INBOX_MESSAGES {
+            let Some(message) = self.parts.inbox.try_next() else { break };
+            self.take(message);
+            has_taken = true;
+        }
+        if has_taken {
+            self.refresh();
+        }
+    }
+
+    /// Lets timers fire only when nothing that has arrived speaks against it.
+    fn take_deadlines(&mut self) {
+        let now = self.now();
+        let Phase::Running(engine, _) = &self.phase else { return };
+        if engine.must_listen_first(now) {
+            self.parts.receiver.drain();
+            self.take_parked(now);
+            self.take_waiting();
+        }
+        let now = self.now();
+        if let Phase::Running(engine, _) = &mut self.phase {
+            engine.timer(now);
+            if engine.has_events() {
+                self.tell_events();
+                self.refresh();
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Advert { at, heard } => self.tell(at, Input::Advert(heard)),
+            Message::Order(Order::Input(input)) => self.take_input(input),
+            Message::Order(Order::Hearing) => {
+                let can_hear = !self.parts.receiver.is_deaf();
+                self.tell(self.now(), Input::Hearing(can_hear));
+            }
+            // Whoever asked may have given up waiting.
+            Message::Order(Order::Done(reply)) => drop(reply.try_send(())),
+        }
+    }
+
+    /// Keeps what a router that is started again has to know, and passes it on.
+    fn take_input(&mut self, input: Input) {
+        match &input {
+            Input::Interfaces(view) => self.take_view(view.clone()),
+            Input::Tracker { name, influence } => {
+                match self.parts.influences.iter_mut().find(|(known, _)| known == name) {
+                    Some((_, known)) => *known = *influence,
+                    None => self.parts.influences.push((Arc::clone(name), *influence)),
+                }
+            }
+            Input::Reconfigure { settings, view, influences } => {
+                self.parts.settings = Arc::clone(settings);
+                self.parts.influences.clone_from(influences);
+                self.take_view(view.clone());
+            }
+            Input::Shutdown if !matches!(self.phase, Phase::Running(..)) => {
+                let priority = self.parts.settings.machine.priority;
+                self.send_event(EventKind::Stopped { priority });
+                self.phase = Phase::Ended;
+            }
+            _ => {}
+        }
+        self.tell(self.now(), input);
+        if let Phase::Running(engine, _) = &self.phase
+            && engine.has_ended()
+        {
+            self.refresh();
+            self.phase = Phase::Ended;
+        }
+    }
+
+    fn take_view(&mut self, view: InterfaceView) {
+        self.parts.route.demand(&self.parts.settings, &view.addresses);
+        self.parts.view = view;
+    }
+}
+
+/// Life and death.
+impl Unit {
+    /// Runs a part of the router. If that panics, the router dies: what it held is removed, and
+    /// it is started again later.
+    fn guarded(&mut self, part: impl FnOnce(&mut Self, Instant)) {
+        let now = self.now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| part(self, now)));
+        if let Err(panic) = outcome {
+            let why = format!("its thread has panicked ({})", panic_text(&*panic));
+            self.die(now, why.into());
+        }
+    }
+
+    fn restart_if_due(&mut self, now: Instant) {
+        match &self.phase {
+            Phase::Waiting(until) if *until <= now => {}
+            Phase::Running(_, since) => {
+                if self.deaths > 0 && now.saturating_since(*since) >= RESTART_FORGOTTEN {
+                    self.deaths = 0;
+                }
+                return;
+            }
+            _ => return,
+        }
+        if let Err(error) = self.start(now) {
+            self.die(now, error.to_string().into());
+        } else if self.deaths > 0 {
+            self.send_event(EventKind::Restarted);
+        }
+        self.refresh();
+    }
+
+    fn start(&mut self, now: Instant) -> Result<(), vrrp_net::NetError> {
+        let parts = &mut self.parts;
+        let kernel = match parts.kernel.take() {
+            Some(kernel) => kernel,
+            None => parts.platform.open_kernel(parts.settings.family)?,
+        };
+        let (holdings, settings) = (parts.holdings.clone(), Arc::clone(&parts.settings));
+        parts.route.demand(&settings, &parts.view.addresses);
+        let engine = Engine::sharing(settings, kernel, holdings, parts.holder);
+        let (view, influences) = (parts.view.clone(), parts.influences.clone());
+        let can_hear = !parts.receiver.is_deaf();
+        self.phase = Phase::Running(Box::new(engine), now);
+        if let Phase::Running(engine, _) = &mut self.phase {
+            engine.start(now, view, can_hear, influences);
+        }
+        self.tell_events();
+        Ok(())
+    }
+
+    /// What a dead router held is removed and it resigns, so that its peers need not wait for its
+    /// silence.
+    fn die(&mut self, now: Instant, why: Arc<str>) {
+        let again_in = RESTART_PAUSE * (1 << self.deaths.min(RESTART_DOUBLINGS));
+        self.deaths = self.deaths.saturating_add(1);
+        let phase = std::mem::replace(&mut self.phase, Phase::Waiting(now + again_in));
+        let was_active = match phase {
+            Phase::Running(engine, _) => {
+                self.before = totals(&engine, self.before);
+                let state = engine.router().state();
+                // Its descriptors are free from here on: what follows may need them.
+                state == State::Active
+            }
+            _ => false,
+        };
+        self.send_event(EventKind::Died { why: Arc::clone(&why), again_in });
+        let buried = catch_unwind(AssertUnwindSafe(|| self.bury(was_active)));
+        if buried.is_err() {
+            // The second panic has left its text like the first: there is nothing more to try.
+            self.send_event(EventKind::Died { why: "it could not be cleaned up after".into(), again_in });
+        }
+        let mut status = self.parts.published.lock();
+        *status = self.status_of_dead(why);
+        drop(status);
+        self.parts.published.deadline.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    fn bury(&mut self, was_active: bool) {
+        let (holdings, holder) = (self.parts.holdings.clone(), self.parts.holder);
+        let objects = holdings.lock().of(holder);
+        if objects.is_empty() && !was_active {
+            return;
+        }
+        let settings = Arc::clone(&self.parts.settings);
+        let mut kernel = match self.parts.platform.open_kernel(settings.family) {
+            Ok(kernel) => kernel,
+            Err(error) => {
+                let (error, count) = (error.into(), 1);
+                self.send_event(EventKind::Problem { error, count });
+                self.release(&objects, None);
+                return;
+            }
+        };
+        self.release(&objects, Some(&mut *kernel));
+        if was_active {
+            let mut port = Port::new(settings, kernel, holdings, holder);
+            let resigned =
+                port.follow(&self.parts.view).and_then(|()| port.send_advert(Priority::RESIGN));
+            if let Err(error) = resigned {
+                self.send_event(EventKind::Problem { error, count: 1 });
+            }
+        }
+    }
+
+    /// Lets go of objects; without a kernel to remove them they become leftovers, which the next
+    /// start removes.
+    fn release(&mut self, objects: &[Object], kernel: Option<&mut dyn Kernel>) {
+        let holdings = self.parts.holdings.clone();
+        let mut table = holdings.lock();
+        let free = objects.iter().filter(|object| table.release(self.parts.holder, &object.key()));
+        let changes: Vec<_> = free.cloned().map(Change::Remove).collect();
+        let outcomes = kernel.map(|kernel| kernel.apply(&changes)).unwrap_or_default();
+        drop(table);
+        for error in outcomes.into_iter().filter_map(Result::err) {
+            self.send_event(EventKind::Problem { error: error.into(), count: 1 });
+        }
+    }
+}
+
+/// What others see.
+impl Unit {
+    fn send_event(&self, kind: EventKind) {
+        self.parts.events.send(Some(Arc::clone(&self.parts.settings.name)), kind);
+    }
+
+    /// Passes on what happened in the engine.
+    fn tell_events(&mut self) {
+        let Phase::Running(engine, _) = &mut self.phase else { return };
+        let name = &self.parts.settings.name;
+        for kind in engine.take_events() {
+            if let EventKind::Transition(transition) = &kind {
+                if self.history.len() == HISTORY {
+                    self.history.pop_front();
+                }
+                let (transition, at) = (transition.clone(), SystemTime::now());
+                self.history.push_back(Past { transition, at });
+            }
+            self.parts.events.send(Some(Arc::clone(name)), kind);
+        }
+    }
+
+    /// Publishes the counters and the timer, which change all the time.
+    fn publish(&self) {
+        let Phase::Running(engine, _) = &self.phase else { return };
+        let totals = totals(engine, self.before);
+        let published = &self.parts.published;
+        published.sent.store(totals.sent, Ordering::Relaxed);
+        published.send_errors.store(totals.send_errors, Ordering::Relaxed);
+        published.announced.store(totals.announced, Ordering::Relaxed);
+        let deadline = engine.router().deadline().map_or(u64::MAX, Instant::as_micros);
+        published.deadline.store(deadline, Ordering::Relaxed);
+    }
+
+    /// Publishes how the router stands, after something that may have changed it.
+    fn refresh(&self) {
+        let Phase::Running(engine, _) = &self.phase else { return };
+        let became_active = totals(engine, self.before).became_active;
+        let status = RouterStatus::of(engine, &self.history, became_active);
+        *self.parts.published.lock() = status;
+    }
+
+    fn status_of_dead(&self, why: Arc<str>) -> RouterStatus {
+        let mut status = RouterStatus::new(Arc::clone(&self.parts.settings));
+        status.died = Some(why);
+        status.became_active = self.before.became_active;
+        status.history = self.history.iter().cloned().collect();
+        status
+    }
+}
+
+fn totals(engine: &Engine, before: Totals) -> Totals {
+    let (sent, send_errors) = engine.adverts_sent();
+    Totals {
+        sent: before.sent + sent,
+        send_errors: before.send_errors + send_errors,
+        announced: before.announced + engine.announced(),
+        became_active: before.became_active + engine.became_active(),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (_, Some(text)) => text,
+        _ => "without a message",
+    }
+}
