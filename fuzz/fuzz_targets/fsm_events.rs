@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use vrrp_fsm::{Announce, Config, Event, FaultReason, Heard, Influence, Instant, Verdict, Weight};
+use vrrp_fsm::{
+    Announce, Config, Contribution, Event, FaultReason, Heard, Influence, Instant, Verdict, Weight,
+};
 use vrrp_proto::{Interval, Priority, Version};
 
 #[path = "../../crates/vrrp-fsm/tests/invariants/mod.rs"]
@@ -64,6 +66,7 @@ enum What {
     FaultCleared(Reason),
     AddressesLost,
     Reconfigure(Settings),
+    Reload { settings: Settings, trackers: Vec<(u8, Judged)> },
 }
 
 /// What a tracker's finding is turned into.
@@ -195,6 +198,17 @@ impl What {
             Self::FaultCleared(reason) => Event::FaultCleared(reason.reason()),
             Self::AddressesLost => Event::AddressesLost,
             Self::Reconfigure(settings) => Event::Reconfigure(settings.config()),
+            Self::Reload { settings, trackers } => Event::Reload {
+                config: settings.config(),
+                trackers: trackers
+                    .iter()
+                    .take(8)
+                    .map(|(number, judged)| Contribution {
+                        name: name(*number),
+                        influence: judged.influence(),
+                    })
+                    .collect(),
+            },
         }
     }
 }

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use core::ops::Deref;
 use core::time::Duration;
 
-use arrayvec::ArrayVec;
+use smallvec::SmallVec;
 use vrrp_proto::{Interval, Priority};
 
 use crate::{FaultReason, Peer};
@@ -41,10 +41,11 @@ impl fmt::Display for State {
 
 /// Something to do, in the order given.
 ///
-/// Exhaustive on purpose: a caller that overlooked one would break the protocol.
+/// Exhaustive on purpose: a caller that overlooked one would break the protocol, so a new one is
+/// a new major version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Send one advert with this priority and the configured interval.
+    /// Send one advert with this priority and the interval of the settings in force.
     SendAdvert {
         /// What to advertise; 0 resigns.
         priority: Priority,
@@ -137,7 +138,7 @@ pub enum Cause {
     FaultCleared(FaultReason),
     /// The tracker waited for has given its first verdict.
     Ready(Arc<str>),
-    /// New settings.
+    /// New settings, or other trackers.
     Reconfigured,
 }
 
@@ -220,16 +221,17 @@ impl fmt::Display for Report {
 
 /// Everything that one event led to, in order.
 ///
-/// It dereferences to a slice and iterates by value; it never allocates. It must not be
-/// dropped unread: the router has already changed.
+/// It dereferences to a slice and iterates by value. What a router does in its steady state, a
+/// takeover and a hand-over fit in place; only a longer list allocates, and there is no limit to
+/// its length. It must not be dropped unread: the router has already changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[must_use = "the router has already changed its state: its actions must be carried out"]
-pub struct Actions(ArrayVec<Action, { Actions::CAPACITY }>);
+pub struct Actions(SmallVec<[Action; IN_PLACE]>);
+
+/// How many actions need no allocation: as many as one event leads a single router to.
+const IN_PLACE: usize = 6;
 
 impl Actions {
-    /// The most that one event leads to.
-    pub const CAPACITY: usize = 6;
-
     pub(crate) fn push(&mut self, action: Action) {
         self.0.push(action);
     }
@@ -254,6 +256,18 @@ impl Deref for Actions {
     }
 }
 
+impl Extend<Action> for Actions {
+    fn extend<I: IntoIterator<Item = Action>>(&mut self, actions: I) {
+        self.0.extend(actions);
+    }
+}
+
+impl FromIterator<Action> for Actions {
+    fn from_iter<I: IntoIterator<Item = Action>>(actions: I) -> Self {
+        Self(SmallVec::from_iter(actions))
+    }
+}
+
 impl IntoIterator for Actions {
     type Item = Action;
     type IntoIter = IntoIter;
@@ -265,7 +279,7 @@ impl IntoIterator for Actions {
 
 /// Iterates over [`Actions`] by value.
 #[derive(Debug, Clone)]
-pub struct IntoIter(arrayvec::IntoIter<Action, { Actions::CAPACITY }>);
+pub struct IntoIter(smallvec::IntoIter<[Action; IN_PLACE]>);
 
 impl Iterator for IntoIter {
     type Item = Action;
@@ -287,5 +301,23 @@ impl<'a> IntoIterator for &'a Actions {
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_fits_in_place_keeps_its_order() {
+        let rounds = |action: &Action| match action {
+            Action::Announce { rounds } => *rounds,
+            other => panic!("{other:?}"),
+        };
+        let mut actions: Actions = (1..=4).map(|rounds| Action::Announce { rounds }).collect();
+        actions.extend((5..=200).map(|rounds| Action::Announce { rounds }));
+        assert!(actions.iter().map(rounds).eq(1..=200));
+        assert_eq!(actions.clone().into_iter().len(), 200);
+        assert!(actions.into_iter().map(|action| rounds(&action)).eq(1..=200));
     }
 }

@@ -11,7 +11,8 @@ use vrrp_proto::{Interval, Priority, Version};
 /// say what an advert looks like and where it goes, not when it is sent. The caller keeps
 /// them beside the [`Router`](crate::Router).
 ///
-/// [`Config::new`] is the protocol's default; change what differs:
+/// [`Config::new`] is the protocol's default; change what differs, and end with the defaults, so
+/// that a setting which comes to be later needs no word here:
 ///
 /// ```
 /// use vrrp_fsm::Config;

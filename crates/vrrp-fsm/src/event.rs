@@ -1,12 +1,13 @@
 //! What a router is told.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 
 use vrrp_proto::{Interval, Priority};
 
-use crate::{Config, Influence, Instant};
+use crate::{Config, Contribution, Influence, Instant};
 
 /// Something that happened; the input of [`Router::handle`](crate::Router::handle).
 ///
@@ -44,12 +45,36 @@ pub enum Event {
     Fault(FaultReason),
     /// That reason has gone. One that was not there is ignored.
     FaultCleared(FaultReason),
-    /// Someone else removed installed addresses.
+    /// Someone else removed installed addresses. What the caller removed itself is not lost.
     AddressesLost,
-    /// New settings for the same virtual router. No state change follows from it unless the
-    /// router becomes the address owner, or a tracker's fault starts or stops counting because
-    /// the priority became or ceased to be 255.
+    /// New settings for the same virtual router, whose trackers stay as they are.
+    ///
+    /// Equal settings are nothing. Others never make it resign by themselves: an Active Router
+    /// stays Active and a Backup Router Backup, except that
+    ///
+    /// - whoever becomes the address owner becomes Active (RFC 9568 §6.4.1);
+    /// - a [weighted fault](Influence::WeightedFault) starts or stops counting because the
+    ///   priority ceased to be or became 255.
+    ///
+    /// What was heard before is judged anew: a preemption that the new settings do not want is
+    /// called off. From the next advert on the router is the one that it would be had it been
+    /// started with these settings.
+    ///
+    /// Whoever handles this may be told to send an advert at once: the advert must be prepared
+    /// with the new settings before. Another set of virtual addresses, another authentication or
+    /// another destination do not concern the router at all.
     Reconfigure(Config),
+    /// As [`Reconfigure`](Self::Reconfigure), and other trackers with it, in one step: what is
+    /// not named here is forgotten. Nothing is decided in between, so that a priority which
+    /// moves from the base to a tracker, or a fault from one tracker to another, is not felt.
+    Reload {
+        /// The new settings.
+        config: Config,
+        /// Every tracker that is configured now, in the operator's order, with what it means at
+        /// present: the last verdict under the new weight, [`Influence::Waiting`] or what else
+        /// [`Weight::judge`](crate::Weight::judge) says of one without a verdict.
+        trackers: Vec<Contribution>,
+    },
 }
 
 /// The part of an advert that decides something.

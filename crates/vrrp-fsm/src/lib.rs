@@ -102,13 +102,84 @@
 //!
 //! # What the caller owes
 //!
-//! - Only adverts that passed every check of RFC 9568 §7.1 become [`Event::Advert`].
-//! - `now` never runs backwards, except that an advert carries the time of its arrival.
-//! - Actions are carried out in order and without gaps. If installing addresses fails, say so
-//!   with [`FaultReason::InstallFailed`].
-//! - Adverts that have arrived are handled before [`Event::Timer`]: a late thread must not take
-//!   over from a router whose adverts wait in its queue. A timer that is late all the same is
-//!   acted on, and [`Cause`] says how late it was.
+//! The router decides; that its decisions come true, and rest on facts, is its caller's part.
+//! Each of these duties was learnt: who leaves one out has two Active Routers, or none.
+//!
+//! ## Before [`Event::Startup`]
+//!
+//! - **Ears first.** The receiver is open and has joined the group. Everything known is told:
+//!   the address, the faults, every tracker (one without a verdict as [`Influence::Waiting`] if
+//!   its verdict may be a fault).
+//! - **No leftovers.** Virtual addresses that a killed predecessor left on an interface are
+//!   removed, since a Backup Router must not have them. Not so the address owner's, which are
+//!   its machine's own, nor what another router on this machine has installed.
+//!
+//! ## Hearing
+//!
+//! - **Sound adverts only.** [`Event::Advert`] is for what passed every check of RFC 9568 §7.1,
+//!   under the settings and with the interface's addresses of that moment.
+//! - **Deafness is a fault.** While the receiver cannot be opened, or was lost, that is
+//!   [`FaultReason::Other`], and opening it is tried again and again. A router that cannot hear
+//!   would become Active beside every other.
+//! - **Adverts have their own time.** `now` is when the advert arrived (the kernel's time stamp
+//!   if there is one), not when it was read: what lay in a socket while the process stood still
+//!   is as old as it is. In everything else `now` never runs backwards.
+//! - **Ears before alarms.** Before [`Event::Timer`] is told to a Backup Router, and to an
+//!   Active one that is late by an interval or more, all that has arrived is handled: what is in
+//!   the socket, in queues, and put aside. A late thread must not take over from a router whose
+//!   adverts wait for it. A timer that is late all the same is acted on, and [`Cause`] says how
+//!   late it was. What is taken in there is bounded, so that a flood does not keep the timer
+//!   from firing.
+//! - **Advert put aside.** Only one of which [`Router::would_only_restart_timer`] is true,
+//!   only the newest, with its own time, and never while something older still waits; it is
+//!   handled before anything else. The first advert that differs ends this until the router has
+//!   been asked again.
+//! - **Queues have limits**, and a flood of adverts does not keep out what this machine has to
+//!   say: facts and orders have places that adverts cannot take.
+//!
+//! ## Facts
+//!
+//! - **Worse before better.** Of facts that change together those that became worse come first,
+//!   then [`Event::PrimaryAddress`], and last those that became better. The cause of a
+//!   transition is then the root of the matter, and no router starts in between. Of an interface
+//!   only the worst is told: one that is missing is not down as well.
+//! - **A virtual address is never the source.** [`Event::PrimaryAddress`] is an address of the
+//!   interface that stays: usable (no duplicate, not tentative), in IPv6 link-local, and none
+//!   that a router on this machine moves, whichever it is. Only an owner may have no other.
+//! - **Interfaces are recreated and renamed.** An index tells one from another, not the name:
+//!   sockets follow it, and so does the advert when the address changes, before the router is
+//!   told. A socket that cannot be opened is a fault.
+//! - **Only what is lost.** [`Event::AddressesLost`] is for addresses that somebody else removed
+//!   while they were installed: not for the echo of one's own removal, and once for many. After
+//!   a gap in the kernel's messages the addresses are compared with what is there.
+//! - **Verdicts as they are.** Each tracker's finding is told when it changes, and after it was
+//!   configured anew, even if it is the same as before.
+//!
+//! ## Carrying out
+//!
+//! - **All of it, in order**, before anything else is told; and what comes of it (an address
+//!   refused) before anything from outside. Nothing there may block: programs, files and logs
+//!   belong to other threads.
+//! - [`Action::SendAdvert`]: from the primary address, with hop limit 255 on the link, and with
+//!   the settings in force. One that cannot be sent is counted, and no fault by itself.
+//! - [`Action::InstallAddresses`]: those already there are left alone. If one is refused, that
+//!   is [`FaultReason::InstallFailed`]. Clearing that fault is the next try; each one unseats
+//!   the Active Router of that time, so the pauses grow (half a minute, then twice as long each
+//!   time, to a quarter of an hour) until an installation succeeds. An address on an interface
+//!   that does not exist yet is put there when it comes, and announced.
+//! - [`Action::RemoveAddresses`]: from where they were put, whatever that interface is called by
+//!   now. It also ends an announcement under way. No other router's addresses go with them.
+//! - [`Action::Announce`]: in small parts, with a look at the deadline and at what has arrived
+//!   after each. One under way goes on where it is and is prolonged: begun anew each time, it
+//!   would not come to the last address.
+//!
+//! ## Other settings, and the end
+//!
+//! - The advert is prepared with the new settings first, then [`Event::Reconfigure`] or
+//!   [`Event::Reload`] is told, then the addresses on the interface are brought to the new set:
+//!   those that stay are not touched. Another VRID, interface or family is another router.
+//! - [`Event::Shutdown`] comes last, and its actions are carried out. A process that dies without
+//!   it leaves addresses behind that answer for two: somebody else has to remove them.
 //!
 //! # Health
 //!

@@ -12,6 +12,7 @@
 
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::mem;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -106,7 +107,10 @@ impl Router {
             Event::Timer => self.timer(now, &mut out),
             Event::Advert(heard) => self.advert(now, heard, &mut out),
             Event::AddressesLost => self.addresses_lost(&mut out),
-            Event::Reconfigure(config) => self.reconfigure(now, config, &mut out),
+            Event::Reconfigure(config) => self.reconfigure(now, config, None, &mut out),
+            Event::Reload { config, trackers } => {
+                self.reconfigure(now, config, Some(trackers), &mut out);
+            }
             circumstance => {
                 let cause = self.take_in(circumstance);
                 self.settle(now, cause, &mut out);
@@ -369,6 +373,10 @@ impl Backup {
         }
     }
 
+    fn succeeds_a_resignation(&self) -> bool {
+        matches!(self.expected, Takeover::Resignation(_))
+    }
+
     fn cause(&self, now: Instant) -> Cause {
         let late = now.saturating_since(self.active_down);
         match self.expected {
@@ -413,7 +421,7 @@ impl Router {
             let since = *backup.lower_since.get_or_insert(now);
             if now >= since + preempt_delay {
                 // Discarded: the timer goes on.
-                if !matches!(backup.expected, Takeover::Resignation(_)) {
+                if !backup.succeeds_a_resignation() {
                     backup.expected = Takeover::Preemption(peer);
                 }
                 return;
@@ -504,7 +512,11 @@ impl Router {
             Event::Tracker { name, influence } => self.set_tracker(name, influence),
             Event::TrackerRemoved { name } => {
                 let before = self.trackers.remove(&name);
-                self.tracker_changed(name, before, Influence::None)
+                match self.tracker_changed(name, before, Influence::None) {
+                    // It never gave a verdict.
+                    Some(Cause::Ready(_)) => Some(Cause::Reconfigured),
+                    cause => cause,
+                }
             }
             Event::Fault(reason) => {
                 self.faults.insert(reason.clone()).then_some(Cause::Fault(reason))
@@ -518,7 +530,8 @@ impl Router {
             | Event::Timer
             | Event::Advert(_)
             | Event::AddressesLost
-            | Event::Reconfigure(_) => None,
+            | Event::Reconfigure(_)
+            | Event::Reload { .. } => None,
         }
     }
 
@@ -599,6 +612,7 @@ impl Router {
             }
             Phase::Backup(backup) => {
                 backup.active_down = backup.active_down.shifted(skew_before, skew_after);
+                self.reconsider(out);
             }
             Phase::Active(active) if after < before => {
                 active.advertise(now, &self.config, after, out);
@@ -615,23 +629,52 @@ impl Router {
         }
     }
 
-    fn reconfigure(&mut self, now: Instant, config: Config, out: &mut Actions) {
-        let skew_before = self.skew_time();
-        let quiet_before = self.active_down_interval();
+    /// New settings, and other trackers if some are given. Equal ones are nothing.
+    fn reconfigure(
+        &mut self,
+        now: Instant,
+        config: Config,
+        trackers: Option<Vec<Contribution>>,
+        out: &mut Actions,
+    ) {
+        let trackers = trackers.map_or_else(|| self.trackers.clone(), Trackers::from);
+        if (&config, &trackers) == (&self.config, &self.trackers) {
+            return;
+        }
+        let (skew_before, wait_before) = (self.skew_time(), self.active_down_interval());
         let before = mem::replace(&mut self.config, config);
-        let (skew_after, quiet_after) = (self.skew_time(), self.active_down_interval());
+        self.trackers = trackers;
+        let (skew_after, wait_after) = (self.skew_time(), self.active_down_interval());
         match &mut self.phase {
-            Phase::Backup(backup) if quiet_before != quiet_after => {
-                backup.active_down = match backup.expected {
-                    Takeover::Resignation(_) => backup.active_down.shifted(skew_before, skew_after),
-                    // Not shifted: the old timer was set for adverts at the old interval.
-                    _ => now + quiet_after,
-                };
+            Phase::Backup(backup) if backup.succeeds_a_resignation() => {
+                backup.active_down = backup.active_down.shifted(skew_before, skew_after);
             }
             Phase::Active(active) => active.reconfigure(now, &before, &self.config),
             _ => {}
         }
         self.settle(now, Some(Cause::Reconfigured), out);
+        self.reconsider(out);
+        if wait_before != wait_after && !self.succeeds_a_resignation() {
+            // Not shifted: the old timer was set for adverts at the old interval.
+            self.restart_active_down(now);
+        }
+    }
+
+    /// Judges the Active Router that was heard last by what counts now: one that may not be
+    /// replaced any more, or not yet, is followed as if it never might have been.
+    fn reconsider(&mut self, out: &mut Actions) {
+        let Phase::Backup(Backup { heard: Some(peer), .. }) = self.phase else { return };
+        let (lower, delay) = (self.outranks(peer.priority), self.config.preempt_delay);
+        let Phase::Backup(backup) = &mut self.phase else { return };
+        backup.lower_since = backup.lower_since.filter(|_| lower);
+        let is_left_alone = backup.lower_since.is_none_or(|since| peer.heard_at < since + delay);
+        if is_left_alone && matches!(backup.expected, Takeover::Preemption(_)) {
+            self.accept(peer.heard_at, peer, out);
+        }
+    }
+
+    fn succeeds_a_resignation(&self) -> bool {
+        matches!(&self.phase, Phase::Backup(backup) if backup.succeeds_a_resignation())
     }
 
     fn first_fault(&self) -> Option<FaultReason> {

@@ -9,6 +9,27 @@ use core::time::Duration;
 /// The state machine never reads a clock: every `now` comes from the caller, on Linux from
 /// `CLOCK_MONOTONIC`. Arithmetic saturates, since a time at the far end of the range means
 /// "never" and must not wrap to "at once".
+///
+/// From the standard library's clock it is made with an origin that is kept, and so is a time to
+/// sleep from a deadline:
+///
+/// ```
+/// use vrrp_fsm::Instant;
+///
+/// let origin = std::time::Instant::now();
+/// let now = || Instant::from(origin.elapsed());
+/// // What arrived earlier has its own time.
+/// let arrived = std::time::Instant::now();
+/// let heard_at = Instant::from(arrived.duration_since(origin));
+/// assert!(heard_at <= now());
+///
+/// let deadline = now() + std::time::Duration::from_secs(3);
+/// let sleep = deadline.saturating_since(now());
+/// assert!(sleep.as_secs() <= 3);
+/// // And where a wait takes a point in time:
+/// let until = origin.checked_add(deadline.since_start());
+/// assert!(until.is_some_and(|until| until > arrived));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(u64);
 
@@ -26,6 +47,11 @@ impl Instant {
         self.0
     }
 
+    /// The time from the clock's start to here: the inverse of `From<Duration>`.
+    pub const fn since_start(self) -> Duration {
+        Duration::from_micros(self.0)
+    }
+
     /// The time from `earlier` to here, or zero if `earlier` is later.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
@@ -34,6 +60,13 @@ impl Instant {
     /// This point moved by `to - from`: what becomes of a deadline whose delay changed.
     pub(crate) fn shifted(self, from: Duration, to: Duration) -> Self {
         Self((self + to).0.saturating_sub(micros(from)))
+    }
+}
+
+impl From<Duration> for Instant {
+    /// The point so long after the clock's start, in whole microseconds, rounded down.
+    fn from(since_start: Duration) -> Self {
+        Self(micros(since_start))
     }
 }
 
@@ -68,6 +101,14 @@ mod tests {
             Instant::from_micros(1).saturating_since(Instant::from_micros(2)),
             Duration::ZERO
         );
+    }
+
+    #[test]
+    fn a_duration_since_the_start_is_a_point_and_back() {
+        let duration = Duration::from_nanos(3_609_375_999);
+        assert_eq!(Instant::from(duration), Instant::from_micros(3_609_375));
+        assert_eq!(Instant::from(duration).since_start(), Duration::from_micros(3_609_375));
+        assert_eq!(Instant::from(Duration::MAX), Instant::from_micros(u64::MAX));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub struct Contribution {
 /// Every tracker's influence, in the order in which they were first named.
 ///
 /// A list and not a map: a router has a handful, and operators recognise their own order.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Trackers(Vec<Contribution>);
 
 impl Trackers {
@@ -71,6 +71,17 @@ impl Trackers {
         let (lowest, highest) = (Priority::LOWEST.get(), Priority::HIGHEST.get());
         let clamped = sum.clamp(lowest.into(), highest.into());
         Priority::new(u8::try_from(clamped).expect("clamped to 1–254"))
+    }
+}
+
+impl From<Vec<Contribution>> for Trackers {
+    /// Of two with one name the later counts.
+    fn from(contributions: Vec<Contribution>) -> Self {
+        let mut trackers = Self::default();
+        for Contribution { name, influence } in contributions {
+            trackers.set(&name, influence);
+        }
+        trackers
     }
 }
 

@@ -53,6 +53,7 @@ impl World {
         self.check_part();
         self.check_deadline(&told.event);
         self.check_parking(&told);
+        self.check_reconfiguration(&told);
         told
     }
 
@@ -162,6 +163,28 @@ impl World {
         assert_eq!(router.state(), State::Backup);
         assert_eq!(router.deadline(), Some(self.now + router.active_down_interval()));
         assert_eq!(router.expected_advert(), told.before.expected_advert());
+    }
+
+    /// New settings end no state by themselves, and equal ones are nothing.
+    fn check_reconfiguration(&self, Told { before, event, actions }: &Told) {
+        let (config, trackers) = match event {
+            Event::Reconfigure(config) => (config, None),
+            Event::Reload { config, trackers } => (config, Some(&**trackers)),
+            _ => return,
+        };
+        let router = &self.router;
+        assert_eq!(router.config(), config);
+        let is_equal = before.config() == config
+            && trackers.is_none_or(|trackers| trackers == before.contributions());
+        if is_equal {
+            assert!(actions.is_empty());
+            assert_eq!(format!("{before:?}"), format!("{router:?}"));
+        }
+        let (was, is) = (before.state(), router.state());
+        let is_faulty = router.faults().next().is_some();
+        assert!(was != State::Active || is == State::Active || is_faulty);
+        let becomes_owner = !before.priority().is_owner() && router.priority().is_owner();
+        assert!(was != State::Backup || is == State::Backup || is_faulty || becomes_owner);
     }
 }
 

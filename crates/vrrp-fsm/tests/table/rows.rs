@@ -39,6 +39,7 @@ pub(crate) fn all() -> Vec<Row> {
         priority(),
         addresses(),
         settings(),
+        crate::reload::all(),
     ]
     .into_iter()
     .flatten()
