@@ -323,7 +323,9 @@ impl Engine {
             self.tell(now, Event::Fault(reason));
         }
         self.tell(now, Event::PrimaryAddress(self.view.primary));
-        self.take_devices(now);
+        for (name, influence) in self.devices(&self.view) {
+            self.tell(now, Event::Tracker { name, influence });
+        }
         for (reason, _) in better {
             self.tell(now, Event::FaultCleared(reason));
         }
@@ -332,14 +334,15 @@ impl Engine {
         }
     }
 
-    /// The other interfaces that its addresses need count like tracked ones without a weight.
-    fn take_devices(&mut self, now: Instant) {
-        for device in self.settings.devices() {
-            let is_running = self.view.carrier(device).is_some_and(|carrier| carrier.is_running);
+    /// What the other interfaces that its addresses need mean to it: they count like tracked ones
+    /// without a weight.
+    fn devices(&self, view: &InterfaceView) -> Vec<(Arc<str>, Influence)> {
+        let influence = |device: InterfaceName| {
+            let is_running = view.carrier(device).is_some_and(|carrier| carrier.is_running);
             let verdict = if is_running { Verdict::Up } else { Verdict::Down };
-            let influence = Weight::new(0).judge(verdict);
-            self.tell(now, Event::Tracker { name: device_name(device), influence });
-        }
+            (device_name(device), Weight::new(0).judge(verdict))
+        };
+        self.settings.devices().into_iter().map(influence).collect()
     }
 
     /// Who cannot hear must not take part: it would be master beside every other one.
@@ -379,8 +382,7 @@ impl Engine {
         self.follow_up(now);
     }
 
-    /// Goes by other settings without leaving its state: what rises comes before what falls, so
-    /// that nothing in between is lower than both.
+    /// Goes by other settings without leaving its state.
     fn reconfigure(
         &mut self,
         now: Instant,
@@ -392,50 +394,14 @@ impl Engine {
         if let Err(error) = self.port.reconfigure(Arc::clone(&settings)) {
             self.problem(error.into());
         }
-        let rises = settings.machine.priority >= before.machine.priority;
-        let reconfigure = Event::Reconfigure(settings.machine.clone());
-        if rises {
-            self.tell(now, reconfigure.clone());
-        }
-        self.take_influences(now, influences);
-        if !rises {
-            self.tell(now, reconfigure);
-        }
+        let devices = self.devices(&view).into_iter();
+        let all = influences.into_iter().chain(devices);
+        let trackers = all.map(|(name, influence)| Contribution { name, influence }).collect();
+        self.tell(now, Event::Reload { config: settings.machine.clone(), trackers });
         self.take_interfaces(now, view);
         self.complete_addresses(now);
         if *before != *settings {
             self.events.push(EventKind::Reconfigured);
-        }
-    }
-
-    fn knows(&self, (name, influence): &(Arc<str>, Influence)) -> bool {
-        let is_it = |known: &Contribution| known.name == *name && known.influence == *influence;
-        self.router.contributions().iter().any(is_it)
-    }
-
-    /// Takes over what every tracker means; one that is not among them counts no more.
-    fn take_influences(&mut self, now: Instant, mut influences: Vec<(Arc<str>, Influence)>) {
-        let devices: Vec<_> = self.settings.devices().into_iter().map(device_name).collect();
-        let is_gone = |known: &&Contribution| {
-            !devices.contains(&known.name)
-                && !influences.iter().any(|(name, _)| *name == known.name)
-        };
-        let gone: Vec<_> = self.router.contributions().iter().filter(is_gone).cloned().collect();
-        let mut changes: Vec<(i32, Event)> = gone
-            .into_iter()
-            .map(|Contribution { name, influence }| {
-                (-points(influence), Event::TrackerRemoved { name })
-            })
-            .collect();
-        influences.retain(|known| !self.knows(known));
-        changes.extend(influences.into_iter().map(|(name, influence)| {
-            let known = self.router.contributions().iter().find(|known| known.name == name);
-            let before = known.map_or(0, |known| points(known.influence));
-            (points(influence).saturating_sub(before), Event::Tracker { name, influence })
-        }));
-        changes.sort_by_key(|(rise, _)| std::cmp::Reverse(*rise));
-        for (_, change) in changes {
-            self.tell(now, change);
         }
     }
 }
@@ -557,14 +523,6 @@ impl Engine {
 /// A name that no tracker of a configuration can have.
 fn device_name(device: InterfaceName) -> Arc<str> {
     format!("{device} (of an address)").into()
-}
-
-fn points(influence: Influence) -> i32 {
-    match influence {
-        Influence::Weight(points) => points,
-        Influence::Fault | Influence::WeightedFault => i32::MIN + 1,
-        _ => 0,
-    }
 }
 
 /// The name under which a report is counted; `None` for those that are not.

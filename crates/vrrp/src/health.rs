@@ -73,19 +73,20 @@ impl Health {
         self.board().readings.retain(|key, _| tracked.contains(key));
     }
 
-    /// Tells a router from now on, by these settings; returns what its trackers mean to it now.
+    /// Tells a router from now on, by these settings, and hands over what its trackers mean to it
+    /// now. What they read next comes after that.
     pub(crate) fn subscribe(
         &self,
         outlet: Outlet,
         settings: &Arc<Settings>,
-    ) -> Vec<(Arc<str>, Influence)> {
+        first: impl FnOnce(Vec<(Arc<str>, Influence)>),
+    ) {
         let mut board = self.board();
         let now = settings.shown_names().map(|(track, name)| {
             (name, influence(track.weight, board.readings.get(&track.tracker)))
         });
-        let now = now.collect();
+        first(now.collect());
         board.routers.insert(Arc::clone(&settings.name), (outlet, Arc::clone(settings)));
-        now
     }
 
     /// Tells a router nothing any more.

@@ -19,9 +19,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time;
 
 use vrrp_fsm::{Heard, Instant};
+use vrrp_net::{Timestamp, Waker};
 
-use crate::clock;
-use crate::instance::Order;
+use crate::unit::Order;
 
 /// How many messages wait at the most. Adverts beyond it are dropped and counted; what comes from
 /// this machine (links, trackers, orders) waits for its place instead.
@@ -56,6 +56,9 @@ struct Queue {
     /// How many wait for a place.
     waiting: usize,
     closed: bool,
+    /// Wakes whoever drives several routers on one thread, and waits for none of them alone. What
+    /// this machine tells never waits for a place then: it could be that thread that tells.
+    driver: Option<Waker>,
 }
 
 impl Queue {
@@ -83,9 +86,10 @@ pub(crate) enum Delivery {
     Full,
 }
 
-/// A new inbox and its other end.
-pub(crate) fn inbox() -> (Outlet, Inbox) {
-    let shared = Arc::new(Shared::default());
+/// A new inbox and its other end; with a waker, of a router that is one of several on a thread.
+pub(crate) fn inbox(driver: Option<Waker>) -> (Outlet, Inbox) {
+    let queue = Mutex::new(Queue { driver, ..Queue::default() });
+    let shared = Arc::new(Shared { queue, ..Shared::default() });
     (Outlet(Arc::clone(&shared)), Inbox(shared))
 }
 
@@ -108,7 +112,12 @@ impl Inbox {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whoever takes its messages waits for them from now on, on a thread of its own.
+    pub(crate) fn wait_alone(&self) {
+        self.0.queue().driver = None;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.queue().messages.is_empty()
     }
 
@@ -151,20 +160,21 @@ impl Shared {
 }
 
 fn time_until(at: Instant) -> time::Duration {
-    at.saturating_since(clock::now())
+    at.saturating_since(Instant::from_micros(Timestamp::now().as_micros()))
 }
 
 impl Outlet {
     /// Delivers an order, waiting for a place; false where the instance has ended.
     pub(crate) fn order(&self, order: Order) -> bool {
         let mut queue = self.0.queue();
-        while queue.is_full() && !queue.closed {
+        while queue.is_full() && !queue.closed && queue.driver.is_none() {
             queue.waiting += 1;
             queue = self.0.room.wait(queue).unwrap_or_else(PoisonError::into_inner);
             queue.waiting -= 1;
         }
         let is_open = !queue.closed;
         if is_open {
+            queue.driver.iter().for_each(Waker::wake);
             self.0.put(queue, Message::Order(order));
         }
         is_open
@@ -225,6 +235,11 @@ impl Mailbox {
         parked
     }
 
+    /// Whether an advert waits here.
+    pub(crate) fn has_parked(&self) -> bool {
+        self.slot().parked.is_some()
+    }
+
     /// How many adverts were parked so far.
     pub(crate) fn parked_total(&self) -> u64 {
         self.slot().parked_total
@@ -252,12 +267,12 @@ mod tests {
     }
 
     fn removed() -> Order {
-        Order::AddressRemoved("192.0.2.100".parse().unwrap())
+        Order::Hearing
     }
 
     #[test]
     fn only_repetitions_of_the_template_are_parked_and_the_first_other_one_ends_that() {
-        let ((outlet, inbox), mailbox) = (inbox(), Mailbox::default());
+        let ((outlet, inbox), mailbox) = (inbox(None), Mailbox::default());
         let deliver =
             |at, priority| outlet.advert(&mailbox, Instant::from_micros(at), heard(priority));
         assert_eq!(mailbox.publish(&inbox, Some(heard(100))), None);
@@ -280,7 +295,7 @@ mod tests {
 
     #[test]
     fn nothing_is_parked_behind_a_message_that_waits() {
-        let ((outlet, inbox), mailbox) = (inbox(), Mailbox::default());
+        let ((outlet, inbox), mailbox) = (inbox(None), Mailbox::default());
         assert_eq!(outlet.advert(&mailbox, AT, heard(0)), Delivery::Queued);
         assert_eq!(mailbox.publish(&inbox, Some(heard(100))), None);
         let delivery = outlet.advert(&mailbox, AT, heard(100));
@@ -289,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_adverts_does_not_keep_an_order_out() {
-        let ((outlet, inbox), mailbox) = (inbox(), Mailbox::default());
+        let ((outlet, inbox), mailbox) = (inbox(None), Mailbox::default());
         while outlet.advert(&mailbox, AT, heard(100)) == Delivery::Queued {}
         let ordering = thread::spawn({
             let outlet = outlet.clone();
@@ -306,7 +321,7 @@ mod tests {
 
     #[test]
     fn what_was_parked_meanwhile_comes_back_before_another_template_counts() {
-        let ((outlet, inbox), mailbox) = (inbox(), Mailbox::default());
+        let ((outlet, inbox), mailbox) = (inbox(None), Mailbox::default());
         assert_eq!(mailbox.publish(&inbox, Some(heard(100))), None);
         assert_eq!(outlet.advert(&mailbox, AT, heard(100)), Delivery::Parked);
         assert_eq!(mailbox.publish(&inbox, Some(heard(100))), Some((AT, heard(100))));
@@ -315,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_full_inbox_turns_adverts_away_and_lets_orders_wait() {
-        let ((outlet, inbox), mailbox) = (inbox(), Mailbox::default());
+        let ((outlet, inbox), mailbox) = (inbox(None), Mailbox::default());
         for _ in 0..INBOX_MESSAGES {
             assert_eq!(outlet.advert(&mailbox, AT, heard(100)), Delivery::Queued);
         }
@@ -330,7 +345,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_an_instance_that_has_ended() {
-        let ((outlet, inbox), mailbox) = (inbox(), Mailbox::default());
+        let ((outlet, inbox), mailbox) = (inbox(None), Mailbox::default());
         while outlet.advert(&mailbox, AT, heard(100)) == Delivery::Queued {}
         let ordering = thread::spawn({
             let outlet = outlet.clone();
@@ -343,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_deadline_that_has_come_ends_the_wait() {
-        let (_outlet, inbox) = inbox();
-        assert!(inbox.next(Some(clock::now())).is_none());
+        let (_outlet, inbox) = inbox(None);
+        assert!(inbox.next(Some(Instant::from_micros(Timestamp::now().as_micros()))).is_none());
     }
 }

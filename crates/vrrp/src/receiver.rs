@@ -248,6 +248,7 @@ struct Socket {
     error: Option<NetError>,
     /// Whether it could not be opened when that was tried last.
     is_refused: bool,
+    generation: u64,
 }
 
 /// How a receiver stands.
@@ -316,27 +317,38 @@ impl Receiver {
         }
     }
 
-    /// Leads the adverts of a virtual router to it, and listens to its group.
-    pub(crate) fn route(&self, vrid: Vrid, route: Arc<Route>) -> Result<(), NetError> {
+    /// Leads the adverts of a virtual router to it, and listens to its group. Where that group
+    /// cannot be joined it is not led there, or, if the router is to run all the same, the
+    /// receiver counts as deaf until it is opened anew.
+    pub(crate) fn route(
+        &self,
+        vrid: Vrid,
+        route: Arc<Route>,
+        all_the_same: bool,
+    ) -> Result<(), NetError> {
         let mut socket = self.socket();
         let mut routes = self.routes_mut();
         routes.0.entry(vrid.get()).or_default().push(Arc::clone(&route));
-        let joined = match &mut socket.open {
-            Some(open) => open.set_groups(&routes.groups()),
-            None => Ok(()),
-        };
-        if joined.is_err() {
-            Self::remove(&mut routes, vrid, &route.router);
+        let Some(open) = &mut socket.open else { return Ok(()) };
+        let Err(error) = open.set_groups(&routes.groups()) else { return Ok(()) };
+        if !all_the_same {
+            Self::remove(&mut routes, vrid, &route);
+            return Err(error);
         }
-        joined
+        drop(routes);
+        self.complain(&error);
+        self.close(&mut socket, Some(error));
+        socket.is_refused = true;
+        self.waker.wake();
+        Ok(())
     }
 
-    /// Leads nothing to that router any more, and leaves its group if it was the last one there.
-    /// Says whether other routers are left.
-    pub(crate) fn unroute(&self, vrid: Vrid, router: &str) -> bool {
+    /// Leads nothing there any more, and leaves its group if it was the last one in it. Says
+    /// whether other routers are left.
+    pub(crate) fn unroute(&self, vrid: Vrid, route: &Arc<Route>) -> bool {
         let mut socket = self.socket();
         let mut routes = self.routes_mut();
-        Self::remove(&mut routes, vrid, router);
+        Self::remove(&mut routes, vrid, route);
         let left = !routes.0.is_empty();
         if let Some(Err(error)) =
             socket.open.as_mut().filter(|_| left).map(|open| open.set_groups(&routes.groups()))
@@ -347,13 +359,19 @@ impl Receiver {
         left
     }
 
-    fn remove(routes: &mut Routes, vrid: Vrid, router: &str) {
+    fn remove(routes: &mut Routes, vrid: Vrid, route: &Arc<Route>) {
         if let Some(known) = routes.0.get_mut(&vrid.get()) {
-            known.retain(|route| &*route.router != router);
+            known.retain(|other| !Arc::ptr_eq(other, route));
             if known.is_empty() {
                 routes.0.remove(&vrid.get());
             }
         }
+    }
+
+    /// Why nothing can arrive, if that is so because the socket cannot be opened.
+    pub(crate) fn refusal(&self) -> Option<NetError> {
+        let socket = self.socket();
+        socket.error.clone().filter(|_| socket.is_refused)
     }
 
     /// Whether nothing can arrive, because the socket cannot be opened.
@@ -377,6 +395,11 @@ impl Receiver {
             self.tell_hearing();
         }
         is_missing
+    }
+
+    /// A number that changes when the descriptor does.
+    pub(crate) fn generation(&self) -> u64 {
+        self.socket().generation
     }
 
     /// A descriptor to wait on, if there is a socket that has one.
@@ -450,8 +473,9 @@ impl Receiver {
                 }
                 Err(Errno::INTR) => {}
                 Err(errno) => {
-                    let refused = NetError::refused(Operation::Wait, errno);
-                    self.complain(&refused);
+                    let errno = vrrp_net::Errno::from(errno);
+                    let (operation, interface) = (Operation::Wait, Some(self.name));
+                    self.complain(&NetError::Refused { operation, interface, errno, explanation: None });
                     return thread::sleep(RETRY);
                 }
             }
@@ -495,6 +519,7 @@ impl Receiver {
                     self.complain(error);
                 }
                 socket.is_refused = opened.is_err();
+                socket.generation += 1;
                 (socket.open, socket.error) = match opened {
                     Ok(receiver) => (Some(receiver), None),
                     Err(error) => (None, Some(error)),
@@ -506,6 +531,7 @@ impl Receiver {
     }
 
     fn close(&self, socket: &mut Socket, why: Option<NetError>) {
+        socket.generation += 1;
         if let Some(old) = socket.open.take() {
             self.overflowed_before.add(old.overflowed());
         }

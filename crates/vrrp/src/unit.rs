@@ -136,6 +136,16 @@ impl Unit {
         Self { parts, phase, deaths: 0, history, before: Totals::default() }
     }
 
+    /// What it begins with.
+    pub(crate) fn begin_with(
+        &mut self,
+        view: InterfaceView,
+        influences: Vec<(Arc<str>, Influence)>,
+    ) {
+        self.parts.view = view;
+        self.parts.influences = influences;
+    }
+
     /// The name of its router.
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.parts.settings.name
@@ -143,6 +153,7 @@ impl Unit {
 
     /// Drives the router until it is shut down.
     pub(crate) fn run(mut self) {
+        self.parts.inbox.wait_alone();
         while !self.has_ended() {
             self.turn();
             self.publish_template();
@@ -200,6 +211,15 @@ impl Unit {
 
     fn now(&self) -> Instant {
         self.parts.platform.now()
+    }
+}
+
+impl Drop for Unit {
+    /// Whoever drops a router that runs has it resign and remove its addresses.
+    fn drop(&mut self) {
+        if matches!(self.phase, Phase::Running(..)) {
+            self.guarded(|unit, _| unit.take_input(Input::Shutdown));
+        }
     }
 }
 

@@ -1,0 +1,457 @@
+//! What drives several virtual routers has in common, whether on one thread or on many: putting a
+//! setup into force, all of it or nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crossbeam_channel::{Receiver as Reply, bounded};
+use thiserror::Error;
+use vrrp_net::{InterfaceName, NetError, Object, Waker};
+use vrrp_proto::Family;
+use vrrp_track::{SourceStatus, TrackError, Trackers};
+
+use crate::engine::Input;
+use crate::events::{EventKind, EventSender, Events};
+use crate::health::{Health, TrackerKey};
+use crate::holdings::{HolderId, Holdings};
+use crate::inbox::{Outlet, inbox};
+use crate::interfaces::InterfaceView;
+use crate::links::Links;
+use crate::plan::{Change, Setup, SetupError, plan};
+use crate::platform::{LinkSource, Platform};
+use crate::receiver::{Receiver, ReceiverStatus, Route};
+use crate::settings::Settings;
+use crate::status::RouterStatus;
+use crate::unit::{Order, Parts, Published, Unit};
+
+/// Who holds what moves from one router to another while that is done.
+const MOVER: HolderId = HolderId(0);
+
+/// Why a setup was not put into force; what was in force before still is.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// The setup is wrong by itself.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The kernel refuses what a router needs.
+    #[error("{router}: {source}")]
+    Router {
+        /// The router's name.
+        router: Arc<str>,
+        /// Why.
+        source: NetError,
+    },
+    /// The kernel refuses what all of them need.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The health sources cannot be followed.
+    #[error(transparent)]
+    Track(#[from] TrackError),
+    /// There can be no further thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// How a setup is put into force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// All of it, or nothing.
+    AllOrNothing,
+    /// Whatever the machine lacks for one router, the others run; that one is tried again.
+    AsFarAsPossible,
+}
+
+/// A router that runs, as seen from outside.
+#[derive(Clone)]
+pub(crate) struct Member {
+    settings: Arc<Settings>,
+    outlet: Outlet,
+    route: Arc<Route>,
+    receiver: Arc<Receiver>,
+    published: Arc<Published>,
+}
+
+/// What is ready to be put into force.
+pub(crate) struct Prepared {
+    setup: Setup,
+    pub(crate) plan: Vec<Change>,
+    fresh: Vec<Member>,
+    units: Vec<Unit>,
+    pub(crate) receivers: Vec<Arc<Receiver>>,
+}
+
+impl Prepared {
+    /// The names of the routers that start.
+    pub(crate) fn starting(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.units.iter().map(Unit::name)
+    }
+}
+
+/// What was put into force, as far as others still have to do something for it.
+pub(crate) struct Committed {
+    pub(crate) units: Vec<Unit>,
+    /// Those that were told to end.
+    pub(crate) leaving: Vec<Member>,
+    /// Who says when it has taken its new settings in.
+    reconfigured: Vec<Reply<()>>,
+}
+
+impl Committed {
+    /// Those that were told to end, and nothing else.
+    pub(crate) fn leaving(leaving: Vec<Member>) -> Self {
+        Self { units: Vec::new(), leaving, reconfigured: Vec::new() }
+    }
+}
+
+impl Member {
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.settings.name
+    }
+}
+
+/// Routers, receivers and trackers as they are looked at, from any thread and at any time.
+///
+/// It asks nobody: it shows what they have published.
+#[derive(Clone)]
+pub struct Observer {
+    directory: Arc<Mutex<Directory>>,
+    trackers: Arc<Mutex<Trackers>>,
+}
+
+#[derive(Default)]
+struct Directory {
+    routers: Vec<(Arc<Published>, Arc<Route>)>,
+    receivers: HashMap<(InterfaceName, Family), Arc<Receiver>>,
+}
+
+impl Observer {
+    /// How the routers stand, in the order of the setup.
+    pub fn routers(&self) -> Vec<RouterStatus> {
+        let routers = lock(&self.directory).routers.clone();
+        routers.iter().map(|(published, route)| published.status(route)).collect()
+    }
+
+    /// How the receivers stand, by interface.
+    pub fn receivers(&self) -> Vec<ReceiverStatus> {
+        let receivers: Vec<_> = lock(&self.directory).receivers.values().cloned().collect();
+        let mut all: Vec<_> = receivers.iter().map(|receiver| receiver.status()).collect();
+        all.sort_by_key(|status| (status.interface, status.family == Family::V6));
+        all
+    }
+
+    /// How the health sources stand, by kind.
+    pub fn trackers(&self) -> Vec<SourceStatus> {
+        lock(&self.trackers).status()
+    }
+}
+
+/// The routers of a host, and what they share.
+pub(crate) struct Core {
+    platform: Arc<dyn Platform>,
+    /// Wakes the one thread that drives all of them, if it is one.
+    driver: Option<Waker>,
+    pub(crate) links: Links,
+    health: Health,
+    trackers: Arc<Mutex<Trackers>>,
+    holdings: Holdings,
+    pub(crate) events: EventSender,
+    directory: Arc<Mutex<Directory>>,
+    setup: Setup,
+    members: HashMap<Arc<str>, Member>,
+    last_holder: u64,
+}
+
+impl Core {
+    /// A host without routers, which knows the interfaces as they are now, and whatever happens to
+    /// them from now on.
+    pub(crate) fn open(
+        platform: Arc<dyn Platform>,
+        driver: Option<Waker>,
+    ) -> Result<(Self, Box<dyn LinkSource>, Events), NetError> {
+        let (source, snapshot) = platform.open_links()?;
+        let links = Links::default();
+        links.lock().interfaces.resync(snapshot);
+        let (events, reader) = EventSender::new();
+        let (health, said) = (Health::default(), events.clone());
+        let board = health.clone();
+        let trackers = Trackers::new(move |update| {
+            board.take(&update);
+            said.send(None, EventKind::Tracker(update));
+        });
+        let core = Self {
+            platform,
+            driver,
+            links,
+            health,
+            trackers: Arc::new(Mutex::new(trackers)),
+            holdings: Holdings::default(),
+            events,
+            directory: Arc::default(),
+            setup: Setup::default(),
+            members: HashMap::new(),
+            last_holder: MOVER.0,
+        };
+        Ok((core, source, reader))
+    }
+
+    /// The setup in force.
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    pub(crate) fn platform(&self) -> &Arc<dyn Platform> {
+        &self.platform
+    }
+
+    pub(crate) fn observer(&self) -> Observer {
+        let (directory, trackers) = (Arc::clone(&self.directory), Arc::clone(&self.trackers));
+        Observer { directory, trackers }
+    }
+
+    pub(crate) fn receivers(&self) -> Vec<Arc<Receiver>> {
+        lock(&self.directory).receivers.values().cloned().collect()
+    }
+
+    /// Makes ready what a setup needs. Nothing that runs notices.
+    pub(crate) fn prepare(&mut self, setup: Setup, mode: Mode) -> Result<Prepared, ApplyError> {
+        setup.check()?;
+        let plan = plan(&self.setup, &setup);
+        let (fresh, units, receivers) = Default::default();
+        let mut prepared = Prepared { setup, plan, fresh, units, receivers };
+        for change in prepared.plan.clone() {
+            let settings = match change {
+                Change::Start(settings) => settings,
+                Change::Replace { new, .. } => new,
+                _ => continue,
+            };
+            if let Err(source) = self.prepare_router(&mut prepared, &settings, mode) {
+                self.abandon(prepared);
+                return Err(ApplyError::Router { router: Arc::clone(&settings.name), source });
+            }
+        }
+        Ok(prepared)
+    }
+
+    fn prepare_router(
+        &mut self,
+        prepared: &mut Prepared,
+        settings: &Arc<Settings>,
+        mode: Mode,
+    ) -> Result<(), NetError> {
+        let kernel = match mode {
+            Mode::AllOrNothing => Some(self.platform.open_kernel(settings.family)?),
+            Mode::AsFarAsPossible => None,
+        };
+        let receiver = self.receiver(prepared, settings)?;
+        let (outlet, inbox) = inbox(self.driver.clone());
+        let route = Arc::new(Route::new(settings, outlet.clone(), self.events.clone()));
+        receiver.route(settings.vrid, Arc::clone(&route), mode == Mode::AsFarAsPossible)?;
+        let published = Arc::new(Published::new(Arc::clone(settings)));
+        self.last_holder += 1;
+        prepared.units.push(Unit::new(Parts {
+            settings: Arc::clone(settings),
+            platform: Arc::clone(&self.platform),
+            kernel,
+            holdings: self.holdings.clone(),
+            holder: HolderId(self.last_holder),
+            receiver: Arc::clone(&receiver),
+            route: Arc::clone(&route),
+            inbox,
+            published: Arc::clone(&published),
+            events: self.events.clone(),
+            view: InterfaceView::default(),
+            influences: Vec::new(),
+        }));
+        let settings = Arc::clone(settings);
+        prepared.fresh.push(Member { settings, outlet, route, receiver, published });
+        if mode == Mode::AllOrNothing
+            && let Some(error) = prepared.fresh.last().and_then(|member| member.receiver.refusal())
+        {
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// The receiver of a router's interface, a new one if it is the first there.
+    fn receiver(
+        &self,
+        prepared: &mut Prepared,
+        settings: &Settings,
+    ) -> Result<Arc<Receiver>, NetError> {
+        let key = (settings.interface, settings.family);
+        let known = lock(&self.directory).receivers.get(&key).cloned();
+        let known = known.or_else(|| {
+            prepared.receivers.iter().find(|receiver| receiver.key() == key).cloned()
+        });
+        if let Some(receiver) = known {
+            return Ok(receiver);
+        }
+        let (platform, events) = (Arc::clone(&self.platform), self.events.clone());
+        let receiver = Arc::new(Receiver::new(key.0, key.1, platform, events)?);
+        self.links.lock().attach(&receiver);
+        prepared.receivers.push(Arc::clone(&receiver));
+        Ok(receiver)
+    }
+
+    /// Lets health sources be followed as the setup wants it: the last thing that can fail.
+    pub(crate) fn start_trackers(&mut self, prepared: &Prepared) -> Result<(), TrackError> {
+        lock(&self.trackers).reconfigure(prepared.setup.sources.iter().cloned())
+    }
+
+    /// Gives up what was made ready.
+    pub(crate) fn abandon(&mut self, prepared: Prepared) {
+        for member in prepared.fresh {
+            member.receiver.unroute(member.settings.vrid, &member.route);
+        }
+        for receiver in prepared.receivers {
+            self.links.lock().detach(&receiver);
+            receiver.stop();
+        }
+    }
+
+    /// Puts into force what was made ready. Nothing fails any more.
+    pub(crate) fn commit(&mut self, prepared: Prepared) -> Committed {
+        let Prepared { setup, plan, fresh, units, receivers } = prepared;
+        self.hold_what_moves(&setup);
+        let tracked: HashSet<_> = setup.sources.iter().map(TrackerKey::of).collect();
+        self.health.keep_only(&tracked);
+        let mut committed = Committed { units, leaving: Vec::new(), reconfigured: Vec::new() };
+        for change in &plan {
+            match change {
+                Change::Stop(old) | Change::Replace { old, .. } => {
+                    committed.leaving.extend(self.dismiss(&old.name));
+                }
+                Change::Reconfigure { new, .. } => {
+                    committed.reconfigured.extend(self.reconfigure(new));
+                }
+                _ => {}
+            }
+        }
+        for (member, unit) in fresh.into_iter().zip(&mut committed.units) {
+            self.admit(member, unit);
+        }
+        // What one router moves is no source for another: everybody looks again.
+        self.links.lock().tell();
+        self.setup = setup;
+        self.publish(receivers);
+        committed
+    }
+
+    /// Ends what takes part in a change, once those that leave have ended: says whether all that
+    /// stay have taken their settings in.
+    pub(crate) fn finish(&mut self, committed: Committed) {
+        for reply in committed.reconfigured {
+            // It ends with an answer, or with the router.
+            let _ = reply.recv();
+        }
+        for member in committed.leaving {
+            let is_needed = member.receiver.unroute(member.settings.vrid, &member.route);
+            if !is_needed {
+                self.links.lock().detach(&member.receiver);
+                lock(&self.directory).receivers.remove(&member.receiver.key());
+                member.receiver.stop();
+            }
+        }
+        self.let_go_of_what_moved();
+    }
+
+    /// Tells all routers to end.
+    pub(crate) fn dismiss_all(&mut self) -> Vec<Member> {
+        let names: Vec<_> = self.setup.routers.iter().map(|router| Arc::clone(&router.name)).collect();
+        self.setup = Setup::default();
+        lock(&self.directory).routers.clear();
+        names.iter().filter_map(|name| self.dismiss(name)).collect()
+    }
+
+    /// The objects that are still there because of a router.
+    pub(crate) fn left_behind(&self) -> Vec<Object> {
+        self.holdings.lock().all().cloned().collect()
+    }
+
+    fn dismiss(&mut self, name: &str) -> Option<Member> {
+        let member = self.members.remove(name)?;
+        self.links.lock().forget(name);
+        self.health.forget(name);
+        member.outlet.order(Order::Input(Input::Shutdown));
+        Some(member)
+    }
+
+    fn admit(&mut self, member: Member, unit: &mut Unit) {
+        let settings = &member.settings;
+        let view = self.links.lock().watch(settings, member.outlet.clone());
+        self.health.subscribe(member.outlet.clone(), settings, |influences| {
+            unit.begin_with(view, influences);
+        });
+        self.members.insert(Arc::clone(&settings.name), member);
+    }
+
+    fn reconfigure(&mut self, settings: &Arc<Settings>) -> Option<Reply<()>> {
+        let member = self.members.get_mut(&settings.name)?;
+        member.settings = Arc::clone(settings);
+        let (outlet, (done, reply)) = (member.outlet.clone(), bounded(1));
+        // Under both locks: neither a newer view nor a newer reading overtakes these.
+        let mut links = self.links.lock();
+        let view = links.watch(settings, outlet.clone());
+        self.health.subscribe(outlet.clone(), settings, |influences| {
+            let settings = Arc::clone(settings);
+            outlet.order(Order::Input(Input::Reconfigure { settings, view, influences }));
+        });
+        drop(links);
+        outlet.order(Order::Done(done)).then_some(reply)
+    }
+
+    fn publish(&self, receivers: Vec<Arc<Receiver>>) {
+        let members = self.setup.routers.iter().filter_map(|router| self.members.get(&router.name));
+        let routers =
+            members.map(|member| (Arc::clone(&member.published), Arc::clone(&member.route)));
+        let mut directory = lock(&self.directory);
+        directory.routers = routers.collect();
+        directory.receivers.extend(receivers.into_iter().map(|receiver| (receiver.key(), receiver)));
+    }
+
+    /// Holds every object whose address the setup has, so that it stays while one router lets go
+    /// of it and another takes it.
+    fn hold_what_moves(&self, setup: &Setup) {
+        let wanted: HashSet<_> = setup
+            .routers
+            .iter()
+            .flat_map(|router| &router.addresses)
+            .map(|address| address.address)
+            .collect();
+        let mut table = self.holdings.lock();
+        let is_wanted = |object: &&Object| {
+            object.key().address().is_some_and(|address| wanted.contains(&address))
+        };
+        let held: Vec<_> = table.all().filter(is_wanted).cloned().collect();
+        for object in held {
+            table.hold(MOVER, &object);
+        }
+    }
+
+    fn let_go_of_what_moved(&self) {
+        let mut table = self.holdings.lock();
+        let held = table.of(MOVER);
+        let free: Vec<_> =
+            held.into_iter().filter(|object| table.release(MOVER, &object.key())).collect();
+        if free.is_empty() {
+            return;
+        }
+        let removals: Vec<_> = free.into_iter().map(vrrp_net::Change::Remove).collect();
+        let removed = self
+            .platform
+            .open_kernel(Family::V4)
+            .map(|mut kernel| kernel.apply(&removals))
+            .unwrap_or_else(|error| vec![Err(error)]);
+        drop(table);
+        for error in removed.into_iter().filter_map(Result::err) {
+            self.events.send(None, EventKind::Problem { error: error.into(), count: 1 });
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Whole values are exchanged under these locks: a poisoned one is as good as any.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,370 @@
+//! What it takes to go from one set of virtual routers to another, before anything is done.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use vrrp_fsm::Config;
+use vrrp_track::{Source, TrackError};
+
+use crate::health::TrackerKey;
+use crate::settings::{RouterKey, Settings, VirtualRouter};
+
+/// The virtual routers of one host, and the health sources that they go by.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Setup {
+    /// The routers.
+    pub routers: Vec<Arc<Settings>>,
+    /// The sources. Equal ones count as one.
+    pub sources: Vec<Source>,
+}
+
+/// Why a setup cannot be put into force, whatever the machine is like.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// Two routers have one name.
+    #[error("two virtual routers are called {0}")]
+    Name(Arc<str>),
+    /// Two routers are the same virtual router.
+    #[error("{first} and {second} are the same virtual router: {key}")]
+    Router {
+        /// What both are.
+        key: RouterKey,
+        /// The name of the one.
+        first: Arc<str>,
+        /// The name of the other.
+        second: Arc<str>,
+    },
+    /// A router goes by a tracker without a source.
+    #[error("{router} goes by {tracker}, of which there is no source")]
+    Tracker {
+        /// The router's name.
+        router: Arc<str>,
+        /// The tracker.
+        tracker: TrackerKey,
+    },
+    /// Two sources are different and have one name.
+    #[error(transparent)]
+    Sources(#[from] TrackError),
+}
+
+impl Setup {
+    /// The same with one more router and its sources, instead of the one of its name if there is
+    /// one.
+    ///
+    /// # Errors
+    /// The first mistake in the router's description.
+    pub fn with(&self, router: &VirtualRouter) -> Result<Self, crate::SettingsError> {
+        let settings = router.build()?;
+        let mut setup = self.without(&settings.name);
+        setup.routers.push(Arc::new(settings));
+        setup.sources.extend(router.sources().cloned());
+        Ok(setup)
+    }
+
+    /// The same without the router of this name, and without sources that nobody goes by.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        let stays = |router: &&Arc<Settings>| &*router.name != name;
+        let routers: Vec<_> = self.routers.iter().filter(stays).cloned().collect();
+        let is_used = |source: &&Source| {
+            let key = TrackerKey::of(source);
+            routers.iter().any(|router| router.tracks.iter().any(|track| track.tracker == key))
+        };
+        let sources = self.sources.iter().filter(is_used).cloned().collect();
+        Self { routers, sources }
+    }
+
+    /// Finds what no machine could carry out.
+    ///
+    /// # Errors
+    /// The first such thing.
+    pub fn check(&self) -> Result<(), SetupError> {
+        let (mut names, mut keys) = (HashMap::new(), HashMap::new());
+        let sources: HashMap<_, _> =
+            self.sources.iter().map(|source| (TrackerKey::of(source), source)).collect();
+        for source in &self.sources {
+            if sources.get(&TrackerKey::of(source)).is_some_and(|other| *other != source) {
+                return Err(TrackError::DuplicateName(Arc::clone(source.name())).into());
+            }
+        }
+        for router in &self.routers {
+            if names.insert(&router.name, ()).is_some() {
+                return Err(SetupError::Name(Arc::clone(&router.name)));
+            }
+            if let Some(first) = keys.insert(router.key(), &router.name) {
+                let (key, second) = (router.key(), Arc::clone(&router.name));
+                return Err(SetupError::Router { key, first: Arc::clone(first), second });
+            }
+            let unknown = router.tracks.iter().find(|track| !sources.contains_key(&track.tracker));
+            if let Some(track) = unknown {
+                let (router, tracker) = (Arc::clone(&router.name), track.tracker.clone());
+                return Err(SetupError::Tracker { router, tracker });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One step of a [`plan`].
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Change {
+    /// A router that starts.
+    Start(Arc<Settings>),
+    /// A router that resigns and ends.
+    Stop(Arc<Settings>),
+    /// A router that cannot stay the one it is: the one before resigns and ends, another starts.
+    Replace {
+        /// The one before.
+        old: Arc<Settings>,
+        /// The other one.
+        new: Arc<Settings>,
+        /// What makes it another one.
+        why: &'static str,
+    },
+    /// A router that stays, by other settings.
+    Reconfigure {
+        /// Its settings before.
+        old: Arc<Settings>,
+        /// Its settings from now on.
+        new: Arc<Settings>,
+    },
+    /// A tracker that starts.
+    TrackerStarts(TrackerKey),
+    /// A tracker that ends.
+    TrackerStops(TrackerKey),
+    /// A tracker that goes on by other settings.
+    TrackerChanges(TrackerKey),
+}
+
+impl Change {
+    /// The name of the router that it is about.
+    pub fn router(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Start(settings) | Self::Stop(settings) => Some(&settings.name),
+            Self::Replace { new, .. } | Self::Reconfigure { new, .. } => Some(&new.name),
+            _ => None,
+        }
+    }
+}
+
+/// What it takes to go from `old` to `new`, in the order of the names; nothing for what is equal.
+///
+/// A router is known by its name. One whose number, interface, family, destination or version
+/// changes is another one; any other change it takes in without a resignation.
+pub fn plan(old: &Setup, new: &Setup) -> Vec<Change> {
+    let by_name = |setup: &Setup| -> BTreeMap<Arc<str>, Arc<Settings>> {
+        let routers = setup.routers.iter();
+        routers.map(|router| (Arc::clone(&router.name), Arc::clone(router))).collect()
+    };
+    let (before, after) = (by_name(old), by_name(new));
+    let mut changes: Vec<_> = before
+        .values()
+        .filter(|settings| !after.contains_key(&settings.name))
+        .map(|settings| Change::Stop(Arc::clone(settings)))
+        .collect();
+    changes.extend(after.into_values().filter_map(|new| match before.get(&new.name) {
+        None => Some(Change::Start(new)),
+        Some(old) if *old == new => None,
+        Some(old) => {
+            let old = Arc::clone(old);
+            Some(match another(&old, &new) {
+                Some(why) => Change::Replace { old, new, why },
+                None => Change::Reconfigure { old, new },
+            })
+        }
+    }));
+    changes.extend(tracker_changes(old, new));
+    changes
+}
+
+/// What makes it another router.
+fn another(old: &Settings, new: &Settings) -> Option<&'static str> {
+    let differences = [
+        ("virtual_router_id", old.vrid != new.vrid),
+        ("interface", old.interface != new.interface),
+        ("the family of its addresses", old.family != new.family),
+        ("the destination of its adverts", old.destination != new.destination),
+        ("version", old.machine.version != new.machine.version),
+    ];
+    differences.into_iter().find(|(_, differs)| *differs).map(|(what, _)| what)
+}
+
+fn tracker_changes(old: &Setup, new: &Setup) -> Vec<Change> {
+    let by_key = |setup: &Setup| -> BTreeMap<TrackerKey, Source> {
+        setup.sources.iter().map(|source| (TrackerKey::of(source), source.clone())).collect()
+    };
+    let (before, after) = (by_key(old), by_key(new));
+    let gone = before.keys().filter(|key| !after.contains_key(key)).cloned();
+    let mut changes: Vec<_> = gone.map(Change::TrackerStops).collect();
+    changes.extend(after.into_iter().filter_map(|(key, source)| match before.get(&key) {
+        None => Some(Change::TrackerStarts(key)),
+        Some(same) if *same == source => None,
+        Some(_) => Some(Change::TrackerChanges(key)),
+    }));
+    changes
+}
+
+impl fmt::Display for Change {
+    /// One line: `VI_1: priority 100 -> 150, address 192.0.2.101/24 added`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(settings) => write!(f, "{}: starts ({})", settings.name, settings.key()),
+            Self::Stop(settings) => write!(f, "{}: resigns and ends", settings.name),
+            Self::Replace { new, why, .. } => {
+                write!(f, "{}: resigns and starts anew, another virtual router: {why} differs", new.name)
+            }
+            Self::Reconfigure { old, new } => {
+                write!(f, "{}: {}", new.name, differences(old, new).join(", "))
+            }
+            Self::TrackerStarts(key) => write!(f, "tracker {key}: starts"),
+            Self::TrackerStops(key) => write!(f, "tracker {key}: ends"),
+            Self::TrackerChanges(key) => write!(f, "tracker {key}: goes on by other settings"),
+        }
+    }
+}
+
+/// What differs between two settings of one router, in words. A password is not among them.
+fn differences(old: &Settings, new: &Settings) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut differs = |what: &str, from: String, to: String| {
+        if from != to {
+            words.push(format!("{what} {from} -> {to}"));
+        }
+    };
+    let (before, after) = (&old.machine, &new.machine);
+    differs("priority", before.priority.to_string(), after.priority.to_string());
+    differs("advert_int", before.interval.to_string(), after.interval.to_string());
+    differs("preempt", before.preempt.to_string(), after.preempt.to_string());
+    let delay = |config: &Config| format!("{:?}", config.preempt_delay);
+    differs("preempt_delay", delay(before), delay(after));
+    let others = |config: &Config| {
+        let Config { version, priority, interval, preempt, preempt_delay, .. } = Config::new(config.version);
+        Config { version, priority, interval, preempt, preempt_delay, ..config.clone() }
+    };
+    if others(before) != others(after) {
+        words.push("timing and announcements differ".to_owned());
+    }
+    let listed = [
+        list("address", &old.addresses, &new.addresses),
+        list(
+            "tracker",
+            &old.tracks.iter().map(|track| track.tracker.clone()).collect::<Vec<_>>(),
+            &new.tracks.iter().map(|track| track.tracker.clone()).collect::<Vec<_>>(),
+        ),
+    ];
+    words.extend(listed.into_iter().flatten());
+    for track in &new.tracks {
+        let before = old.tracks.iter().find(|other| other.tracker == track.tracker);
+        if before.is_some_and(|before| before.weight != track.weight) {
+            words.push(format!("{} weighs differently", track.tracker));
+        }
+    }
+    let details = [
+        ("authentication differs", old.authentication != new.authentication),
+        ("checksum differs", old.checksum != new.checksum),
+        ("the source of its adverts differs", old.source != new.source),
+        ("the interface of its addresses differs", old.carrier != new.carrier),
+        ("an address's details differ", details_differ(old, new)),
+        ("track_interface differs", old.track_interface != new.track_interface),
+        ("the pace of announcements differs", old.announce_pace != new.announce_pace),
+        ("what it accepts differs", old.accept_no_addresses != new.accept_no_addresses),
+    ];
+    words.extend(details.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what.to_owned()));
+    if words.is_empty() {
+        // Of the lists nothing but the order is left.
+        words.push("the order of addresses or trackers differs".to_owned());
+    }
+    words
+}
+
+fn details_differ(old: &Settings, new: &Settings) -> bool {
+    new.addresses.iter().any(|address| {
+        let is_it = |other: &&crate::settings::VirtualAddress| {
+            (other.address, other.prefix_len) == (address.address, address.prefix_len)
+        };
+        old.addresses.iter().find(is_it).is_some_and(|other| other != address)
+    })
+}
+
+/// What was added and what was removed, the first few by name.
+fn list<T: fmt::Display>(what: &str, old: &[T], new: &[T]) -> Vec<String> {
+    const SHOWN: usize = 3;
+    let text = |all: &[T]| -> Vec<String> { all.iter().map(ToString::to_string).collect() };
+    let (before, after) = (text(old), text(new));
+    let known: std::collections::HashSet<_> = before.iter().collect();
+    let stays: std::collections::HashSet<_> = after.iter().collect();
+    let said = |verb: &str, all: Vec<&String>| {
+        let more = all.len().saturating_sub(SHOWN);
+        let first: Vec<_> = all.into_iter().take(SHOWN).map(String::as_str).collect();
+        match (first.is_empty(), more) {
+            (true, _) => None,
+            (_, 0) => Some(format!("{what} {} {verb}", first.join(" and "))),
+            _ => Some(format!("{what} {} and {more} more {verb}", first.join(", "))),
+        }
+    };
+    let added = said("added", after.iter().filter(|item| !known.contains(item)).collect());
+    let removed = said("removed", before.iter().filter(|item| !stays.contains(item)).collect());
+    [added, removed].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setup(routers: &[VirtualRouter]) -> Setup {
+        routers.iter().fold(Setup::default(), |setup, router| setup.with(router).unwrap())
+    }
+
+    fn router(name: &str) -> VirtualRouter {
+        VirtualRouter::new("eth0", 51).name(name).address("192.0.2.100/24")
+    }
+
+    fn shown(old: &[VirtualRouter], new: &[VirtualRouter]) -> Vec<String> {
+        plan(&setup(old), &setup(new)).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn equal_setups_need_nothing() {
+        assert_eq!(shown(&[router("a")], &[router("a")]), [""; 0]);
+    }
+
+    #[test]
+    fn what_differs_is_said() {
+        let new = router("a").priority(150).address("192.0.2.101/24").preempt(false);
+        assert_eq!(
+            shown(&[router("a")], &[new]),
+            ["a: priority 100 -> 150, preempt true -> false, address 192.0.2.101/24 added"]
+        );
+    }
+
+    #[test]
+    fn another_interface_is_another_router() {
+        let new = VirtualRouter::new("eth1", 51).name("a").address("192.0.2.100/24");
+        let expected = "a: resigns and starts anew, another virtual router: interface differs";
+        assert_eq!(shown(&[router("a")], &[new]), [expected]);
+    }
+
+    #[test]
+    fn routers_start_and_end() {
+        let shown = shown(&[router("a")], &[VirtualRouter::new("eth0", 52).name("b").address("192.0.2.100")]);
+        assert_eq!(shown, ["a: resigns and ends", "b: starts (VRID 52 over IPv4 on eth0 (224.0.0.18))"]);
+    }
+
+    #[test]
+    fn a_password_is_not_printed() {
+        let old = router("a").version(vrrp_proto::Version::V2).password("first");
+        let new = router("a").version(vrrp_proto::Version::V2).password("second");
+        assert_eq!(shown(&[old], &[new]), ["a: authentication differs"]);
+    }
+
+    #[test]
+    fn one_virtual_router_cannot_be_two() {
+        let two = setup(&[router("a"), router("b")]);
+        assert!(matches!(two.check(), Err(SetupError::Router { .. })));
+        let elsewhere = router("b").group("224.0.0.200".parse().unwrap());
+        assert!(setup(&[router("a"), elsewhere]).check().is_ok());
+    }
+}

@@ -1,0 +1,427 @@
+//! Virtual routers on threads: one for each router, one for each receiver, one for the links.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver as Gate, Sender, bounded};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use vrrp_net::{InterfaceName, NetError, NetEvent, Waker};
+use vrrp_proto::Family;
+
+use crate::core::{ApplyError, Committed, Core, Mode, Observer, Prepared};
+use crate::events::{EventKind, EventSender, Events};
+use crate::host::LeftBehind;
+use crate::links::Links;
+use crate::plan::{Change, Setup};
+use crate::platform::{LinkSource, Platform};
+use crate::receiver::Receiver;
+use crate::unit::Unit;
+
+/// Deep enough for netlink answers, shallow enough for hundreds of routers.
+const UNIT_STACK_BYTES: usize = 256 << 10;
+const RECEIVER_STACK_BYTES: usize = 256 << 10;
+const LINKS_STACK_BYTES: usize = 512 << 10;
+/// How long to leave links alone that could not be read, and when to try again what found no
+/// thread.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Virtual routers that run on threads of their own, until it is shut down or dropped.
+pub struct Service {
+    core: Core,
+    threads: Threads,
+    events: Events,
+    links: LinksThread,
+}
+
+/// The threads of routers and receivers.
+#[derive(Clone, Default)]
+struct Threads(Arc<Mutex<ThreadTable>>);
+
+#[derive(Default)]
+struct ThreadTable {
+    routers: HashMap<Arc<str>, JoinHandle<()>>,
+    receivers: HashMap<(InterfaceName, Family), JoinHandle<()>>,
+    /// Routers and receivers that found no thread, to be tried again.
+    unstarted: Vec<Unit>,
+    unserved: Vec<Arc<Receiver>>,
+}
+
+/// A thread that waits for its router.
+struct Waiting {
+    name: Arc<str>,
+    gate: Sender<Unit>,
+    thread: JoinHandle<()>,
+}
+
+impl Service {
+    /// Runs a setup. Whatever the machine lacks for one router, the others run, and that one is
+    /// tried again: events and status say so.
+    ///
+    /// # Errors
+    /// If the setup is wrong by itself, or the machine lacks what all of them need. Nothing runs
+    /// then.
+    pub fn start(platform: Arc<dyn Platform>, setup: Setup) -> Result<Self, ApplyError> {
+        let (core, links, events) = Core::open(platform, None)?;
+        let mut service = Self::take_over(core, Vec::new(), links, events)?;
+        service.apply_by(setup, Mode::AsFarAsPossible)?;
+        Ok(service)
+    }
+
+    pub(crate) fn take_over(
+        core: Core,
+        units: Vec<Unit>,
+        links: Box<dyn LinkSource>,
+        events: Events,
+    ) -> Result<Self, ApplyError> {
+        let threads = Threads::default();
+        let links = LinksThread::start(links, core.links.clone(), core.events.clone(), &threads)?;
+        for receiver in core.receivers() {
+            threads.serve(&receiver).map_err(ApplyError::Thread)?;
+        }
+        for unit in units {
+            threads.run(unit).map_err(|(_, error)| ApplyError::Thread(error))?;
+        }
+        Ok(Self { core, threads, events, links })
+    }
+
+    /// Puts another setup into force: all of it, or nothing. Returns what that took, once every
+    /// router goes by it.
+    ///
+    /// # Errors
+    /// [`ApplyError`]; then everything goes on as before.
+    pub fn apply(&mut self, setup: Setup) -> Result<Vec<Change>, ApplyError> {
+        self.apply_by(setup, Mode::AllOrNothing)
+    }
+
+    fn apply_by(&mut self, setup: Setup, mode: Mode) -> Result<Vec<Change>, ApplyError> {
+        let prepared = self.core.prepare(setup, mode)?;
+        let waiting = match self.make_ready(&prepared, mode) {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                // Threads that wait end with their gates.
+                self.core.abandon(prepared);
+                self.threads.join_ended();
+                return Err(error);
+            }
+        };
+        let plan = prepared.plan.clone();
+        let mut committed = self.core.commit(prepared);
+        self.open_gates(waiting, &mut committed);
+        self.threads.join(committed.leaving.iter().map(|member| Arc::clone(member.name())));
+        self.core.finish(committed);
+        self.threads.join_ended();
+        Ok(plan)
+    }
+
+    /// Starts every thread that is needed, and at last the health sources.
+    fn make_ready(
+        &mut self,
+        prepared: &Prepared,
+        mode: Mode,
+    ) -> Result<Vec<Waiting>, ApplyError> {
+        for receiver in &prepared.receivers {
+            match (self.threads.serve(receiver), mode) {
+                (Err(error), Mode::AllOrNothing) => return Err(ApplyError::Thread(error)),
+                (Err(_), Mode::AsFarAsPossible) => {
+                    self.threads.lock().unserved.push(Arc::clone(receiver));
+                }
+                (Ok(()), _) => {}
+            }
+        }
+        let mut waiting = Vec::new();
+        for name in prepared.starting() {
+            match (Waiting::start(name), mode) {
+                (Ok(ready), _) => waiting.push(ready),
+                (Err(error), Mode::AllOrNothing) => return Err(ApplyError::Thread(error)),
+                (Err(error), Mode::AsFarAsPossible) => {
+                    let kind = cannot_start(&error);
+                    self.core.events.send(Some(Arc::clone(name)), kind);
+                }
+            }
+        }
+        self.core.start_trackers(prepared)?;
+        Ok(waiting)
+    }
+
+    /// Lets the routers run whose threads wait; the others are tried again.
+    fn open_gates(&mut self, waiting: Vec<Waiting>, committed: &mut Committed) {
+        let mut waiting: HashMap<_, _> =
+            waiting.into_iter().map(|ready| (Arc::clone(&ready.name), ready)).collect();
+        // What leaves under the same name is waited for by its own handle.
+        self.threads.set_aside(committed.leaving.iter().map(|member| member.name()));
+        for unit in committed.units.drain(..) {
+            match waiting.remove(unit.name()) {
+                Some(Waiting { name, gate, thread }) => {
+                    self.threads.lock().routers.insert(name, thread);
+                    // It waits for this, and ends only after it.
+                    let _ = gate.send(unit);
+                }
+                None => {
+                    self.threads.lock().unstarted.push(unit);
+                    self.links.waker.wake();
+                }
+            }
+        }
+    }
+
+    /// The setup in force.
+    pub fn setup(&self) -> &Setup {
+        self.core.setup()
+    }
+
+    /// What happened, in order. Clones share one queue.
+    pub fn events(&self) -> Events {
+        self.events.clone()
+    }
+
+    /// How many events were lost because nobody read them.
+    pub fn events_lost(&self) -> u64 {
+        self.core.events.lost()
+    }
+
+    /// How everything stands, from any thread and at any time.
+    pub fn observer(&self) -> Observer {
+        self.core.observer()
+    }
+
+    /// Ends all routers, in no hurry: every one resigns first, then they are waited for, at most
+    /// so long.
+    ///
+    /// # Errors
+    /// Names what the kernel did not let go of until then.
+    pub fn shutdown(mut self, limit: Duration) -> Result<(), LeftBehind> {
+        self.end(limit)
+    }
+
+    fn end(&mut self, limit: Duration) -> Result<(), LeftBehind> {
+        self.links.end();
+        let leaving = self.core.dismiss_all();
+        self.threads.lock().unstarted.clear();
+        self.threads.join_all(Instant::now() + limit);
+        let left = self.core.left_behind();
+        self.core.finish(Committed::leaving(leaving));
+        self.threads.join_receivers();
+        LeftBehind::check(left)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if !self.links.has_ended() {
+            // Who wants to know what stayed calls `shutdown`.
+            let _ = self.end(Duration::MAX);
+        }
+    }
+}
+
+impl Waiting {
+    fn start(name: &Arc<str>) -> io::Result<Self> {
+        let (gate, unit): (_, Gate<Unit>) = bounded(1);
+        let thread = unit_thread(name).spawn(move || {
+            if let Ok(unit) = unit.recv() {
+                unit.run();
+            }
+        })?;
+        Ok(Self { name: Arc::clone(name), gate, thread })
+    }
+}
+
+fn unit_thread(name: &str) -> thread::Builder {
+    // The kernel keeps 15 bytes of a thread's name.
+    let name = name.chars().take(15).collect();
+    thread::Builder::new().name(name).stack_size(UNIT_STACK_BYTES)
+}
+
+fn cannot_start(error: &io::Error) -> EventKind {
+    EventKind::Died { why: format!("cannot start a thread: {error}").into(), again_in: RETRY }
+}
+
+impl Threads {
+    fn lock(&self) -> MutexGuard<'_, ThreadTable> {
+        // Handles are put in and taken out as a whole: a poisoned table is as good as any.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, receiver: &Arc<Receiver>) -> io::Result<()> {
+        let serving = Arc::clone(receiver);
+        let name = format!("rx-{}", receiver.key().0).chars().take(15).collect();
+        let thread = thread::Builder::new()
+            .name(name)
+            .stack_size(RECEIVER_STACK_BYTES)
+            .spawn(move || serving.serve())?;
+        self.lock().receivers.insert(receiver.key(), thread);
+        Ok(())
+    }
+
+    /// Gives a router a thread, or gives it back with the reason why not.
+    fn run(&self, unit: Unit) -> Result<(), (Option<Unit>, io::Error)> {
+        let name = Arc::clone(unit.name());
+        match Waiting::start(&name) {
+            Ok(Waiting { gate, thread, .. }) => {
+                self.lock().routers.insert(name, thread);
+                let _ = gate.send(unit);
+                Ok(())
+            }
+            Err(error) => Err((Some(unit), error)),
+        }
+    }
+
+    /// Tries again what found no thread; says whether something is left.
+    fn retry(&self) -> bool {
+        let (units, receivers) = {
+            let mut table = self.lock();
+            (std::mem::take(&mut table.unstarted), std::mem::take(&mut table.unserved))
+        };
+        for receiver in receivers {
+            if self.serve(&receiver).is_err() {
+                self.lock().unserved.push(receiver);
+            }
+        }
+        for unit in units {
+            if let Err((unit, _)) = self.run(unit) {
+                self.lock().unstarted.extend(unit);
+            }
+        }
+        let table = self.lock();
+        !table.unstarted.is_empty() || !table.unserved.is_empty()
+    }
+
+    /// Keeps the handles of routers that end under names that no other router has.
+    fn set_aside<'a>(&self, names: impl Iterator<Item = &'a Arc<str>>) {
+        let mut table = self.lock();
+        for name in names {
+            table.unstarted.retain(|unit| unit.name() != name);
+            if let Some(thread) = table.routers.remove(name) {
+                table.routers.insert(leaving(name), thread);
+            }
+        }
+    }
+
+    /// Waits for the end of those that were set aside.
+    fn join(&self, names: impl Iterator<Item = Arc<str>>) {
+        for name in names {
+            let thread = self.lock().routers.remove(&leaving(&name));
+            join(thread);
+        }
+    }
+
+    /// Waits for receivers that have ended.
+    fn join_ended(&self) {
+        let ended: Vec<_> = {
+            let mut table = self.lock();
+            let keys: Vec<_> = table
+                .receivers
+                .iter()
+                .filter(|(_, thread)| thread.is_finished())
+                .map(|(key, _)| *key)
+                .collect();
+            keys.iter().filter_map(|key| table.receivers.remove(key)).collect()
+        };
+        ended.into_iter().for_each(|thread| join(Some(thread)));
+    }
+
+    /// Waits for all routers, until the deadline.
+    fn join_all(&self, deadline: Instant) {
+        let threads = std::mem::take(&mut self.lock().routers);
+        for (_, thread) in threads {
+            while !thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(1));
+            }
+            if thread.is_finished() {
+                join(Some(thread));
+            }
+        }
+    }
+
+    fn join_receivers(&self) {
+        let threads = std::mem::take(&mut self.lock().receivers);
+        threads.into_values().for_each(|thread| join(Some(thread)));
+    }
+}
+
+fn leaving(name: &str) -> Arc<str> {
+    // No router's name has a line end.
+    format!("{name}\n").into()
+}
+
+fn join(thread: Option<JoinHandle<()>>) {
+    // A router's panics are caught in it; a receiver's ends that receiver.
+    if let Some(Err(panic)) = thread.map(JoinHandle::join) {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// The thread that follows the links.
+struct LinksThread {
+    waker: Waker,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LinksThread {
+    fn start(
+        source: Box<dyn LinkSource>,
+        links: Links,
+        events: EventSender,
+        threads: &Threads,
+    ) -> Result<Self, ApplyError> {
+        let (waker, stop) = (Waker::new()?, Arc::new(AtomicBool::new(false)));
+        let (woken, stopped, threads) = (waker.clone(), Arc::clone(&stop), threads.clone());
+        let thread = thread::Builder::new()
+            .name("links".into())
+            .stack_size(LINKS_STACK_BYTES)
+            .spawn(move || follow(source, &links, &events, &woken, &stopped, &threads))
+            .map_err(ApplyError::Thread)?;
+        Ok(Self { waker, stop, thread: Some(thread) })
+    }
+
+    fn has_ended(&self) -> bool {
+        self.thread.is_none()
+    }
+
+    fn end(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.waker.wake();
+        join(self.thread.take());
+    }
+}
+
+fn follow(
+    mut source: Box<dyn LinkSource>,
+    links: &Links,
+    events: &EventSender,
+    waker: &Waker,
+    stop: &AtomicBool,
+    threads: &Threads,
+) {
+    const RETRY_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: RETRY.subsec_nanos() as _ };
+    let mut news: Vec<NetEvent> = Vec::new();
+    let mut is_to_retry = false;
+    while !stop.load(Ordering::Acquire) {
+        let timeout = is_to_retry.then_some(&RETRY_TIME);
+        let waited = match source.as_fd() {
+            Some(fd) => poll(
+                &mut [PollFd::from_borrowed_fd(fd, PollFlags::IN), PollFd::new(waker, PollFlags::IN)],
+                timeout,
+            ),
+            None => poll(&mut [PollFd::new(waker, PollFlags::IN)], timeout),
+        };
+        waker.take();
+        let read: Result<(), NetError> = source.read(&mut news);
+        is_to_retry = threads.retry();
+        if let Err(error) = read {
+            events.send(None, EventKind::LinksUnread { error });
+            is_to_retry = true;
+        }
+        if waited.is_err() || is_to_retry && news.is_empty() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        links.take(news.drain(..));
+    }
+    drop(source.as_fd().map(|_| ()));
+}
