@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
@@ -14,13 +14,12 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use vrrp_fsm::{Heard, Instant};
-use vrrp_net::{AdvertReceiver, Interface, InterfaceName, NetError, Waker};
+use vrrp_net::{AdvertReceiver, Datagram, Interface, InterfaceName, NetError, Waker};
 use vrrp_proto::{
     AddressList, Advert, Authentication, Cast, ChecksumForm, DecodeError, Family, HopLimits,
-    Interval, IpMeta, PROTOCOL, Remark, Rules, Version, Vrid, peek_vrid, split_ipv4,
+    Interval, IpMeta, Remark, Rules, Version, Vrid, peek_vrid,
 };
 
-use crate::clock;
 use crate::counters::{Counter, Drops, RemarkCounts};
 use crate::inbox::{Delivery, Mailbox, Outlet};
 use crate::instance::Order;
@@ -32,7 +31,7 @@ use crate::status::InterfaceStatus;
 const RETRY: Duration = Duration::from_millis(200);
 /// How often the socket is read before it is given up to empty it: more often than a full one
 /// takes, and seldom enough for a flood not to keep the reader from everything else.
-const DRAIN_ROUNDS: usize = 32;
+const DRAIN_ROUNDS: usize = 512;
 const STACK_BYTES: usize = 256 << 10;
 
 /// What an instance demands of its adverts, owned: [`Rules`] borrow from it.
@@ -186,7 +185,7 @@ type Routes = HashMap<u8, Arc<Route>>;
 struct Shared {
     name: InterfaceName,
     family: Family,
-    groups: Mutex<Vec<Ipv4Addr>>,
+    groups: Mutex<Vec<IpAddr>>,
     routes: RwLock<Routes>,
     socket: Mutex<Socket>,
     packets: Counter,
@@ -237,7 +236,7 @@ impl Listener {
     pub(crate) fn start(
         name: InterfaceName,
         family: Family,
-        group: Ipv4Addr,
+        group: IpAddr,
     ) -> Result<Self, StartError> {
         let shared = Arc::new(Shared {
             name,
@@ -277,12 +276,13 @@ impl Listener {
     }
 
     /// Listens to one more group.
-    pub(crate) fn join(&self, group: Ipv4Addr) -> Result<(), NetError> {
-        let socket = self.shared.socket();
+    pub(crate) fn join(&self, group: IpAddr) -> Result<(), NetError> {
+        let mut socket = self.shared.socket();
         let mut groups = self.shared.groups();
         if !groups.contains(&group) {
-            socket.open.as_ref().map_or(Ok(()), |open| open.join_v4(group))?;
-            groups.push(group);
+            let wanted = [&groups[..], &[group]].concat();
+            socket.open.as_mut().map_or(Ok(()), |open| open.set_groups(&wanted))?;
+            *groups = wanted;
         }
         Ok(())
     }
@@ -356,7 +356,10 @@ impl Shared {
         let was_refused = socket.is_refused;
         match (socket.wanted, &socket.open) {
             (Some(interface), None) => {
-                let opened = AdvertReceiver::open_v4(interface, &self.groups());
+                let opened = AdvertReceiver::open(interface, self.family);
+                let opened = opened.and_then(|mut receiver| {
+                    receiver.set_groups(&self.groups()).map(|()| receiver)
+                });
                 if let (Err(error), false) = (&opened, was_refused) {
                     log::error!("cannot listen: {error}");
                 }
@@ -426,11 +429,11 @@ impl Shared {
     fn drain(&self) -> bool {
         let mut socket = self.socket();
         let Some(open) = &mut socket.open else { return false };
-        let at = clock::now();
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         let drained = open.drain(|datagram| {
             self.packets.add(1);
-            if let Err(error) = deliver(&routes, at, datagram.bytes) {
+            let delivered = datagram.and_then(|datagram| deliver(&routes, &datagram));
+            if let Err(error) = delivered {
                 self.drops.count(error.reason());
             }
         });
@@ -450,7 +453,7 @@ impl Shared {
         self.socket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn groups(&self) -> MutexGuard<'_, Vec<Ipv4Addr>> {
+    fn groups(&self) -> MutexGuard<'_, Vec<IpAddr>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -460,15 +463,13 @@ impl Shared {
 }
 
 /// Leads one packet to its instance. An error is one that no instance can be blamed for.
-fn deliver(routes: &Routes, at: Instant, packet: &[u8]) -> Result<(), DecodeError> {
-    let (ip, protocol, message) = split_ipv4(packet)?;
-    if protocol != PROTOCOL {
-        return Err(DecodeError::NotVrrp(protocol));
-    }
+fn deliver(routes: &Routes, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
+    let at = Instant::from_micros(datagram.arrived.as_micros());
+    let message = datagram.message;
     let vrid = peek_vrid(message)?.get();
     match routes.get(&vrid) {
         Some(route) => {
-            route.take(at, &ip, message);
+            route.take(at, &datagram.ip(), message);
             Ok(())
         }
         None => Err(DecodeError::UnknownVrid(vrid)),
