@@ -41,8 +41,10 @@ pub enum Operation {
     SendAdvert,
     /// Open the socket that adverts are received on.
     OpenAdvertReceiver,
-    /// Join the multicast group of the adverts.
+    /// Join a multicast group.
     JoinGroup,
+    /// Leave a multicast group.
+    LeaveGroup,
     /// Receive adverts.
     ReceiveAdverts,
     /// Open the socket that announcements are sent from.
@@ -81,7 +83,8 @@ impl Operation {
             Self::OpenAdvertSender => "open the socket that sends adverts",
             Self::SendAdvert => "send an advert",
             Self::OpenAdvertReceiver => "open the socket that receives adverts",
-            Self::JoinGroup => "join the adverts' multicast group",
+            Self::JoinGroup => "join the multicast group",
+            Self::LeaveGroup => "leave the multicast group",
             Self::ReceiveAdverts => "receive adverts",
             Self::OpenFrameSender => "open the socket that sends announcements",
             Self::SendFrames => "send announcements",
@@ -145,6 +148,18 @@ pub enum NetError {
         errno: Errno,
         /// The kernel's own words, where it had some.
         explanation: Option<Box<str>>,
+    },
+    /// A multicast group could not be joined or left.
+    #[error("cannot {operation} {group}{}: {errno}", on(&Some(.interface.name)))]
+    Group {
+        /// [`Operation::JoinGroup`] or [`Operation::LeaveGroup`].
+        operation: Operation,
+        /// The group.
+        group: IpAddr,
+        /// The interface that it was for.
+        interface: Interface,
+        /// The kernel's reason.
+        errno: Errno,
     },
     /// The kernel's answer to a netlink request was lost: whether the request was carried out
     /// is not known.
@@ -221,7 +236,9 @@ impl NetError {
     /// The kernel's error number, where there was one.
     pub const fn errno(&self) -> Option<Errno> {
         match self {
-            Self::Refused { errno, .. } | Self::Address { errno, .. } => Some(*errno),
+            Self::Refused { errno, .. }
+            | Self::Address { errno, .. }
+            | Self::Group { errno, .. } => Some(*errno),
             _ => None,
         }
     }
@@ -271,7 +288,7 @@ mod tests {
         let error = NetError::refused_on(Operation::JoinGroup, name, Errno::ENODEV);
         assert_eq!(
             error.to_string(),
-            "cannot join the adverts' multicast group on eth0: No such device (os error 19)"
+            "cannot join the multicast group on eth0: No such device (os error 19)"
         );
         assert!(error.is_interface_unusable() && !error.is_permission());
     }

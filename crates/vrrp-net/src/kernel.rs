@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use vrrp_proto::Family;
+
 use crate::advert::AdvertSender;
 use crate::error::NetError;
 use crate::frame::{Announcement, FrameSender};
@@ -72,15 +74,17 @@ pub struct SystemKernel {
 }
 
 impl SystemKernel {
-    /// Opens what a virtual router over IPv4 needs, without an interface.
+    /// Opens what a virtual router needs whose adverts are of this family, without an interface.
+    ///
+    /// Its addresses and announcements may be of either.
     ///
     /// # Errors
     /// [`NetError::Refused`] if a socket cannot be had, mostly for want of `CAP_NET_RAW`.
-    pub fn open_v4() -> Result<Self, NetError> {
+    pub fn open(family: Family) -> Result<Self, NetError> {
         Ok(Self {
             netlink: Netlink::open()?,
             frames: FrameSender::open()?,
-            adverts: AdvertSender::open_v4()?,
+            adverts: AdvertSender::open(family)?,
         })
     }
 }

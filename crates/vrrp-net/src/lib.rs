@@ -2,14 +2,14 @@
 //! sockets, gratuitous ARP and neighbour advertisements through packet sockets.
 //!
 //! It does what it is told and says what became of it; it decides nothing. It reads no clock but
-//! to wait, starts no thread, and writes no log. It knows of a VRRP message that it is bytes:
+//! to wait and to say when a packet arrived, starts no thread, and writes no log. It knows of a VRRP message that it is bytes:
 //! those are vrrp-proto's, and when to send which is vrrp-fsm's to say.
 //!
 //! | for | there is |
 //! |---|---|
 //! | what one virtual router does to the kernel | [`Kernel`], an object-safe seam: [`SystemKernel`], and [`Recorder`] for tests |
 //! | links and addresses | [`Netlink`] asks and changes, [`Monitor`] hears of changes |
-//! | adverts | [`AdvertSender`] (one per virtual router), [`AdvertReceiver`] (one per interface) |
+//! | adverts | [`AdvertSender`] (one per virtual router), [`AdvertReceiver`] (one per interface and family) |
 //! | announcements | [`Announcement`], [`Frame`], [`FrameSender`] |
 //! | waiting | [`Waker`] ends the wait of a receiver or a monitor from another thread |
 //!
@@ -74,13 +74,11 @@ mod netlink;
 mod privileges;
 mod recorder;
 mod sys;
+mod time;
 mod wake;
 mod words;
 
-pub use advert::{
-    AdvertReceiver, AdvertSender, DATAGRAM_BYTES_MAX, Datagram, Drained, VRRP_GROUP_V4,
-    VRRP_PROTOCOL,
-};
+pub use advert::{AdvertReceiver, AdvertSender, DATAGRAM_BYTES_MAX, Datagram, Drained};
 pub use error::{NetError, Operation};
 pub use frame::{Announcement, Frame, FrameSender};
 pub use kernel::{Kernel, SystemKernel};
@@ -93,5 +91,7 @@ pub use netlink::{
 };
 pub use privileges::Privileges;
 pub use recorder::{Call, Recorder};
+pub use time::Timestamp;
+pub use vrrp_proto::{DecodeError, Family};
 pub use wake::{Wake, Waker};
 pub use words::{Errno, IfIndex, Interface, InterfaceName, Label, MacAddress, WordError};

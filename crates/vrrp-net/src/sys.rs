@@ -66,44 +66,144 @@ pub(crate) fn dropped_packets(socket: BorrowedFd<'_>) -> Result<u32, Errno> {
     if result == 0 { Ok(values[DROPS]) } else { Err(last_errno()) }
 }
 
-/// Datagrams that [`receive_many`] can take with one system call.
-pub(crate) const RECEIVE_BATCH: usize = 32;
-
-/// Receives as many datagrams as there are, at most one for each buffer, without waiting.
-///
-/// Says how many there were. `lens` has their lengths as they were on the wire: one that is
-/// greater than `SIZE` was cut off.
-pub(crate) fn receive_many<const SIZE: usize>(
-    socket: BorrowedFd<'_>,
-    buffers: &mut [[u8; SIZE]; RECEIVE_BATCH],
-    lens: &mut [usize; RECEIVE_BATCH],
-) -> Result<usize, Errno> {
-    let mut parts = buffers
-        .each_mut()
-        .map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: SIZE });
-    let mut headers = parts.each_mut().map(|part| {
-        // SAFETY: all bytes of an `mmsghdr` may be zero: no name, no control messages.
-        let mut header: libc::mmsghdr = unsafe { zeroed() };
-        header.msg_hdr.msg_iov = part;
-        header.msg_hdr.msg_iovlen = 1;
-        header
-    });
-    // SAFETY: each of the headers points to one part, and that to one buffer of the size that it
-    // says; all of them outlive the call, and nothing else refers to them meanwhile.
-    let received = unsafe {
-        libc::recvmmsg(
+/// The number that tells the network namespace of a socket from every other (Linux 5.14).
+pub(crate) fn namespace_cookie(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
+    let mut cookie = 0_u64;
+    let mut len = size_of_val(&cookie) as libc::socklen_t;
+    // SAFETY: the pointers are to `cookie` and to its length in bytes, which both outlive the
+    // call; the kernel writes at most that many bytes.
+    let result = unsafe {
+        libc::getsockopt(
             socket.as_raw_fd(),
-            headers.as_mut_ptr(),
-            RECEIVE_BATCH as u32,
-            (libc::MSG_DONTWAIT | libc::MSG_TRUNC) as _,
-            std::ptr::null_mut(),
+            libc::SOL_SOCKET,
+            libc::SO_NETNS_COOKIE,
+            (&raw mut cookie).cast::<c_void>(),
+            &raw mut len,
         )
     };
-    let received = usize::try_from(received).map_err(|_| last_errno())?;
-    for (len, header) in lens.iter_mut().zip(&headers) {
-        *len = header.msg_len as usize;
+    if result == 0 { Ok(cookie) } else { Err(last_errno()) }
+}
+
+/// Switches an option of a socket on that has a number for its value.
+pub(crate) fn switch_on(socket: BorrowedFd<'_>, level: i32, option: i32) -> Result<(), Errno> {
+    let on: libc::c_int = 1;
+    // SAFETY: the pointer is to `on`, which outlives the call, and the length is its own.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            (&raw const on).cast::<c_void>(),
+            size_of_val(&on) as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+/// Datagrams that [`receive_many`] can take with one system call.
+pub(crate) const RECEIVE_BATCH: usize = 32;
+/// Room for a time stamp (32 bytes), the destination over IPv6 (40) and a hop limit (24).
+const CONTROL_BYTES: usize = 128;
+/// struct sockaddr_in6, the larger of the two.
+const NAME_BYTES: usize = size_of::<libc::sockaddr_in6>();
+
+/// Where datagrams are received: their bytes, their senders, and what the kernel says of each.
+pub(crate) struct Slots<const SIZE: usize> {
+    buffers: Box<[[u8; SIZE]; RECEIVE_BATCH]>,
+    names: Box<[[u8; NAME_BYTES]; RECEIVE_BATCH]>,
+    controls: Box<[Control; RECEIVE_BATCH]>,
+    lens: [Lens; RECEIVE_BATCH],
+}
+
+/// Control messages, aligned as the kernel aligns them.
+#[derive(Clone, Copy)]
+#[repr(align(8))]
+struct Control([u8; CONTROL_BYTES]);
+
+/// How much of a slot is in use.
+#[derive(Clone, Copy, Default)]
+struct Lens {
+    wire: usize,
+    name: usize,
+    control: usize,
+}
+
+/// One datagram in its slot.
+pub(crate) struct Slot<'a> {
+    /// What there is of it.
+    pub(crate) bytes: &'a [u8],
+    /// How long it was on the wire.
+    pub(crate) wire_len: usize,
+    /// The address of its sender, as the kernel's structure for it.
+    pub(crate) name: &'a [u8],
+    /// Its control messages.
+    pub(crate) control: &'a [u8],
+}
+
+impl<const SIZE: usize> Slots<SIZE> {
+    /// Empty slots. Memory is taken only where something is received.
+    pub(crate) fn new() -> Self {
+        let buffers = vec![[0; SIZE]; RECEIVE_BATCH].into_boxed_slice();
+        Self {
+            buffers: buffers.try_into().expect("there is one buffer for each slot"),
+            names: Box::new([[0; NAME_BYTES]; RECEIVE_BATCH]),
+            controls: Box::new([Control([0; CONTROL_BYTES]); RECEIVE_BATCH]),
+            lens: [Lens::default(); RECEIVE_BATCH],
+        }
     }
-    Ok(received)
+
+    /// Receives as many datagrams as there are, at most one for each slot, without waiting, and
+    /// says how many there were.
+    pub(crate) fn receive_many(&mut self, socket: BorrowedFd<'_>) -> Result<usize, Errno> {
+        let mut parts = self
+            .buffers
+            .each_mut()
+            .map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: SIZE });
+        // SAFETY: all bytes of an `mmsghdr` may be zero: no parts, no name, no control messages.
+        let mut headers: [libc::mmsghdr; RECEIVE_BATCH] = unsafe { zeroed() };
+        let places = self.names.iter_mut().zip(self.controls.iter_mut()).zip(&mut parts);
+        for (header, ((name, control), part)) in headers.iter_mut().zip(places) {
+            let header = &mut header.msg_hdr;
+            header.msg_iov = part;
+            header.msg_iovlen = 1;
+            header.msg_name = name.as_mut_ptr().cast();
+            header.msg_namelen = NAME_BYTES as libc::socklen_t;
+            header.msg_control = control.0.as_mut_ptr().cast();
+            header.msg_controllen = CONTROL_BYTES as _;
+        }
+        // SAFETY: each of the headers points to one part and that to one buffer, to one name and
+        // to one place for control messages, all of the sizes that it says; all of them outlive
+        // the call, and nothing else refers to them meanwhile.
+        let received = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                headers.as_mut_ptr(),
+                RECEIVE_BATCH as u32,
+                (libc::MSG_DONTWAIT | libc::MSG_TRUNC) as _,
+                std::ptr::null_mut(),
+            )
+        };
+        let received = usize::try_from(received).map_err(|_| last_errno())?;
+        for (lens, header) in self.lens.iter_mut().zip(&headers).take(received) {
+            *lens = Lens {
+                wire: header.msg_len as usize,
+                name: header.msg_hdr.msg_namelen as usize,
+                control: header.msg_hdr.msg_controllen as _,
+            };
+        }
+        Ok(received)
+    }
+
+    /// The first so many datagrams of those received last.
+    pub(crate) fn first(&self, count: usize) -> impl Iterator<Item = Slot<'_>> {
+        let places = self.buffers.iter().zip(self.names.iter()).zip(self.controls.iter());
+        places.zip(&self.lens).take(count).map(|(((bytes, name), control), lens)| Slot {
+            bytes: &bytes[..lens.wire.min(SIZE)],
+            wire_len: lens.wire,
+            name: &name[..lens.name.min(NAME_BYTES)],
+            control: &control.0[..lens.control.min(CONTROL_BYTES)],
+        })
+    }
 }
 
 fn last_errno() -> Errno {

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use common::{Host, ip, ip4, isolated, name, only, wire};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use vrrp_net::{
-    Addition, AddressFlags, AddressSpec, AdvertReceiver, Broadcast, FrameSender, IfIndex,
+    Addition, AddressFlags, AddressSpec, AdvertReceiver, Broadcast, Family, FrameSender, IfIndex,
     Interface, InterfaceAddress, LinkChange, NetError, Netlink, Operation, Preferred, Privileges,
     Removal, Scope,
 };
@@ -220,7 +220,7 @@ fn without_the_capabilities_each_error_names_the_one_that_is_missing() {
                 only(netlink.add_addresses(&addresses(lo, 1))).unwrap_err(),
                 only(netlink.remove_addresses(&addresses(lo, 1))).unwrap_err(),
                 netlink.change_link(lo.index, &LinkChange::DOWN).unwrap_err(),
-                AdvertReceiver::open_v4(lo, &[]).unwrap_err(),
+                AdvertReceiver::open(lo, Family::V4).unwrap_err(),
                 FrameSender::open().unwrap_err(),
             ];
             (before, Privileges::of_this_thread().unwrap(), errors)

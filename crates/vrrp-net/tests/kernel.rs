@@ -6,25 +6,27 @@ mod common;
 
 use common::{End, PATIENCE, ip, isolated, only, wire};
 use vrrp_net::{
-    Addition, AddressSpec, AdvertReceiver, Announcement, Kernel, LinkChange, NetError, Removal,
-    SystemKernel, VRRP_GROUP_V4, Wake,
+    Addition, AddressSpec, AdvertReceiver, Announcement, Family, Kernel, LinkChange, NetError,
+    Removal, SystemKernel, Wake,
 };
+use vrrp_proto::GROUP_V4;
 
 fn kernel(end: &End) -> Box<dyn Kernel> {
-    Box::new(end.host.run(SystemKernel::open_v4).unwrap())
+    Box::new(end.host.run(|| SystemKernel::open(Family::V4)).unwrap())
 }
 
 #[test]
 fn a_virtual_router_takes_over_and_gives_up() {
     isolated(|| {
         let (mut left, right) = wire();
-        let mut receiver =
-            right.host.run(|| AdvertReceiver::open_v4(right.interface, &[VRRP_GROUP_V4])).unwrap();
+        let open = || AdvertReceiver::open(right.interface, Family::V4);
+        let mut receiver = right.host.run(open).unwrap();
+        receiver.set_groups(&[GROUP_V4.into()]).unwrap();
         let mut kernel = kernel(&left);
         kernel.attach(left.interface).unwrap();
 
         let vip = AddressSpec::host(left.interface, ip("192.0.2.100"));
-        kernel.send_advert(left.address, VRRP_GROUP_V4.into(), b"I am here").unwrap();
+        kernel.send_advert(left.address, GROUP_V4.into(), b"I am here").unwrap();
         assert_eq!(only(kernel.add_addresses(std::slice::from_ref(&vip))), Ok(Addition::Added));
         let announcement = Announcement {
             interface: left.interface,
@@ -35,7 +37,7 @@ fn a_virtual_router_takes_over_and_gives_up() {
         assert_eq!(kernel.announce(&[announcement]), Ok(1));
         assert_eq!(receiver.wait(Some(PATIENCE)), Ok(Wake::Readable));
         let mut heard = Vec::new();
-        receiver.drain(|it| heard.push(it.bytes[20..].to_vec())).unwrap();
+        receiver.drain(|it| heard.push(it.unwrap().message.to_vec())).unwrap();
         assert_eq!(heard, [b"I am here"]);
         let there = left.host.netlink.addresses().unwrap();
         assert!(there.iter().any(|it| vip.is(it)));
@@ -50,8 +52,7 @@ fn without_an_interface_no_advert_is_sent() {
     isolated(|| {
         let (mut left, right) = wire();
         let mut kernel = kernel(&left);
-        let send =
-            |kernel: &mut dyn Kernel| kernel.send_advert(left.address, VRRP_GROUP_V4.into(), b"");
+        let send = |kernel: &mut dyn Kernel| kernel.send_advert(left.address, GROUP_V4.into(), b"");
         assert!(matches!(send(&mut *kernel), Err(NetError::Detached { .. })));
         kernel.attach(left.interface).unwrap();
         assert_eq!(send(&mut *kernel), Ok(()));

@@ -105,7 +105,7 @@ impl Fleet {
         let route =
             Route::new(Arc::clone(&name), demands(&settings), outlet.clone(), teller.clone());
         let route = Arc::new(route);
-        let port = Port::new(Arc::clone(&settings), Box::new(SystemKernel::open_v4()?));
+        let port = Port::new(Arc::clone(&settings), Box::new(SystemKernel::open(settings.family)?));
         let interests = health::interests(&model.tracks);
         let mut influences = self.health.subscribe(Arc::clone(&name), outlet.clone(), interests);
         let link = {
@@ -134,10 +134,10 @@ impl Fleet {
     /// The receiver of an instance's interface, started if it is the first there.
     fn listener(&mut self, settings: &Settings) -> Result<Arc<Listener>, StartError> {
         if let Some(listener) = self.listeners.get(&settings.interface) {
-            listener.join(settings.group)?;
+            listener.join(settings.group.into())?;
             return Ok(Arc::clone(listener));
         }
-        let listener = Listener::start(settings.interface, settings.family, settings.group)?;
+        let listener = Listener::start(settings.interface, settings.family, settings.group.into())?;
         let listener = Arc::new(listener);
         self.links.world().attach(settings.interface, Arc::clone(&listener));
         self.listeners.insert(settings.interface, Arc::clone(&listener));

@@ -1,29 +1,43 @@
 //! The sockets that adverts leave and arrive on.
 
+mod control;
+mod datagram;
+mod groups;
 mod receiver;
 mod sender;
 
 use std::io;
-use std::net::Ipv4Addr;
 use std::os::fd::BorrowedFd;
 
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
-use socket2::Socket;
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use vrrp_proto::Family;
 
-pub use receiver::{AdvertReceiver, DATAGRAM_BYTES_MAX, Datagram, Drained};
+pub use datagram::Datagram;
+pub use receiver::{AdvertReceiver, DATAGRAM_BYTES_MAX, Drained};
 pub use sender::AdvertSender;
 
 use crate::words::{Errno, Interface};
 
-/// The IP protocol of VRRP (RFC 9568 §5.1.1.4).
-pub const VRRP_PROTOCOL: u8 = 112;
-/// The multicast group of adverts over IPv4 (RFC 9568 §5.1.1.2).
-pub const VRRP_GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+/// A classic BPF program of one instruction, "return 0": keep nothing of any packet.
+const KEEP_NOTHING: [SockFilter; 1] =
+    [SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, 0)];
+
+/// A raw socket of a family for this IP protocol.
+fn raw_socket(family: Family, protocol: i32) -> io::Result<Socket> {
+    let domain = match family {
+        Family::V4 => Domain::IPV4,
+        Family::V6 => Domain::IPV6,
+    };
+    Socket::new(domain, Type::RAW, Some(Protocol::from(protocol)))
+}
 
 /// Ties a socket to an interface, which must be there: the kernel ties it to any index, and then
 /// the socket is silent.
 fn bind_to(socket: &Socket, interface: Interface) -> io::Result<()> {
-    socket.bind_device_by_index_v4(Some(interface.index.nonzero()))?;
+    let index = Some(interface.index.nonzero());
+    // An option of every socket's; that socket2 has it twice is for other systems.
+    socket.bind_device_by_index_v4(index)?;
     // Asking back for the name is an error if nothing has the index.
     socket.device().map(drop)
 }

@@ -1,127 +1,109 @@
 //! Receiving adverts.
 
 use std::fmt;
-use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use socket2::Socket;
+use vrrp_proto::{DecodeError, Family, PROTOCOL};
 
-use super::{VRRP_PROTOCOL, bind_to, grow_receive_buffer};
+use super::control::Control;
+use super::datagram::{Datagram, destination};
+use super::groups::Groups;
+use super::{bind_to, grow_receive_buffer, raw_socket};
 use crate::error::{NetError, Operation};
-use crate::sys::{self, RECEIVE_BATCH};
+use crate::sys::{self, RECEIVE_BATCH, Slots};
+use crate::time::{Clocks, monotonic};
 use crate::wake::{Wake, Waker, wait};
 use crate::words::{Errno, Interface};
 
-/// The largest datagram that is received whole, in bytes.
+/// The largest datagram that is received whole, in bytes: over IPv4 with its header.
 ///
 /// The largest advert over IPv4 has 255 addresses, 1148 bytes: an IP header with all its options
-/// (60), an authentication header (24), the VRRP message (16 + 4 × 255), a trailer (28).
+/// (60), an authentication header (24), the VRRP message (16 + 4 × 255), a trailer (28). Over IPv6
+/// 126 addresses fill an Ethernet frame.
 pub const DATAGRAM_BYTES_MAX: usize = 2048;
 /// The receive buffer that is asked for: some thousand adverts.
 const RECEIVE_BUFFER_BYTES: usize = 1024 * 1024;
-/// Datagrams that one call of [`AdvertReceiver::drain`] delivers, so that a flood cannot keep
-/// its caller from everything else.
-const DRAIN_DATAGRAMS_MAX: usize = 16 * RECEIVE_BATCH;
-
-/// One packet from the wire.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Datagram<'a> {
-    /// IPv4: the packet with its IP header, whose checksum the kernel has verified. At most the
-    /// first [`DATAGRAM_BYTES_MAX`] bytes.
-    pub bytes: &'a [u8],
-    /// The packet's length on the wire.
-    pub wire_len: usize,
-}
-
-impl<'a> Datagram<'a> {
-    /// A packet that came whole.
-    pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, wire_len: bytes.len() }
-    }
-
-    /// Whether the packet is longer than what there is of it here. No advert is that long.
-    pub const fn is_oversized(&self) -> bool {
-        self.wire_len > self.bytes.len()
-    }
-}
-
-impl fmt::Debug for Datagram<'_> {
-    /// Without the content, which may hold a password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bytes, wire_len } = self;
-        write!(f, "Datagram({} of {wire_len} bytes)", bytes.len())
-    }
-}
 
 /// What a call of [`AdvertReceiver::drain`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Drained {
-    /// Datagrams that were delivered.
+    /// Datagrams that were delivered, malformed ones included.
     pub datagrams: usize,
-    /// Whether it stopped at its limit, so that there may be more.
+    /// Whether there may be more to drain at once. `false`: the socket was empty.
     pub is_more: bool,
 }
 
-/// Receives the adverts that arrive at one interface, for all of its virtual routers.
+/// Receives the adverts that arrive at one interface over one family, for all of its virtual
+/// routers.
 ///
-/// What arrives: packets of protocol 112 over IPv4, to the groups that were joined or to one of
-/// this host's addresses, with any TTL. What this host sends does not. Needs `CAP_NET_RAW`,
-/// takes two descriptors.
+/// What arrives: packets of protocol 112 to the groups that were joined or to one of this host's
+/// addresses, with any hop limit and any VRRP checksum. What this host sends does not. Needs
+/// `CAP_NET_RAW`, takes two descriptors, and one more for every 20 groups beyond the first 20.
 ///
 /// When the interface is deleted, the receiver stays silent, and also when one of the same name
 /// is made: that has another index and needs a new receiver.
+///
+/// It is waited on with [`wait`](Self::wait), or as a descriptor ([`AsFd`]) that is readable when
+/// there is something to drain, so that the waiting needs no lock that the draining takes.
 pub struct AdvertReceiver {
     socket: Socket,
     interface: Interface,
+    family: Family,
+    groups: Groups,
     waker: Waker,
-    buffers: Box<[[u8; DATAGRAM_BYTES_MAX]; RECEIVE_BATCH]>,
+    slots: Slots<DATAGRAM_BYTES_MAX>,
+    /// When the socket was seen empty last, on `CLOCK_MONOTONIC`.
+    empty_at: Duration,
 }
 
 impl AdvertReceiver {
-    /// A receiver of adverts over IPv4, a member of these groups (at most
-    /// `net.ipv4.igmp_max_memberships`, 20).
+    /// A receiver of adverts over this family that is in no group yet.
     ///
-    /// The groups are joined on this interface alone, and what other programs join elsewhere
-    /// does not arrive here. The receive buffer is large where the system allows it.
+    /// The receive buffer is large where the system allows it.
     ///
     /// # Errors
-    /// [`NetError::Refused`]: `EPERM` without `CAP_NET_RAW`, `ENODEV` if the interface is gone,
-    /// `ENOBUFS` for too many groups.
-    pub fn open_v4(interface: Interface, groups: &[Ipv4Addr]) -> Result<Self, NetError> {
-        let refused = |error: std::io::Error| {
-            let errno = Errno::from(&error);
-            NetError::refused_on(Operation::OpenAdvertReceiver, interface.name, errno)
-        };
-        let socket = open_v4(interface).map_err(refused)?;
-        grow_receive_buffer(socket.as_fd(), RECEIVE_BUFFER_BYTES).map_err(|errno| {
+    /// [`NetError::Refused`]: `EPERM` without `CAP_NET_RAW`, `ENODEV` if the interface is gone.
+    pub fn open(interface: Interface, family: Family) -> Result<Self, NetError> {
+        let empty_at = monotonic();
+        let (socket, groups) = open(interface, family).map_err(|errno| {
             NetError::refused_on(Operation::OpenAdvertReceiver, interface.name, errno)
         })?;
-        let buffers = vec![[0; DATAGRAM_BYTES_MAX]; RECEIVE_BATCH]
-            .into_boxed_slice()
-            .try_into()
-            .expect("there is one buffer for each datagram of a batch");
-        let receiver = Self { socket, interface, waker: Waker::new()?, buffers };
-        groups.iter().try_for_each(|group| receiver.join_v4(*group))?;
-        Ok(receiver)
+        let (waker, slots) = (Waker::new()?, Slots::new());
+        Ok(Self { socket, interface, family, groups, waker, slots, empty_at })
     }
 
-    /// Joins one more group.
+    /// Is in these groups from now on and in no others: leaves the others, joins those that are
+    /// new, and leaves alone what stays. The number is not limited.
+    ///
+    /// The groups are joined on this interface alone, and what other programs join does not arrive
+    /// here.
     ///
     /// # Errors
-    /// [`NetError::Refused`]: `EADDRINUSE` if it is joined already, `EINVAL` if the address is
-    /// no group.
-    pub fn join_v4(&self, group: Ipv4Addr) -> Result<(), NetError> {
-        let index = InterfaceIndexOrAddress::Index(self.interface.index.get());
-        self.socket
-            .join_multicast_v4_n(&group, &index)
-            .map_err(|error| self.refused(Operation::JoinGroup, Errno::from(&error)))
+    /// [`NetError::Group`] for the first group that could not be joined or left: `EINVAL` if the
+    /// address is no group, `EAFNOSUPPORT` if it is of the other family, `ENODEV` if the interface
+    /// is gone, `EXDEV` for the 21st and further ones on a thread in another network namespace than
+    /// the receiver's. The others are as they were asked for; [`groups`](Self::groups) tells.
+    pub fn set_groups(&mut self, groups: &[IpAddr]) -> Result<(), NetError> {
+        self.groups.set(&self.socket, groups)
+    }
+
+    /// The groups that it is in, in the order of their addresses.
+    pub fn groups(&self) -> impl Iterator<Item = IpAddr> {
+        self.groups.iter()
     }
 
     /// The interface that it listens on.
     pub fn interface(&self) -> Interface {
         self.interface
+    }
+
+    /// The family that it listens to.
+    pub fn family(&self) -> Family {
+        self.family
     }
 
     /// What ends a wait of this receiver's from another thread.
@@ -138,31 +120,41 @@ impl AdvertReceiver {
         wait(self.socket.as_fd(), &self.waker, timeout)
     }
 
-    /// Delivers what has arrived, in the order in which it arrived, without waiting: up to 32
-    /// datagrams per system call, up to 512 per call.
+    /// Delivers what has arrived, in the order in which it arrived, without waiting: with one
+    /// system call, up to 32 datagrams. [`Drained::is_more`] says whether to call again.
+    ///
+    /// A datagram whose IP header is malformed is delivered as the reason to drop it.
     ///
     /// # Errors
-    /// [`NetError::Refused`] if the socket cannot be read; what was delivered stays delivered.
-    pub fn drain(&mut self, mut deliver: impl FnMut(Datagram<'_>)) -> Result<Drained, NetError> {
-        let mut lens = [0; RECEIVE_BATCH];
+    /// [`NetError::Refused`] if the socket cannot be read.
+    pub fn drain(
+        &mut self,
+        mut deliver: impl FnMut(Result<Datagram<'_>, DecodeError>),
+    ) -> Result<Drained, NetError> {
+        let began_at = monotonic();
+        let received = match self.slots.receive_many(self.socket.as_fd()) {
+            Err(Errno::EAGAIN) => 0,
+            // Nothing is known: not even that there is nothing.
+            Err(Errno::EINTR) => return Ok(Drained { datagrams: 0, is_more: true }),
+            received => received.map_err(|e| self.refused(Operation::ReceiveAdverts, e))?,
+        };
+        let clocks = Clocks::now();
         let mut datagrams = 0;
-        while datagrams < DRAIN_DATAGRAMS_MAX {
-            let socket = self.socket.as_fd();
-            let received = match sys::receive_many(socket, &mut self.buffers, &mut lens) {
-                Ok(received) => received,
-                Err(Errno::EAGAIN) => return Ok(Drained { datagrams, is_more: false }),
-                Err(Errno::EINTR) => continue,
-                Err(errno) => return Err(self.refused(Operation::ReceiveAdverts, errno)),
-            };
-            for (buffer, &wire_len) in self.buffers.iter().zip(&lens).take(received) {
-                deliver(Datagram { bytes: &buffer[..wire_len.min(buffer.len())], wire_len });
+        for slot in self.slots.first(received) {
+            let control = Control::read(slot.control);
+            let to = destination(self.family, &slot, &control);
+            if to.is_some_and(|to| !self.groups.accept(to)) {
+                continue;
             }
-            datagrams += received;
-            if received < RECEIVE_BATCH {
-                return Ok(Drained { datagrams, is_more: false });
-            }
+            let arrived = clocks.arrival(control.stamp, self.empty_at);
+            datagrams += 1;
+            deliver(Datagram::split(self.family, &slot, &control, arrived));
         }
-        Ok(Drained { datagrams, is_more: true })
+        let is_more = received == RECEIVE_BATCH;
+        if !is_more {
+            self.empty_at = began_at;
+        }
+        Ok(Drained { datagrams, is_more })
     }
 
     /// Packets that arrived but were thrown away since the receiver was opened, because they
@@ -181,12 +173,14 @@ impl AdvertReceiver {
 }
 
 impl fmt::Debug for AdvertReceiver {
-    /// Without the buffers, where the last packets still are.
+    /// Without the slots, where the last packets still are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { socket, interface, waker, buffers: _ } = self;
+        let Self { socket, interface, family, groups, waker, .. } = self;
         f.debug_struct("AdvertReceiver")
             .field("socket", socket)
             .field("interface", interface)
+            .field("family", family)
+            .field("groups", groups)
             .field("waker", waker)
             .finish_non_exhaustive()
     }
@@ -198,10 +192,23 @@ impl AsFd for AdvertReceiver {
     }
 }
 
-fn open_v4(interface: Interface) -> std::io::Result<Socket> {
-    let protocol = Protocol::from(i32::from(VRRP_PROTOCOL));
-    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(protocol))?;
-    bind_to(&socket, interface)?;
-    socket.set_multicast_all_v4(false)?;
-    Ok(socket)
+impl AsRawFd for AdvertReceiver {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+fn open(interface: Interface, family: Family) -> Result<(Socket, Groups), Errno> {
+    let errno = |error: std::io::Error| Errno::from(&error);
+    let socket = raw_socket(family, PROTOCOL.into()).map_err(errno)?;
+    bind_to(&socket, interface).map_err(errno)?;
+    let groups = Groups::none(family, interface, &socket).map_err(errno)?;
+    grow_receive_buffer(socket.as_fd(), RECEIVE_BUFFER_BYTES)?;
+    sys::switch_on(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)?;
+    if family == Family::V6 {
+        for option in [libc::IPV6_RECVPKTINFO, libc::IPV6_RECVHOPLIMIT] {
+            sys::switch_on(socket.as_fd(), libc::IPPROTO_IPV6, option)?;
+        }
+    }
+    Ok((socket, groups))
 }

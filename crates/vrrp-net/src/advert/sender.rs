@@ -1,34 +1,32 @@
 //! Sending adverts.
 
 use std::io::IoSlice;
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg_addr};
-use smoltcp::wire::{IpProtocol, Ipv4Packet};
-use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet};
+use socket2::Socket;
+use vrrp_proto::{Family, HOP_LIMIT, PROTOCOL};
 
-use super::{VRRP_PROTOCOL, bind_to};
+use super::{KEEP_NOTHING, bind_to, raw_socket};
 use crate::error::{NetError, Operation};
 use crate::words::{Errno, Interface};
 
-/// RFC 9568 §5.1.1.3: a receiver drops everything that a router could have forwarded.
-const HOP_LIMIT: u8 = 255;
-/// Class selector 6, "internetwork control": the upper six bits of a type of service of 0xc0.
+/// Class selector 6, "internetwork control": the upper six bits of a type of service (IPv4) or of a
+/// traffic class (IPv6) of 0xc0.
 const DSCP: u8 = 48;
 /// socket(7): the highest priority that needs no privilege. It takes the first of the three
 /// bands of the default queue, ahead of announcements and of everybody's data.
 const QUEUE_PRIORITY: u32 = 6;
 const IPV4_HEADER_BYTES: usize = 20;
-/// A classic BPF program of one instruction, "return 0": keep nothing of any packet.
-const KEEP_NOTHING: [SockFilter; 1] =
-    [SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, 0)];
+const IPV6_HEADER_BYTES: usize = 40;
 
 /// Sends adverts out of one interface.
 ///
-/// What leaves: TTL 255, type of service 0xc0, "may be fragmented", an identification that
-/// counts, and never a copy to this host. Sending never waits. Needs `CAP_NET_RAW`, takes one
-/// descriptor.
+/// What leaves: hop limit 255, type of service or traffic class 0xc0, over IPv4 "may be fragmented"
+/// and an identification that counts, and never a copy to this host. Sending never waits. Needs
+/// `CAP_NET_RAW`, takes one descriptor.
 ///
 /// The socket makes its own IP header, which is why it receives nothing: a raw socket gets a
 /// copy of each packet of its protocol, and this one's is 255, "reserved", instead of 112. With
@@ -41,19 +39,20 @@ const KEEP_NOTHING: [SockFilter; 1] =
 #[derive(Debug)]
 pub struct AdvertSender {
     socket: Socket,
+    family: Family,
     interface: Option<Interface>,
     identification: u16,
 }
 
 impl AdvertSender {
-    /// A sender of adverts over IPv4, in the network namespace of the calling thread, without an
-    /// interface.
+    /// A sender of adverts over this family, in the network namespace of the calling thread,
+    /// without an interface.
     ///
     /// # Errors
     /// [`NetError::Refused`]: `EPERM` without `CAP_NET_RAW`.
-    pub fn open_v4() -> Result<Self, NetError> {
-        match open_v4() {
-            Ok(socket) => Ok(Self { socket, interface: None, identification: 0 }),
+    pub fn open(family: Family) -> Result<Self, NetError> {
+        match open(family) {
+            Ok(socket) => Ok(Self { socket, family, interface: None, identification: 0 }),
             Err(error) => Err(NetError::refused(Operation::OpenAdvertSender, Errno::from(&error))),
         }
     }
@@ -78,6 +77,11 @@ impl AdvertSender {
         self.interface = None;
     }
 
+    /// The family that it sends over.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
     /// The interface that it sends from.
     pub fn interface(&self) -> Option<Interface> {
         self.interface
@@ -91,7 +95,7 @@ impl AdvertSender {
     ///
     /// # Errors
     /// [`NetError::Detached`] without an interface. [`NetError::Family`] unless both addresses
-    /// are IPv4. [`NetError::TooLong`] for a message beyond an IP packet. Else
+    /// are of its family. [`NetError::TooLong`] for a message beyond an IP packet. Else
     /// [`NetError::Refused`]: `EMSGSIZE` if the interface cannot carry it in one piece, `EAGAIN`
     /// or `ENOBUFS` if it does not send fast enough ([`NetError::is_congestion`]),
     /// `ENETUNREACH`, `ENODEV` or `ENXIO` if it is down or gone
@@ -104,17 +108,15 @@ impl AdvertSender {
     ) -> Result<(), NetError> {
         let operation = Operation::SendAdvert;
         let interface = self.interface.ok_or(NetError::Detached { operation })?;
-        let (IpAddr::V4(from), IpAddr::V4(to)) = (source, destination) else {
+        if [source, destination].map(Family::of) != [self.family; 2] {
             return Err(NetError::Family { operation, from: source, to: destination });
-        };
-        let Ok(total_len) = u16::try_from(IPV4_HEADER_BYTES + message.len()) else {
-            return Err(NetError::TooLong { operation, len: message.len() });
-        };
-        let header = ipv4_header(self.next_identification(), from, to, total_len);
+        }
+        let header = Header::new(self.next_identification(), source, destination, message.len())
+            .ok_or(NetError::TooLong { operation, len: message.len() })?;
         sendmsg_addr(
             &self.socket,
-            &SocketAddrV4::new(to, 0),
-            &[IoSlice::new(&header), IoSlice::new(message)],
+            &SocketAddr::new(destination, 0),
+            &[IoSlice::new(header.as_bytes()), IoSlice::new(message)],
             &mut SendAncillaryBuffer::default(),
             SendFlags::DONTWAIT,
         )
@@ -135,13 +137,46 @@ impl AsFd for AdvertSender {
     }
 }
 
-fn open_v4() -> std::io::Result<Socket> {
-    // A raw socket of this protocol brings its own header.
-    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(libc::IPPROTO_RAW)))?;
+fn open(family: Family) -> std::io::Result<Socket> {
+    // A raw socket of this protocol brings its own header, over either family.
+    let socket = raw_socket(family, libc::IPPROTO_RAW)?;
     socket.attach_filter(&KEEP_NOTHING)?;
-    socket.set_multicast_loop_v4(false)?;
+    match family {
+        Family::V4 => socket.set_multicast_loop_v4(false)?,
+        Family::V6 => socket.set_multicast_loop_v6(false)?,
+    }
     socket.set_priority(QUEUE_PRIORITY)?;
     Ok(socket)
+}
+
+/// An IP header of either family.
+enum Header {
+    V4([u8; IPV4_HEADER_BYTES]),
+    V6([u8; IPV6_HEADER_BYTES]),
+}
+
+impl Header {
+    /// `None` if the message does not fit into a packet. Both addresses are of one family.
+    fn new(identification: u16, from: IpAddr, to: IpAddr, message_len: usize) -> Option<Self> {
+        match (from, to) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                let total_len = u16::try_from(IPV4_HEADER_BYTES + message_len).ok()?;
+                Some(Self::V4(ipv4_header(identification, from, to, total_len)))
+            }
+            (IpAddr::V6(from), IpAddr::V6(to)) => {
+                let payload_len = u16::try_from(message_len).ok()?;
+                Some(Self::V6(ipv6_header(from, to, payload_len)))
+            }
+            _ => None,
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::V4(bytes) => bytes,
+            Self::V6(bytes) => bytes,
+        }
+    }
 }
 
 fn ipv4_header(
@@ -158,10 +193,23 @@ fn ipv4_header(
     header.set_total_len(total_len);
     header.set_ident(identification);
     header.set_hop_limit(HOP_LIMIT);
-    header.set_next_header(IpProtocol::from(VRRP_PROTOCOL));
+    header.set_next_header(IpProtocol::from(PROTOCOL));
     header.set_src_addr(from);
     header.set_dst_addr(to);
     header.fill_checksum();
+    bytes
+}
+
+fn ipv6_header(from: Ipv6Addr, to: Ipv6Addr, payload_len: u16) -> [u8; IPV6_HEADER_BYTES] {
+    let mut bytes = [0; IPV6_HEADER_BYTES];
+    let mut header = Ipv6Packet::new_unchecked(&mut bytes);
+    header.set_version(6);
+    header.set_traffic_class(DSCP << 2);
+    header.set_payload_len(payload_len);
+    header.set_next_header(IpProtocol::from(PROTOCOL));
+    header.set_hop_limit(HOP_LIMIT);
+    header.set_src_addr(from);
+    header.set_dst_addr(to);
     bytes
 }
 
@@ -182,6 +230,24 @@ mod tests {
             let packet = &advert[14..];
             let header = ipv4_header(identification, from, to, packet.len() as u16);
             assert_eq!(header, packet[..IPV4_HEADER_BYTES]);
+        }
+    }
+    #[test]
+    fn the_header_over_ipv6_is_keepaliveds_but_for_the_flow_label() {
+        let file = include_bytes!("../../tests/data/ka227-na-ipv6.pcap");
+        let frames = capture::frames(file);
+        let is_advert =
+            |frame: &&[u8]| capture::ethertype(frame) == 0x86dd && frame[20] == PROTOCOL;
+        let adverts: Vec<_> = frames.into_iter().filter(is_advert).collect();
+        assert!(!adverts.is_empty());
+        let (from, to) = ("fe80::ff:fe00:a".parse().unwrap(), "ff02::12".parse().unwrap());
+        for advert in adverts {
+            let packet = &advert[14..];
+            let header = ipv6_header(from, to, (packet.len() - IPV6_HEADER_BYTES) as u16);
+            let mut expected = packet[..IPV6_HEADER_BYTES].to_vec();
+            expected[1] &= 0xf0;
+            expected[2..4].fill(0);
+            assert_eq!(header[..], expected);
         }
     }
 }

@@ -1,0 +1,88 @@
+//! A VRRP virtual router that runs on Linux: what a program that wants one needs, and no more.
+//!
+//! Two or more machines share virtual IP addresses. They elect one by VRRP; when it dies, or when
+//! what it serves is unhealthy, another takes the addresses over. This crate is one such machine's
+//! side, for programs of any kind:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use vrrp::{Host, VirtualRouter, Weight};
+//! use vrrp::track::{Matcher, Process};
+//!
+//! let mut host = Host::system()?; // an error names the missing capability
+//! let router = VirtualRouter::new("eth0", 51)
+//!     .priority(244)
+//!     .address("192.168.122.200/24")
+//!     .track(Weight::new(10), Process::new("web", Matcher::comm("httpd")));
+//! host.add(router)?; // a second 51 on eth0 fails here
+//! let service = host.spawn()?;
+//! for event in service.events() {
+//!     println!("{event}"); // numbered, typed
+//! }
+//! service.shutdown(Duration::from_secs(2))?; // resigns, removes, says what stayed
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Three layers
+//!
+//! | layer | is | driven by |
+//! |---|---|---|
+//! | [`Engine`] | one router's state machine and all its duties; no clock, no socket | a simulation, tests, the two below |
+//! | [`Host`] | interfaces, receivers and routers on one thread, one descriptor to wait on | your loop: poll, mio, tokio |
+//! | [`Service`] | a thread for each router and each receiver | nobody: it runs |
+//!
+//! Beneath a host is a [`Platform`]: this machine ([`System`]), or anything else that can send,
+//! receive, hold objects and tell the time.
+//!
+//! # What it does not do
+//!
+//! It reads no configuration file (with the feature `conf` it takes one that vrrp-conf has read),
+//! runs no program when a state changes, has no control socket, writes no log and installs no
+//! signal handler: it tells what happened ([`Events`]) and how things stand ([`Observer`]). An
+//! interface that is missing is a state and not an error.
+//!
+//! # Standards
+//!
+//! RFC 9568 and RFC 5798 (VRRPv3), RFC 3768 and RFC 2338 (VRRPv2); what it does of them is listed
+//! in the repository's `docs/rfc9568.md`.
+
+#[cfg(feature = "conf")]
+pub mod conf;
+mod core;
+mod counters;
+mod engine;
+mod events;
+mod health;
+mod holdings;
+mod host;
+mod inbox;
+mod interfaces;
+mod links;
+mod plan;
+mod platform;
+mod port;
+mod receiver;
+mod service;
+mod settings;
+mod status;
+mod unit;
+
+pub use vrrp_fsm::{Instant, State, Weight};
+/// The health sources.
+pub use vrrp_track as track;
+
+pub use crate::core::{ApplyError, Observer};
+pub use crate::engine::{ActiveRouter, Engine, Input};
+pub use crate::events::{EVENTS_MAX, Event, EventKind, Events, Severity};
+pub use crate::health::TrackerKey;
+pub use crate::host::{Host, HostError, LeftBehind, RouterHandle};
+pub use crate::interfaces::{Carrier, InterfaceView};
+pub use crate::plan::{Change, Setup, SetupError, plan};
+pub use crate::platform::{AdvertSource, LinkSource, Platform, System};
+pub use crate::port::PortError;
+pub use crate::receiver::{Dropped, ReceiverStatus};
+pub use crate::service::Service;
+pub use crate::settings::{
+    Destination, RouterKey, Settings, SettingsError, Track, VirtualAddress, VirtualRouter,
+};
+pub use crate::status::{Past, RouterStatus};
