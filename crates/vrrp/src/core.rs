@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver as Reply, bounded};
 use thiserror::Error;
 use vrrp_net::{InterfaceName, NetError, Object, Waker};
 use vrrp_proto::Family;
-use vrrp_track::{SourceStatus, TrackError, Trackers};
+use vrrp_track::{SourceStatus, TrackError, Trackers, interface};
 
 use crate::engine::Input;
 use crate::events::{EventKind, EventSender, Events};
@@ -20,6 +20,7 @@ use crate::interfaces::InterfaceView;
 use crate::links::Links;
 use crate::plan::{Change, Setup, SetupError, plan};
 use crate::platform::{LinkSource, Platform};
+use crate::port::address_of;
 use crate::receiver::{Receiver, ReceiverStatus, Route};
 use crate::settings::Settings;
 use crate::status::RouterStatus;
@@ -173,6 +174,7 @@ impl Core {
         let (source, snapshot) = platform.open_links()?;
         let links = Links::default();
         links.lock().interfaces.resync(snapshot);
+        links.lock().tell();
         let (events, reader) = EventSender::new();
         let (health, said) = (Health::default(), events.clone());
         let board = health.clone();
@@ -194,6 +196,11 @@ impl Core {
             last_holder: MOVER.0,
         };
         Ok((core, source, reader))
+    }
+
+    /// The states of the links, for sources that track interfaces.
+    pub(crate) fn link_states(&self) -> interface::Links {
+        self.links.lock().states.clone()
     }
 
     /// The setup in force.
@@ -282,9 +289,8 @@ impl Core {
     ) -> Result<Arc<Receiver>, NetError> {
         let key = (settings.interface, settings.family);
         let known = lock(&self.directory).receivers.get(&key).cloned();
-        let known = known.or_else(|| {
-            prepared.receivers.iter().find(|receiver| receiver.key() == key).cloned()
-        });
+        let known = known
+            .or_else(|| prepared.receivers.iter().find(|receiver| receiver.key() == key).cloned());
         if let Some(receiver) = known {
             return Ok(receiver);
         }
@@ -359,7 +365,8 @@ impl Core {
 
     /// Tells all routers to end.
     pub(crate) fn dismiss_all(&mut self) -> Vec<Member> {
-        let names: Vec<_> = self.setup.routers.iter().map(|router| Arc::clone(&router.name)).collect();
+        let names: Vec<_> =
+            self.setup.routers.iter().map(|router| Arc::clone(&router.name)).collect();
         self.setup = Setup::default();
         lock(&self.directory).routers.clear();
         names.iter().filter_map(|name| self.dismiss(name)).collect()
@@ -408,7 +415,9 @@ impl Core {
             members.map(|member| (Arc::clone(&member.published), Arc::clone(&member.route)));
         let mut directory = lock(&self.directory);
         directory.routers = routers.collect();
-        directory.receivers.extend(receivers.into_iter().map(|receiver| (receiver.key(), receiver)));
+        directory
+            .receivers
+            .extend(receivers.into_iter().map(|receiver| (receiver.key(), receiver)));
     }
 
     /// Holds every object whose address the setup has, so that it stays while one router lets go
@@ -422,7 +431,7 @@ impl Core {
             .collect();
         let mut table = self.holdings.lock();
         let is_wanted = |object: &&Object| {
-            object.key().address().is_some_and(|address| wanted.contains(&address))
+            address_of(&object.key()).is_some_and(|address| wanted.contains(&address))
         };
         let held: Vec<_> = table.all().filter(is_wanted).cloned().collect();
         for object in held {

@@ -18,7 +18,7 @@ use vrrp_proto::{Interval, Priority};
 use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
 use crate::interfaces::InterfaceView;
-use crate::port::{Port, PortError};
+use crate::port::{Port, PortError, address_of};
 use crate::settings::Settings;
 
 /// How long after addresses could not be installed it is worth another try: after each that fails
@@ -373,7 +373,7 @@ impl Engine {
         match self.port.put_back(removed) {
             Ok(added) if added.is_empty() => {}
             Ok(added) => {
-                let addresses = added.iter().filter_map(ObjectKey::address).collect();
+                let addresses = added.iter().filter_map(address_of).collect();
                 self.events.push(EventKind::PutBack { addresses });
                 self.tell(now, Event::AddressesLost);
             }

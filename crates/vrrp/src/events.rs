@@ -175,10 +175,9 @@ impl fmt::Display for EventKind {
                 write!(f, "removed {addresses} address(es) that a predecessor left behind")
             }
             Self::PutBack { addresses } => put_back(f, addresses),
-            Self::AddressesWait { interface } => write!(
-                f,
-                "its addresses on {interface} have to wait: there is no such interface"
-            ),
+            Self::AddressesWait { interface } => {
+                write!(f, "its addresses on {interface} have to wait: there is no such interface")
+            }
             Self::Problem { error, .. } => error.fmt(f),
             Self::Dropped { source, error, count } => {
                 write!(f, "dropped an advert from {source}: {error} ({count} like this so far)")
@@ -245,14 +244,14 @@ pub(crate) struct EventSender(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     /// The sender with the number of the event before: numbers leave in their order.
-    queue: Mutex<(u64, Sender<Event>)>,
+    queue: Mutex<(u64, Option<Sender<Event>>)>,
     lost: AtomicU64,
 }
 
 impl EventSender {
     pub(crate) fn new() -> (Self, Events) {
         let (sender, receiver) = unbounded();
-        let shared = Shared { queue: Mutex::new((0, sender)), lost: AtomicU64::new(0) };
+        let shared = Shared { queue: Mutex::new((0, Some(sender))), lost: AtomicU64::new(0) };
         (Self(Arc::new(shared)), Events(receiver))
     }
 
@@ -262,9 +261,15 @@ impl EventSender {
         queue.0 += 1;
         let event = Event { number: queue.0, at: SystemTime::now(), router, kind };
         // A reader that is too slow sees the gap; one that is gone does not care.
-        if queue.1.len() >= EVENTS_MAX || queue.1.send(event).is_err() {
+        let room = queue.1.as_ref().filter(|sender| sender.len() < EVENTS_MAX);
+        if room.is_none_or(|sender| sender.send(event).is_err()) {
             self.0.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Says that nothing more will happen: readers come to the end.
+    pub(crate) fn close(&self) {
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).1 = None;
     }
 
     /// How many events found no place.

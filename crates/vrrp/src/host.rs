@@ -15,6 +15,7 @@ use thiserror::Error;
 use vrrp_fsm::Instant;
 use vrrp_net::{InterfaceName, NetError, NetEvent, Object, Privileges, Waker};
 use vrrp_proto::Family;
+use vrrp_track::interface;
 
 use crate::core::{ApplyError, Committed, Core, Mode, Observer};
 use crate::events::{EventKind, Events};
@@ -211,13 +212,19 @@ impl Host {
         self.units.append(&mut committed.units);
         self.core.finish(committed);
         self.drive();
-        self.waiting.arm(self.deadline(), self.core.platform().now())?;
+        // The next turn waits on what there is to wait on now.
+        self.waiting.waker.wake();
         Ok(plan)
     }
 
     /// The setup in force.
     pub fn setup(&self) -> &Setup {
         self.core.setup()
+    }
+
+    /// The states of the links, which [`track::Interface`](vrrp_track::Interface) reads.
+    pub fn link_states(&self) -> interface::Links {
+        self.core.link_states()
     }
 
     /// What happened, in order.

@@ -13,6 +13,7 @@ use vrrp_net::{
     ObjectKey, Snapshot,
 };
 use vrrp_proto::Family;
+use vrrp_track::interface::LinkState;
 
 use crate::settings::Settings;
 
@@ -59,7 +60,10 @@ impl InterfaceView {
             (FaultReason::InterfaceMissing, missing),
             (FaultReason::InterfaceDown, down),
             (FaultReason::NoCarrier, no_carrier),
-            (FaultReason::Other(Arc::from("the interface is the port of a bridge")), self.is_bridge_port),
+            (
+                FaultReason::Other(Arc::from("the interface is the port of a bridge")),
+                self.is_bridge_port,
+            ),
         ]
     }
 
@@ -67,15 +71,6 @@ impl InterfaceView {
     pub(crate) fn carrier(&self, name: InterfaceName) -> Option<&Carrier> {
         self.carriers.iter().find(|(known, _)| *known == name).map(|(_, carrier)| carrier)
     }
-}
-
-/// How a link stands, for those who track it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum LinkState {
-    Missing,
-    Down,
-    NoCarrier,
-    Running,
 }
 
 /// What has changed for one router.
@@ -110,6 +105,8 @@ pub(crate) struct Interfaces {
     removed: HashMap<Arc<str>, HashSet<ObjectKey>>,
     /// Whether a view may have changed since the last news.
     is_changed: bool,
+    /// Whether a link may have changed since its state was told last.
+    has_changed_links: bool,
 }
 
 impl Interfaces {
@@ -140,7 +137,9 @@ impl Interfaces {
         self.removed.remove(name);
         self.is_changed = true;
         for address in &settings.addresses {
-            if let Some(count) = self.moving.get_mut(&address.address).filter(|_| !settings.is_owner()) {
+            if let Some(count) =
+                self.moving.get_mut(&address.address).filter(|_| !settings.is_owner())
+            {
                 *count -= 1;
                 if *count == 0 {
                     self.moving.remove(&address.address);
@@ -166,14 +165,19 @@ impl Interfaces {
         self.link(name).map(|link| link.interface)
     }
 
-    /// How the link of this name stands.
-    pub(crate) fn state(&self, name: InterfaceName) -> LinkState {
-        match self.link(name) {
-            None => LinkState::Missing,
-            Some(link) if link.is_running() => LinkState::Running,
-            Some(link) if link.is_up() => LinkState::NoCarrier,
-            Some(_) => LinkState::Down,
-        }
+    /// How all links stand, if one of them has changed since the last time.
+    pub(crate) fn changed_states(&mut self) -> Option<Vec<(String, LinkState)>> {
+        let state = |link: &Link| match link {
+            link if link.is_running() => LinkState::Running,
+            link if link.is_up() => LinkState::NoCarrier,
+            _ => LinkState::Down,
+        };
+        std::mem::take(&mut self.has_changed_links).then(|| {
+            let links = self.by_name.iter().filter_map(|(name, index)| {
+                Some((name.to_string(), state(self.links.get(index)?)))
+            });
+            links.collect()
+        })
     }
 
     fn link(&self, name: InterfaceName) -> Option<&Link> {
@@ -197,7 +201,7 @@ impl Interfaces {
         self.links.clear();
         self.by_name.clear();
         self.addresses.clear();
-        self.is_changed = true;
+        (self.is_changed, self.has_changed_links) = (true, true);
         for link in snapshot.links {
             self.take_link(link);
         }
@@ -206,13 +210,14 @@ impl Interfaces {
         }
         for (name, watch) in &self.watches {
             let settings = &watch.settings;
-            let missing = settings.addresses.iter().filter(|address| address.is_tracked).filter_map(
-                |address| {
-                    let interface = self.interface(settings.device_of(address))?;
-                    let key = vrrp_net::Object::Address(address.on(interface)).key();
-                    (!self.has(&key)).then_some(key)
-                },
-            );
+            let missing =
+                settings.addresses.iter().filter(|address| address.is_tracked).filter_map(
+                    |address| {
+                        let interface = self.interface(settings.device_of(address))?;
+                        let key = vrrp_net::Object::Address(address.on(interface)).key();
+                        (!self.has(&key)).then_some(key)
+                    },
+                );
             let missing: Vec<_> = missing.collect();
             self.removed.entry(Arc::clone(name)).or_default().extend(missing);
         }
@@ -293,7 +298,7 @@ impl Interfaces {
             self.unname(before.interface);
         }
         self.by_name.insert(name, index);
-        self.is_changed = true;
+        (self.is_changed, self.has_changed_links) = (true, true);
     }
 
     fn lose_link(&mut self, interface: Interface) {
@@ -301,7 +306,7 @@ impl Interfaces {
             self.unname(link.interface);
         }
         self.addresses.remove(&interface.index);
-        self.is_changed = true;
+        (self.is_changed, self.has_changed_links) = (true, true);
     }
 
     fn unname(&mut self, interface: Interface) {
@@ -323,14 +328,14 @@ impl Interfaces {
         let Some(link) = self.links.get(&address.interface) else { return };
         let wanting = self.wanting.get(&(link.interface.name, address.address));
         for name in wanting.into_iter().flatten() {
-            self.removed.entry(Arc::clone(name)).or_default().insert(address.key());
+            self.removed.entry(Arc::clone(name)).or_default().insert(ObjectKey::from(address));
         }
     }
 
     fn has(&self, key: &ObjectKey) -> bool {
         match key {
-            ObjectKey::Address { interface, .. } => {
-                self.addresses.get(interface).is_some_and(|known| known.contains(key))
+            ObjectKey::Address(address) => {
+                self.addresses.get(&address.interface).is_some_and(|known| known.contains(key))
             }
             _ => false,
         }
@@ -356,7 +361,7 @@ impl Addresses {
 
     /// One that is known keeps its place.
     fn insert(&mut self, address: InterfaceAddress) {
-        let place = *self.places.entry(address.key()).or_insert_with(|| {
+        let place = *self.places.entry(ObjectKey::from(&address)).or_insert_with(|| {
             self.next_place += 1;
             self.next_place
         });
@@ -364,7 +369,7 @@ impl Addresses {
     }
 
     fn remove(&mut self, address: &InterfaceAddress) {
-        if let Some(place) = self.places.remove(&address.key()) {
+        if let Some(place) = self.places.remove(&ObjectKey::from(address)) {
             self.in_order.remove(&place);
         }
     }

@@ -8,7 +8,7 @@ use vrrp_proto::Family;
 
 use crate::engine::Input;
 use crate::inbox::Outlet;
-use crate::interfaces::{Interfaces, InterfaceView, News};
+use crate::interfaces::{InterfaceView, Interfaces, News};
 use crate::receiver::Receiver;
 use crate::settings::Settings;
 use crate::unit::Order;
@@ -22,6 +22,8 @@ pub(crate) struct Links(Arc<Mutex<Table>>);
 #[derive(Default)]
 pub(crate) struct Table {
     pub(crate) interfaces: Interfaces,
+    /// For the trackers of interfaces.
+    pub(crate) states: vrrp_track::interface::Links,
     outlets: HashMap<Arc<str>, Outlet>,
     receivers: HashMap<(InterfaceName, Family), Arc<Receiver>>,
 }
@@ -68,6 +70,9 @@ impl Table {
 
     /// Tells everybody what has changed for them.
     pub(crate) fn tell(&mut self) {
+        if let Some(states) = self.interfaces.changed_states() {
+            self.states.replace(states);
+        }
         for ((name, _), receiver) in &self.receivers {
             receiver.follow(self.interfaces.interface(*name));
         }

@@ -214,7 +214,11 @@ impl fmt::Display for Change {
             Self::Start(settings) => write!(f, "{}: starts ({})", settings.name, settings.key()),
             Self::Stop(settings) => write!(f, "{}: resigns and ends", settings.name),
             Self::Replace { new, why, .. } => {
-                write!(f, "{}: resigns and starts anew, another virtual router: {why} differs", new.name)
+                write!(
+                    f,
+                    "{}: resigns and starts anew, another virtual router: {why} differs",
+                    new.name
+                )
             }
             Self::Reconfigure { old, new } => {
                 write!(f, "{}: {}", new.name, differences(old, new).join(", "))
@@ -241,7 +245,8 @@ fn differences(old: &Settings, new: &Settings) -> Vec<String> {
     let delay = |config: &Config| format!("{:?}", config.preempt_delay);
     differs("preempt_delay", delay(before), delay(after));
     let others = |config: &Config| {
-        let Config { version, priority, interval, preempt, preempt_delay, .. } = Config::new(config.version);
+        let Config { version, priority, interval, preempt, preempt_delay, .. } =
+            Config::new(config.version);
         Config { version, priority, interval, preempt, preempt_delay, ..config.clone() }
     };
     if others(before) != others(after) {
@@ -272,7 +277,9 @@ fn differences(old: &Settings, new: &Settings) -> Vec<String> {
         ("the pace of announcements differs", old.announce_pace != new.announce_pace),
         ("what it accepts differs", old.accept_no_addresses != new.accept_no_addresses),
     ];
-    words.extend(details.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what.to_owned()));
+    words.extend(
+        details.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what.to_owned()),
+    );
     if words.is_empty() {
         // Of the lists nothing but the order is left.
         words.push("the order of addresses or trackers differs".to_owned());
@@ -349,8 +356,14 @@ mod tests {
 
     #[test]
     fn routers_start_and_end() {
-        let shown = shown(&[router("a")], &[VirtualRouter::new("eth0", 52).name("b").address("192.0.2.100")]);
-        assert_eq!(shown, ["a: resigns and ends", "b: starts (VRID 52 over IPv4 on eth0 (224.0.0.18))"]);
+        let shown = shown(
+            &[router("a")],
+            &[VirtualRouter::new("eth0", 52).name("b").address("192.0.2.100")],
+        );
+        assert_eq!(
+            shown,
+            ["a: resigns and ends", "b: starts (VRID 52 over IPv4 on eth0 (224.0.0.18))"]
+        );
     }
 
     #[test]

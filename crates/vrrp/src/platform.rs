@@ -4,7 +4,7 @@
 //! with a simulated clock.
 
 use std::net::IpAddr;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use vrrp_fsm::Instant;
 use vrrp_net::{

@@ -8,8 +8,8 @@ use std::time::Duration;
 use thiserror::Error;
 use vrrp_fsm::Instant;
 use vrrp_net::{
-    Announcement, Change, Interface, InterfaceName, Kernel, MacAddress, NetError, Object,
-    ObjectKey, Outcome,
+    Announcement, Change, IfIndex, Interface, InterfaceName, Kernel, NetError, Object, ObjectKey,
+    Outcome,
 };
 use vrrp_proto::{Advert, EncodeError, IpMeta, MAX_MESSAGE_LEN, PreparedAdvert, Priority};
 
@@ -206,7 +206,8 @@ impl Port {
         let held: HashMap<ObjectKey, &Object> =
             self.held.iter().map(|object| (object.key(), object)).collect();
         // The same object with other properties has to make room for itself.
-        let is_other = |object: &&Object| target.get(&object.key()).is_some_and(|new| new != object);
+        let is_other =
+            |object: &&Object| target.get(&object.key()).is_some_and(|new| new != object);
         let is_gone = |object: &&Object| !target.contains_key(&object.key());
         let is_new = |object: &&Object| held.get(&object.key()).is_none_or(|old| old != object);
         let others: Vec<_> = self.held.iter().filter(is_other).cloned().collect();
@@ -252,7 +253,8 @@ impl Port {
             let mut table = self.holdings.lock();
             let free: Vec<_> =
                 chunk.iter().filter(|object| table.release(self.holder, &object.key())).collect();
-            let changes: Vec<_> = free.iter().map(|object| Change::Remove((*object).clone())).collect();
+            let changes: Vec<_> =
+                free.iter().map(|object| Change::Remove((*object).clone())).collect();
             for (object, outcome) in free.into_iter().zip(self.kernel.apply(&changes)) {
                 let Err(error) = outcome else { continue };
                 table.hold(self.holder, object);
@@ -271,9 +273,8 @@ impl Port {
     fn announce_no_more(&mut self, leaving: &HashSet<ObjectKey>) {
         let Some(announcing) = &mut self.announcing else { return };
         let gone: HashSet<_> =
-            leaving.iter().filter_map(|key| Some((key.interface(), key.address()?))).collect();
-        let stays =
-            |one: &Announcement| !gone.contains(&(Some(one.interface.index), one.address));
+            leaving.iter().filter_map(|key| Some((interface_of(key)?, address_of(key)?))).collect();
+        let stays = |one: &Announcement| !gone.contains(&(one.interface.index, one.address));
         let done = announcing.round[..announcing.position].iter().filter(|one| stays(one)).count();
         announcing.round.retain(stays);
         announcing.position = done;
@@ -309,7 +310,7 @@ impl Port {
                 chunk.iter().filter(is_left).cloned().map(Change::Remove).collect();
             for outcome in self.kernel.apply(&changes) {
                 match outcome {
-                    Ok(outcome) => removed += usize::from(outcome == Outcome::Removed),
+                    Ok(outcome) => removed += usize::from(outcome.is_change()),
                     Err(error) => refusals.push(error),
                 }
             }
@@ -417,12 +418,23 @@ impl Port {
     }
 }
 
+/// The address that an object is, if it is one.
+pub(crate) fn address_of(key: &ObjectKey) -> Option<IpAddr> {
+    match key {
+        ObjectKey::Address(address) => Some(address.address),
+        _ => None,
+    }
+}
+
+fn interface_of(key: &ObjectKey) -> Option<IfIndex> {
+    match key {
+        ObjectKey::Address(address) => Some(address.interface),
+        _ => None,
+    }
+}
+
 /// Nothing, or the first refusal and how many there were.
-fn summarize(
-    verb: &'static str,
-    all: usize,
-    refusals: Vec<NetError>,
-) -> Result<(), PortError> {
+fn summarize(verb: &'static str, all: usize, refusals: Vec<NetError>) -> Result<(), PortError> {
     let failed = refusals.len();
     match refusals.into_iter().next() {
         Some(first) => Err(PortError::Objects { verb, failed, all, first }),

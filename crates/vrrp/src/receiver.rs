@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread;
@@ -475,7 +475,12 @@ impl Receiver {
                 Err(errno) => {
                     let errno = vrrp_net::Errno::from(errno);
                     let (operation, interface) = (Operation::Wait, Some(self.name));
-                    self.complain(&NetError::Refused { operation, interface, errno, explanation: None });
+                    self.complain(&NetError::Refused {
+                        operation,
+                        interface,
+                        errno,
+                        explanation: None,
+                    });
                     return thread::sleep(RETRY);
                 }
             }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -12,13 +11,14 @@ use crossbeam_channel::{Receiver as Gate, Sender, bounded};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vrrp_net::{InterfaceName, NetError, NetEvent, Waker};
 use vrrp_proto::Family;
+use vrrp_track::interface;
 
 use crate::core::{ApplyError, Committed, Core, Mode, Observer, Prepared};
 use crate::events::{EventKind, EventSender, Events};
 use crate::host::LeftBehind;
 use crate::links::Links;
 use crate::plan::{Change, Setup};
-use crate::platform::{LinkSource, Platform};
+use crate::platform::LinkSource;
 use crate::receiver::Receiver;
 use crate::unit::Unit;
 
@@ -29,6 +29,8 @@ const LINKS_STACK_BYTES: usize = 512 << 10;
 /// How long to leave links alone that could not be read, and when to try again what found no
 /// thread.
 const RETRY: Duration = Duration::from_millis(500);
+/// How long a service that is dropped waits for its routers.
+const END_TIME: Duration = Duration::from_secs(10);
 
 /// Virtual routers that run on threads of their own, until it is shut down or dropped.
 pub struct Service {
@@ -59,19 +61,6 @@ struct Waiting {
 }
 
 impl Service {
-    /// Runs a setup. Whatever the machine lacks for one router, the others run, and that one is
-    /// tried again: events and status say so.
-    ///
-    /// # Errors
-    /// If the setup is wrong by itself, or the machine lacks what all of them need. Nothing runs
-    /// then.
-    pub fn start(platform: Arc<dyn Platform>, setup: Setup) -> Result<Self, ApplyError> {
-        let (core, links, events) = Core::open(platform, None)?;
-        let mut service = Self::take_over(core, Vec::new(), links, events)?;
-        service.apply_by(setup, Mode::AsFarAsPossible)?;
-        Ok(service)
-    }
-
     pub(crate) fn take_over(
         core: Core,
         units: Vec<Unit>,
@@ -98,6 +87,16 @@ impl Service {
         self.apply_by(setup, Mode::AllOrNothing)
     }
 
+    /// Puts a setup into force as far as possible: whatever the machine lacks for one router, the
+    /// others run, and that one is tried again. Events and status say so.
+    ///
+    /// # Errors
+    /// If the setup is wrong by itself, or the health sources cannot be followed. Then everything
+    /// goes on as before.
+    pub fn start(&mut self, setup: Setup) -> Result<Vec<Change>, ApplyError> {
+        self.apply_by(setup, Mode::AsFarAsPossible)
+    }
+
     fn apply_by(&mut self, setup: Setup, mode: Mode) -> Result<Vec<Change>, ApplyError> {
         let prepared = self.core.prepare(setup, mode)?;
         let waiting = match self.make_ready(&prepared, mode) {
@@ -119,11 +118,7 @@ impl Service {
     }
 
     /// Starts every thread that is needed, and at last the health sources.
-    fn make_ready(
-        &mut self,
-        prepared: &Prepared,
-        mode: Mode,
-    ) -> Result<Vec<Waiting>, ApplyError> {
+    fn make_ready(&mut self, prepared: &Prepared, mode: Mode) -> Result<Vec<Waiting>, ApplyError> {
         for receiver in &prepared.receivers {
             match (self.threads.serve(receiver), mode) {
                 (Err(error), Mode::AllOrNothing) => return Err(ApplyError::Thread(error)),
@@ -169,6 +164,11 @@ impl Service {
         }
     }
 
+    /// The states of the links, which [`track::Interface`](vrrp_track::Interface) reads.
+    pub fn link_states(&self) -> interface::Links {
+        self.core.link_states()
+    }
+
     /// The setup in force.
     pub fn setup(&self) -> &Setup {
         self.core.setup()
@@ -206,6 +206,7 @@ impl Service {
         let left = self.core.left_behind();
         self.core.finish(Committed::leaving(leaving));
         self.threads.join_receivers();
+        self.core.events.close();
         LeftBehind::check(left)
     }
 }
@@ -214,7 +215,7 @@ impl Drop for Service {
     fn drop(&mut self) {
         if !self.links.has_ended() {
             // Who wants to know what stayed calls `shutdown`.
-            let _ = self.end(Duration::MAX);
+            let _ = self.end(END_TIME);
         }
     }
 }
@@ -406,7 +407,10 @@ fn follow(
         let timeout = is_to_retry.then_some(&RETRY_TIME);
         let waited = match source.as_fd() {
             Some(fd) => poll(
-                &mut [PollFd::from_borrowed_fd(fd, PollFlags::IN), PollFd::new(waker, PollFlags::IN)],
+                &mut [
+                    PollFd::from_borrowed_fd(fd, PollFlags::IN),
+                    PollFd::new(waker, PollFlags::IN),
+                ],
                 timeout,
             ),
             None => poll(&mut [PollFd::new(waker, PollFlags::IN)], timeout),
@@ -423,5 +427,4 @@ fn follow(
         }
         links.take(news.drain(..));
     }
-    drop(source.as_fd().map(|_| ()));
 }

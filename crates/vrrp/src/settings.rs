@@ -42,8 +42,11 @@ pub enum SettingsError {
     #[error("VRRPv2 has no IPv6: it takes version 3")]
     Version,
     /// The version cannot carry the interval.
-    #[error("an interval of {0} cannot be advertised: VRRPv2 has whole seconds up to 255 s")]
-    Interval(Interval),
+    #[error(
+        "an interval of {0:?} cannot be advertised: VRRPv2 has 1 to 255 whole seconds, VRRPv3 \
+         hundredths of a second from 0.01 to 40.95 s"
+    )]
+    Interval(Duration),
     /// The group is none, or of the other family.
     #[error("{0} is no multicast group of the addresses' family")]
     Group(IpAddr),
@@ -444,7 +447,7 @@ impl VirtualRouter {
             return Err(mistake.clone());
         }
         let interface: InterfaceName = self.interface.parse()?;
-        let vrid = Vrid::try_from(self.vrid).map_err(|_| SettingsError::Vrid(self.vrid))?;
+        let vrid = Vrid::new(self.vrid).ok_or(SettingsError::Vrid(self.vrid))?;
         let name = self.name.clone().unwrap_or_else(|| format!("{interface}/{vrid}").into());
         let mut settings =
             Settings::new(name, interface, vrid, self.version, self.addresses.clone())?;
@@ -457,13 +460,17 @@ impl VirtualRouter {
         }
         if let Some(group) = self.group {
             let fits = group.is_multicast() && Family::of(group) == settings.family;
-            settings.destination =
-                if fits { Destination::Multicast(group) } else { return Err(SettingsError::Group(group)) };
+            settings.destination = if fits {
+                Destination::Multicast(group)
+            } else {
+                return Err(SettingsError::Group(group));
+            };
         }
-        settings.tracks = self.tracks.iter().map(|(weight, source)| Track {
-            tracker: TrackerKey::of(source),
-            weight: *weight,
-        }).collect();
+        settings.tracks = self
+            .tracks
+            .iter()
+            .map(|(weight, source)| Track { tracker: TrackerKey::of(source), weight: *weight })
+            .collect();
         Ok(settings)
     }
 
@@ -474,12 +481,6 @@ impl VirtualRouter {
 
     fn checked_interval(&self) -> Result<Interval, SettingsError> {
         let Some(asked) = self.interval else { return Ok(Interval::DEFAULT) };
-        let centis = u16::try_from(asked.as_millis() / 10).unwrap_or(u16::MAX);
-        let interval = match self.version {
-            Version::V2 => u8::try_from(asked.as_secs()).ok().and_then(Interval::from_secs),
-            Version::V3 => Interval::from_centis(centis),
-        };
-        let exact = |interval: &Interval| interval.as_duration() == asked;
-        interval.filter(exact).ok_or(SettingsError::Range("the interval"))
+        Interval::new(self.version, asked).map_err(|_| SettingsError::Interval(asked))
     }
 }

@@ -204,7 +204,9 @@ impl Unit {
                 Phase::Running(engine, _) => engine.router().expected_advert(),
                 _ => None,
             };
-            let Some((at, heard)) = route.mailbox.publish(&self.parts.inbox, expected) else { return };
+            let Some((at, heard)) = route.mailbox.publish(&self.parts.inbox, expected) else {
+                return;
+            };
             self.guarded(|unit, _| unit.tell(at, Input::Advert(heard)));
         }
     }
@@ -397,7 +399,10 @@ impl Unit {
         let buried = catch_unwind(AssertUnwindSafe(|| self.bury(was_active)));
         if buried.is_err() {
             // The second panic has left its text like the first: there is nothing more to try.
-            self.send_event(EventKind::Died { why: "it could not be cleaned up after".into(), again_in });
+            self.send_event(EventKind::Died {
+                why: "it could not be cleaned up after".into(),
+                again_in,
+            });
         }
         let mut status = self.parts.published.lock();
         *status = self.status_of_dead(why);

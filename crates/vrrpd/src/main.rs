@@ -3,23 +3,14 @@
 
 mod check;
 mod cli;
-mod clock;
 mod control;
-mod counters;
 mod demo;
 mod exit;
-mod fleet;
-mod health;
-mod inbox;
-mod instance;
-mod links;
 mod logging;
 mod notify;
-mod port;
-mod receiver;
 mod run;
 mod rundir;
-mod settings;
+mod setup;
 mod status;
 mod users;
 mod words;
@@ -32,7 +23,7 @@ use crate::cli::{Cli, Command, StatusArgs};
 
 fn main() -> ExitCode {
     // Both are this program run again by itself in another part, and return only if it is not.
-    vrrp_track::shim::intercept();
+    vrrp::track::shim::intercept();
     vrrp_lab::intercept();
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),

@@ -1,99 +1,61 @@
-//! What an instance's changes set going outside the protocol: log lines and notify programs.
+//! What events set going outside the protocol: log lines and notify programs.
 //!
-//! Instances hand over what happened as data and go on; formatting, logging and starting programs
+//! Routers hand over what happened as data and go on; formatting, logging and starting programs
 //! is this thread's work.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, TrySendError, bounded};
-use vrrp_conf::model::{Command, Global, Notify};
-use vrrp_track::runner::{RunReport, Runner};
+use vrrp::track::runner::{RunReport, Runner};
+use vrrp::{Event, EventKind, Events, Severity};
+use vrrp_conf::model::{Command, Notify};
 
+use crate::setup::NotifyPrograms;
 use crate::users::Users;
-use crate::words::Told;
+use crate::words::{self, Announced};
 
-/// How many happenings wait to be told at the most; more are counted and lost.
-const QUEUE_STORIES: usize = 16_384;
 const STACK_BYTES: usize = 512 << 10;
 
-/// Something that happened in an instance.
-#[derive(Debug)]
-pub(crate) enum Story {
-    /// It changed its state, or found its first one.
-    Transition { instance: Arc<str>, notify: Arc<Notify>, told: Told, line: Box<dyn Line> },
-    /// Something to log, and nothing to run.
-    Remark { instance: Arc<str>, level: log::Level, line: Box<dyn Line> },
-    /// From now on a program may run this long before the next one of its instance starts.
-    Limit(Duration),
-}
-
-/// A log line that is formatted when, and only if, it is written.
-pub(crate) trait Line: std::fmt::Display + std::fmt::Debug + Send {}
-impl<T: std::fmt::Display + std::fmt::Debug + Send> Line for T {}
-
-/// Where instances put what happened. Never blocks.
-#[derive(Debug, Clone)]
-pub(crate) struct Teller {
-    sender: Sender<Story>,
-    lost: Arc<AtomicU64>,
-}
-
-impl Teller {
-    /// Hands over what happened; counts it as lost where too much waits already.
-    pub(crate) fn tell(&self, story: Story) {
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
-            self.sender.try_send(story)
-        {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Sets how long a program may run before the next one of its instance starts. Waits until
-    /// there is room to say so: not for a thread that speaks the protocol.
-    pub(crate) fn limit(&self, limit: Duration) {
-        // Without a thread that tells there is nothing to limit.
-        let _ = self.sender.send(Story::Limit(limit));
-    }
-
-    /// Logs a line under an instance's name.
-    pub(crate) fn remark(&self, instance: &Arc<str>, level: log::Level, line: impl Line + 'static) {
-        if log::log_enabled!(level) {
-            let instance = Arc::clone(instance);
-            self.tell(Story::Remark { instance, level, line: Box::new(line) });
-        }
-    }
-}
-
-/// The thread that tells.
+/// The thread that reads the events.
 pub(crate) struct Notifier {
     thread: JoinHandle<Runner>,
+    programs: Arc<Mutex<NotifyPrograms>>,
 }
 
 impl Notifier {
-    /// Starts it. It ends when every [`Teller`] is gone.
-    pub(crate) fn start(runner: Runner, users: Arc<Users>) -> io::Result<(Self, Teller)> {
-        let (sender, stories) = bounded(QUEUE_STORIES);
-        let lost = Arc::new(AtomicU64::new(0));
-        let teller = Teller { sender, lost: Arc::clone(&lost) };
-        let thread = thread::Builder::new().name("notify".into()).stack_size(STACK_BYTES).spawn(
-            move || {
-                let mut limit = Global::NOTIFY_TIMEOUT;
-                for story in stories {
-                    tell(&runner, &users, &mut limit, story);
-                    report_lost(&lost);
-                }
-                runner
-            },
-        )?;
-        Ok((Self { thread }, teller))
+    /// Starts it. It ends when no more events can come.
+    pub(crate) fn start(events: Events, runner: Runner, users: Arc<Users>) -> io::Result<Self> {
+        let programs = Arc::<Mutex<NotifyPrograms>>::default();
+        let shared = Arc::clone(&programs);
+        let read = move || {
+            let mut reader = Reader { runner, users, programs: shared, last_number: 0 };
+            events.for_each(|event| reader.read(event));
+            reader.runner
+        };
+        let thread =
+            thread::Builder::new().name("notify".into()).stack_size(STACK_BYTES).spawn(read)?;
+        Ok(Self { thread, programs })
     }
 
-    /// Waits, once every [`Teller`] is gone, for what still has to be told and, up to `limit`,
-    /// for the programs that run.
+    /// Runs these programs from now on, and returns those before. Instances that are not among
+    /// them keep theirs until they have stopped.
+    pub(crate) fn use_programs(&self, new: NotifyPrograms) -> NotifyPrograms {
+        let mut programs = lock(&self.programs);
+        let before = programs.clone();
+        programs.limit = new.limit;
+        programs.programs.extend(new.programs);
+        before
+    }
+
+    /// Runs exactly these programs from now on.
+    pub(crate) fn restore_programs(&self, before: NotifyPrograms) {
+        *lock(&self.programs) = before;
+    }
+
+    /// Waits, once no more events can come, for what still has to be told and, up to `limit`, for
+    /// the programs that run.
     pub(crate) fn finish(self, limit: Duration) {
         let Ok(runner) = self.thread.join() else {
             log::error!("the notify thread has panicked");
@@ -106,75 +68,108 @@ impl Notifier {
     }
 }
 
-fn tell(runner: &Runner, users: &Users, limit: &mut Duration, story: Story) {
-    match story {
-        Story::Transition { instance, notify, told, line } => {
-            log::info!("({instance}) {line}");
-            for (command, more) in programs(&notify, &instance, told) {
-                start(runner, users, *limit, &instance, command, more);
-            }
-        }
-        Story::Remark { instance, level, line } => log::log!(level, "({instance}) {line}"),
-        Story::Limit(new) => *limit = new,
-    }
+struct Reader {
+    runner: Runner,
+    users: Arc<Users>,
+    programs: Arc<Mutex<NotifyPrograms>>,
+    last_number: u64,
 }
 
-fn report_lost(lost: &AtomicU64) {
-    let lost = lost.swap(0, Ordering::Relaxed);
-    if lost > 0 {
-        log::error!(
-            "{lost} changes came faster than they could be told: neither logged nor notified"
-        );
-    }
-}
-
-fn start(
-    runner: &Runner,
-    users: &Users,
-    limit: Duration,
-    instance: &Arc<str>,
-    command: &Command,
-    more: Vec<String>,
-) {
-    let path = command.program().to_owned();
-    let program = match users.program(command, more) {
-        Ok(program) => program,
-        Err(error) => return log::error!("({instance}) notify {path}: not run: {error}"),
-    };
-    let name = Arc::clone(instance);
-    let reported = path.clone();
-    let report = Box::new(move |report| match report {
-        RunReport::Overran { limit } => {
-            log::warn!(
-                "({name}) notify {reported}: still running after {limit:?}, the next one starts"
+impl Reader {
+    fn read(&mut self, event: Event) {
+        let lost = event.number - self.last_number - 1;
+        self.last_number = event.number;
+        if lost > 0 {
+            log::error!(
+                "{lost} changes came faster than they could be told: neither logged nor notified"
             );
         }
-        RunReport::Ended { outcome, .. } if outcome.is_success() => {}
-        RunReport::Ended { outcome, took } => {
-            log::warn!("({name}) notify {reported}: {outcome} after {took:.1?}");
+        write_down(&event);
+        let (Some(router), Some(announced)) = (&event.router, Announced::by(&event.kind)) else {
+            return;
+        };
+        self.run_programs(router, announced);
+    }
+
+    fn run_programs(&self, router: &Arc<str>, announced: Announced) {
+        let (notify, limit) = {
+            let mut programs = lock(&self.programs);
+            let notify = programs.programs.get(router).cloned();
+            let has_ended = announced.state == words::STOP;
+            if has_ended && notify.is_some() {
+                programs.programs.retain(|name, _| name != router);
+            }
+            (notify, programs.limit)
+        };
+        for (command, more) in
+            notify.iter().flat_map(|notify| programs_of(notify, router, announced))
+        {
+            self.start(limit, router, command, more);
         }
-    });
-    if let Err(error) = runner.run(instance, program, limit, report) {
-        log::error!("({instance}) notify {path}: not run: {error}");
+    }
+
+    fn start(&self, limit: Duration, instance: &Arc<str>, command: &Command, more: Vec<String>) {
+        let path = command.program().to_owned();
+        let program = match self.users.program(command, more) {
+            Ok(program) => program,
+            Err(error) => return log::error!("({instance}) notify {path}: not run: {error}"),
+        };
+        let name = Arc::clone(instance);
+        let reported = path.clone();
+        let report = Box::new(move |report| match report {
+            RunReport::Overran { .. } => {
+                log::warn!("({name}) notify {reported}: {report}, the next one starts");
+            }
+            RunReport::Ended { ref outcome, .. } if outcome.is_success() => {}
+            _ => log::warn!("({name}) notify {reported}: {report}"),
+        });
+        if let Err(error) = self.runner.run(instance, program, limit, report) {
+            log::error!("({instance}) notify {path}: not run: {error}");
+        }
     }
 }
 
-/// The programs of one transition, in order, each with the arguments that come after its own.
-fn programs<'a>(notify: &'a Notify, name: &str, told: Told) -> Vec<(&'a Command, Vec<String>)> {
-    let own = match told.state {
-        "MASTER" => &notify.master,
-        "BACKUP" => &notify.backup,
-        "FAULT" => &notify.fault,
-        "STOP" => &notify.stop,
+fn write_down(event: &Event) {
+    let level = match event.kind.severity() {
+        Severity::Info => log::Level::Info,
+        Severity::Warning => log::Level::Warn,
+        Severity::Error => log::Level::Error,
+    };
+    match (&event.router, &event.kind) {
+        (Some(router), EventKind::Transition(transition)) => {
+            // What ends says so in its last event.
+            if Announced::by(&event.kind).is_some() {
+                log::log!(level, "({router}) {}", words::TransitionLine(transition));
+            }
+        }
+        _ => log::log!(level, "{event}"),
+    }
+}
+
+/// The programs of one change, in order, each with the arguments that come after its own.
+fn programs_of<'a>(
+    notify: &'a Notify,
+    name: &str,
+    announced: Announced,
+) -> Vec<(&'a Command, Vec<String>)> {
+    let own = match announced.state {
+        words::MASTER => &notify.master,
+        words::BACKUP => &notify.backup,
+        words::FAULT => &notify.fault,
+        words::STOP => &notify.stop,
         _ => &None,
     };
     let own = own.iter().map(|command| (&command.value, Vec::new()));
-    let priority = told.priority.to_string();
+    let priority = announced.priority.to_string();
     let any = notify.any.iter().map(|command| {
-        let more = ["INSTANCE", name, told.state, &priority].map(str::to_owned);
+        let more = ["INSTANCE", name, announced.state, &priority].map(str::to_owned);
         (&command.value, more.into())
     });
     own.chain(any).collect()
+}
+
+fn lock(programs: &Mutex<NotifyPrograms>) -> MutexGuard<'_, NotifyPrograms> {
+    programs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -196,8 +191,8 @@ mod tests {
         }"#;
         let loaded = parse_str("test", text, &Options::default());
         let config = loaded.config.unwrap();
-        let told = Told { state: "MASTER", priority: Priority::new(244) };
-        let found = programs(&config.instances[0].notify, "VI_1", told);
+        let announced = Announced { state: "MASTER", priority: Priority::new(244) };
+        let found = programs_of(&config.instances[0].notify, "VI_1", announced);
         let found: Vec<_> =
             found.iter().map(|(c, more)| (c.words.join(" "), more.join(" "))).collect();
         let expected = [("/bin/m one", ""), ("/bin/n -q", "INSTANCE VI_1 MASTER 244")];

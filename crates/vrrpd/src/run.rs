@@ -1,34 +1,38 @@
-//! `vrrpd run`: who is started, in which order, and what the signals do.
+//! `vrrpd run`: who is started, in which order, and what signals and requests do.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, unbounded};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
-use vrrp_conf::model::{Command, Config};
-use vrrp_net::{NetError, Privileges};
-use vrrp_track::TrackError;
-use vrrp_track::runner::{Runner, RunnerLimits};
+use vrrp::track::TrackError;
+use vrrp::track::runner::{Runner, RunnerLimits};
+use vrrp::{ApplyError, Host, HostError, Observer, Platform as _, Service, System};
+use vrrp_conf::model::Config;
 
 use crate::check;
 use crate::cli::RunArgs;
 use crate::control::Control;
 use crate::exit;
-use crate::fleet::{Fleet, FleetError};
-use crate::health::HealthError;
-use crate::links::{Links, StartError};
 use crate::logging;
 use crate::notify::Notifier;
 use crate::rundir::{self, RunDir, RunDirError};
-use crate::status::{self, Status};
+use crate::setup::{self, Meaning, SetupError};
+use crate::status::{self, InstanceStatus, InterfaceStatus, Status, TrackerStatus};
 use crate::users::Users;
 
 /// How long the last log lines may take to be written.
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
+/// How long the instances may take to resign and to remove their addresses.
+const STOP_TIME: Duration = Duration::from_secs(10);
+const SIGNALS_STACK_BYTES: usize = 128 << 10;
 
 /// Why the daemon does not run.
 #[derive(Debug, thiserror::Error)]
@@ -36,22 +40,15 @@ enum RunError {
     #[error(transparent)]
     RunDir(#[from] RunDirError),
     #[error(transparent)]
-    Start(#[from] StartError),
+    Host(#[from] HostError),
     #[error(transparent)]
-    Net(#[from] NetError),
+    Apply(#[from] ApplyError),
     #[error(transparent)]
     Track(#[from] TrackError),
     #[error(transparent)]
-    Fleet(#[from] FleetError),
-    #[error(transparent)]
-    Health(#[from] HealthError),
+    Setup(#[from] SetupError),
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    #[error(
-        "the capabilities CAP_NET_ADMIN and CAP_NET_RAW are needed, to set addresses and to send \
-         and receive adverts: run as root, or under a service manager that grants them"
-    )]
-    Privileges,
 }
 
 /// Runs the subcommand.
@@ -76,8 +73,7 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
             log::error!("{error}");
             ExitCode::from(match error {
                 // What the configuration asks for cannot be done: a restart mends nothing.
-                RunError::Fleet(FleetError::Unsupported { .. }) => exit::CONFIG,
-                RunError::Health(HealthError::User { .. }) => exit::CONFIG,
+                RunError::Setup(_) | RunError::Apply(ApplyError::Setup(_)) => exit::CONFIG,
                 _ => exit::UNAVAILABLE,
             })
         }
@@ -112,37 +108,57 @@ fn lenient_command(args: &RunArgs) -> Option<String> {
     would_start.then(|| format!("vrrpd run --lenient{identifier} -f {}", args.file.display()))
 }
 
+/// What the main thread has to do.
+enum Task {
+    Signal(i32),
+}
+
+/// What a running daemon is made of.
+struct Daemon<'a> {
+    args: &'a RunArgs,
+    run_dir: RunDir,
+    users: Arc<Users>,
+    service: Service,
+    notifier: Notifier,
+    loaded: Arc<Mutex<Loaded>>,
+}
+
+/// What is known of the configuration in force.
+#[derive(Debug, Clone)]
+struct Loaded {
+    at_unix_s: u64,
+    reload_refused: Option<String>,
+}
+
 fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
-    if !Privileges::of_this_thread()?.suffice() {
-        return Err(RunError::Privileges);
-    }
+    let host = Host::system()?;
     raise_descriptor_limit();
     let run_dir = RunDir::hold(run_dir_of(args, &config))?;
     let listener = run_dir.listen()?;
     // From here on signals wait until they are asked for, so none can end the process unawares.
-    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let tasks = follow_signals()?;
 
-    let users = Arc::new(Users::new(any_anonymous(&config)));
+    let users = Arc::new(Users::new(setup::any_anonymous(&config)));
     let runner = Runner::start(RunnerLimits::default())?;
-    let (notifier, teller) = Notifier::start(runner, Arc::clone(&users))?;
-    let fleet = Fleet::new(Links::start()?, teller, users);
-    let state = Arc::new(Mutex::new(State { fleet, loaded: now_unix_s(), reload_refused: None }));
-    lock(&state).fleet.apply(&config)?;
-
-    let shared = Arc::clone(&state);
-    let file = args.file.display().to_string();
-    let control = Control::start(listener, move || status(&shared, &file))?;
-    let (version, place) = (env!("CARGO_PKG_VERSION"), run_dir.path().display());
+    let meaning = Meaning::of(&config, &users, &host.link_states())?;
+    let mut service = host.spawn()?;
+    let notifier = Notifier::start(service.events(), runner, Arc::clone(&users))?;
+    notifier.use_programs(meaning.notify);
+    let loaded = Loaded { at_unix_s: now_unix_s(), reload_refused: None };
+    let loaded = Arc::new(Mutex::new(loaded));
+    service.start(meaning.setup)?;
+    let control = {
+        let (observer, loaded) = (service.observer(), Arc::clone(&loaded));
+        let file = args.file.display().to_string();
+        Control::start(listener, move || status(&observer, &loaded, &file))?
+    };
+    let mut daemon = Daemon { args, run_dir, users, service, notifier, loaded };
+    let (version, place) = (env!("CARGO_PKG_VERSION"), daemon.run_dir.path().display());
     log::info!("vrrpd {version} runs {} instance(s), status in {place}", config.instances.len());
     tell_manager(&[NotifyState::Ready]);
-    wait_for_the_end(args, &run_dir, signals, &state);
+    daemon.work(&tasks);
     tell_manager(&[NotifyState::Stopping]);
-
-    lock(&state).fleet.stop();
-    drop(control);
-    // With the fleet the last tellers go, and the notify thread sees the end of its queue.
-    drop(state);
-    notifier.finish(Duration::from_secs(args.stop_timeout));
+    daemon.stop(control);
     log::info!("stopped");
     Ok(())
 }
@@ -153,52 +169,95 @@ fn run_dir_of(args: &RunArgs, config: &Config) -> PathBuf {
     rundir::resolve(&args.run_dir, instance_name)
 }
 
-/// What the main thread and the control thread share.
-struct State {
-    fleet: Fleet,
-    loaded: u64,
-    reload_refused: Option<String>,
+/// Signals become tasks.
+fn follow_signals() -> std::io::Result<Receiver<Task>> {
+    let (sender, tasks) = unbounded();
+    let mut signals = Signals::new(
+        [SIGTERM, SIGINT, SIGHUP].into_iter().chain(harmless_signals().map(|(signal, _)| signal)),
+    )?;
+    thread::Builder::new().name("signals".into()).stack_size(SIGNALS_STACK_BYTES).spawn(
+        move || {
+            let forward = |signal| sender.send(Task::Signal(signal));
+            // The daemon's end ends this too.
+            let _ = signals.forever().try_for_each(forward);
+        },
+    )?;
+    Ok(tasks)
 }
 
-fn wait_for_the_end(args: &RunArgs, run_dir: &RunDir, mut signals: Signals, state: &Mutex<State>) {
-    for signal in signals.forever() {
-        match signal {
-            SIGHUP => reload(args, run_dir, state),
-            _ => return,
-        }
-    }
+/// What keepalived's users send to keepalived for other purposes, and what serves those here.
+fn harmless_signals() -> impl Iterator<Item = (i32, &'static str)> {
+    let status = "`vrrpd status` tells how things stand";
+    let signals = [SIGUSR1, SIGUSR2, SIGALRM, SIGQUIT].map(|signal| (signal, status));
+    let real_time =
+        (libc::SIGRTMIN()..=libc::SIGRTMAX()).take(8).map(move |signal| (signal, status));
+    signals.into_iter().chain(real_time)
 }
 
-/// Reads the configuration anew. Whatever is wrong with it leaves the old one in force; if the
-/// machine lacks something, what could be started runs.
-fn reload(args: &RunArgs, run_dir: &RunDir, state: &Mutex<State>) {
-    log::info!("reloading {}", args.file.display());
-    tell_manager(&reloading());
-    let mut state = lock(state);
-    let applied = match read(args) {
-        Err(refusal) => Err((refusal.why, false)),
-        Ok(config) => {
-            if run_dir_of(args, &config) != *run_dir.path() {
-                log::warn!("another `instance` needs a restart: the run directory stays");
+impl Daemon<'_> {
+    /// Does what signals ask for, until one asks for the end.
+    fn work(&mut self, tasks: &Receiver<Task>) {
+        for task in tasks {
+            match task {
+                Task::Signal(SIGHUP) => self.reload(),
+                Task::Signal(SIGTERM | SIGINT) => return,
+                Task::Signal(other) => {
+                    let what = harmless_signals().find(|(signal, _)| *signal == other);
+                    let what = what.map_or("", |(_, what)| what);
+                    log::info!("signal {other} does nothing here: {what}");
+                }
             }
-            state.fleet.apply(&config).map_err(|error| {
-                let is_partly = matches!(error, FleetError::Partly { .. });
-                (error.to_string(), is_partly)
-            })
-        }
-    };
-    match &applied {
-        Ok(()) => log::info!("reloaded"),
-        Err((why, true)) => log::error!("reloaded in part: {why}"),
-        Err((why, false)) => {
-            log::error!("not reloaded, the configuration before it is in force: {why}");
         }
     }
-    if matches!(applied, Ok(()) | Err((_, true))) {
-        state.loaded = now_unix_s();
+
+    /// Reads the configuration anew and puts it into force: all of it, or nothing.
+    fn reload(&mut self) {
+        log::info!("reloading {}", self.args.file.display());
+        tell_manager(&reloading());
+        let applied = self.apply_anew();
+        match &applied {
+            Ok(()) => log::info!("reloaded"),
+            Err(why) => {
+                log::error!("not reloaded, the configuration before it is in force: {why}");
+            }
+        }
+        let mut loaded = lock(&self.loaded);
+        if applied.is_ok() {
+            loaded.at_unix_s = now_unix_s();
+        }
+        loaded.reload_refused = applied.err();
+        drop(loaded);
+        tell_manager(&[NotifyState::Ready]);
     }
-    state.reload_refused = applied.err().map(|(why, _)| why);
-    tell_manager(&[NotifyState::Ready]);
+
+    fn apply_anew(&mut self) -> Result<(), String> {
+        let config = read(self.args).map_err(|refusal| refusal.why)?;
+        if run_dir_of(self.args, &config) != *self.run_dir.path() {
+            log::warn!("another `instance` needs a restart: the run directory stays");
+        }
+        let meaning = Meaning::of(&config, &self.users, &self.service.link_states());
+        let meaning = meaning.map_err(|error| error.to_string())?;
+        let before = self.notifier.use_programs(meaning.notify);
+        match self.service.apply(meaning.setup) {
+            Ok(plan) => {
+                plan.iter().for_each(|change| log::info!("{change}"));
+                Ok(())
+            }
+            Err(error) => {
+                self.notifier.restore_programs(before);
+                Err(error.to_string())
+            }
+        }
+    }
+
+    fn stop(self, control: Control) {
+        let Self { args, service, notifier, .. } = self;
+        if let Err(left) = service.shutdown(STOP_TIME) {
+            log::error!("{left}");
+        }
+        drop(control);
+        notifier.finish(Duration::from_secs(args.stop_timeout));
+    }
 }
 
 /// sd_notify(3): a reload is announced with the time at which it began.
@@ -214,23 +273,20 @@ fn tell_manager(states: &[NotifyState<'_>]) {
     }
 }
 
-fn status(state: &Mutex<State>, file: &str) -> Status {
-    let state = lock(state);
-    let inquiry = state.fleet.inquire();
-    let (interfaces, trackers) = (state.fleet.interfaces(), state.fleet.trackers());
-    let (loaded_unix_s, reload_refused) = (state.loaded, state.reload_refused.clone());
-    // Whoever waits for an instance's answer must not keep the main thread waiting.
-    drop(state);
+fn status(observer: &Observer, loaded: &Mutex<Loaded>, file: &str) -> Status {
+    let now = System.now();
+    let Loaded { at_unix_s, reload_refused } = lock(loaded).clone();
+    let routers = observer.routers();
     Status {
         format: status::FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         config: file.to_owned(),
-        loaded_unix_s,
+        loaded_unix_s: at_unix_s,
         reload_refused,
-        instances: inquiry.collect(),
-        interfaces,
-        trackers,
+        instances: routers.iter().map(|router| InstanceStatus::of(router, now)).collect(),
+        interfaces: observer.receivers().iter().map(InterfaceStatus::of).collect(),
+        trackers: observer.trackers().iter().map(TrackerStatus::of).collect(),
     }
 }
 
@@ -243,21 +299,10 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Whether there are programs to run of which nobody says as whom.
-fn any_anonymous(config: &Config) -> bool {
-    let notify = config.instances.iter().flat_map(|instance| {
-        let notify = &instance.notify;
-        [&notify.master, &notify.backup, &notify.fault, &notify.stop, &notify.any]
-    });
-    let scripts = config.scripts.values().map(|script| &script.command.value);
-    let nobody = |command: &Command| command.user.is_none();
-    notify.flatten().map(|command| &command.value).chain(scripts).any(nobody)
-}
-
 fn now_unix_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(loaded: &Mutex<Loaded>) -> MutexGuard<'_, Loaded> {
+    loaded.lock().unwrap_or_else(PoisonError::into_inner)
 }

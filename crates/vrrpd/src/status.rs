@@ -5,9 +5,12 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
-use vrrp_fsm::State;
+use vrrp::track::SourceStatus;
+use vrrp::{Instant, Past, ReceiverStatus, RouterStatus, State};
+use vrrp_fsm::Influence;
 
 use crate::words;
 
@@ -158,6 +161,131 @@ pub(crate) struct TrackerStatus {
     pub(crate) verdict: String,
     /// What it was judged from: the last result, the count of processes, the way they are seen.
     pub(crate) detail: String,
+}
+
+impl InstanceStatus {
+    /// How an instance stands at this moment.
+    pub(crate) fn of(router: &RouterStatus, now: Instant) -> Self {
+        let settings = &router.settings;
+        let state = if router.died.is_some() { words::FAULT } else { words::state(router.state) };
+        Self {
+            name: settings.name.to_string(),
+            interface: settings.interface.to_string(),
+            vrid: settings.vrid.get(),
+            family: settings.family.to_string(),
+            vrrp_version: settings.machine.version.get(),
+            state: state.to_owned(),
+            since_ms: router.since.map_or(0, |since| millis(since, now)),
+            why: router.why(),
+            priority: PriorityStatus::of(router),
+            faults: router.died.iter().map(ToString::to_string).chain(faults(router)).collect(),
+            waiting_for: router.waiting_for.iter().map(ToString::to_string).collect(),
+            master: router.active_router.map(|active| MasterStatus {
+                address: active.source,
+                priority: active.priority.get(),
+                this_node: active.is_this_node,
+            }),
+            peer_checksum: router.seen_checksum.map(|form| form.name().to_owned()),
+            advert_interval_ms: settings.machine.interval.as_micros() / 1000,
+            master_advert_interval_ms: router.interval.as_micros() / 1000,
+            timer_ms: router.deadline.map(|deadline| millis(now, deadline)),
+            addresses: settings.addresses.iter().map(ToString::to_string).collect(),
+            addresses_installed: router.is_installed,
+            adverts: AdvertCounters::of(router, now),
+            became_master: router.became_active,
+            announcements_sent: router.announced,
+            remarks: named(&router.remarks),
+            history: router.history.iter().map(TransitionStatus::of).collect(),
+        }
+    }
+}
+
+impl PriorityStatus {
+    fn of(router: &RouterStatus) -> Self {
+        let contributions = router.contributions.iter().map(|known| Contribution {
+            name: known.name.to_string(),
+            adds: match known.influence {
+                Influence::Weight(points) => points,
+                _ => 0,
+            },
+        });
+        Self {
+            effective: router.priority.get(),
+            base: router.settings.machine.priority.get(),
+            contributions: contributions.collect(),
+        }
+    }
+}
+
+impl AdvertCounters {
+    fn of(router: &RouterStatus, now: Instant) -> Self {
+        Self {
+            sent: router.adverts_sent,
+            send_errors: router.send_errors,
+            received: router.adverts_received,
+            parked: router.adverts_parked,
+            dropped: named(&router.adverts_dropped),
+            last_dropped: router.last_dropped.map(|last| DroppedAdvert {
+                source: last.source,
+                reason: last.error.reason().name().to_owned(),
+                why: last.error.to_string(),
+                ago_ms: millis(last.at, now),
+            }),
+        }
+    }
+}
+
+impl TransitionStatus {
+    fn of(past: &Past) -> Self {
+        let Past { transition, at } = past;
+        let since_1970 = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            from: words::state(transition.from).to_owned(),
+            to: words::state(transition.to).to_owned(),
+            priority: transition.priority.get(),
+            why: transition.cause.to_string(),
+            at_unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl InterfaceStatus {
+    /// How a receiver stands.
+    pub(crate) fn of(receiver: &ReceiverStatus) -> Self {
+        Self {
+            name: receiver.interface.to_string(),
+            family: receiver.family.to_string(),
+            listening: receiver.is_listening,
+            error: receiver.error.as_ref().map(ToString::to_string),
+            packets: receiver.packets,
+            overflowed: receiver.overflowed,
+            dropped: named(&receiver.dropped),
+        }
+    }
+}
+
+impl TrackerStatus {
+    /// How a health source stands.
+    pub(crate) fn of(source: &SourceStatus) -> Self {
+        Self {
+            kind: source.kind.to_string(),
+            name: source.name.to_string(),
+            verdict: source.measure.map_or_else(|| "unknown".to_owned(), |now| now.to_string()),
+            detail: source.detail.clone(),
+        }
+    }
+}
+
+fn faults(router: &RouterStatus) -> impl Iterator<Item = String> {
+    router.faults.iter().map(ToString::to_string)
+}
+
+fn named(counts: &BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
+    counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+fn millis(from: Instant, to: Instant) -> u64 {
+    to.as_micros().saturating_sub(from.as_micros()) / 1000
 }
 
 impl fmt::Display for Status {

@@ -1,8 +1,8 @@
 //! As whom programs run: their own user, else `script_user`, else `keepalived_script` if there is
 //! one, else the daemon's.
 
+use vrrp::track::{Credentials, LookupError, Output, Program};
 use vrrp_conf::model::{Command, ScriptUser};
-use vrrp_track::{Credentials, LookupError, Output, Program};
 
 /// The user that keepalived's packages make for scripts.
 const CUSTOMARY_USER: &str = "keepalived_script";
@@ -37,12 +37,6 @@ impl Users {
             Err(LookupError::NoUser(_)) => Ok(Self::default()),
             Err(error) => Err(error),
         }
-    }
-
-    /// The check script that a command means. What it prints is of no interest: it runs again and
-    /// again.
-    pub(crate) fn script(&self, command: &Command) -> Result<Program, LookupError> {
-        Ok(self.program(command, [])?.output(Output::Discard))
     }
 
     /// The program that a command means. What it prints goes where the daemon's log goes.

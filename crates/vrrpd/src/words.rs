@@ -3,25 +3,38 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use vrrp_fsm::{Report, State, Transition};
+use vrrp::EventKind;
+use vrrp_fsm::{State, Transition};
 use vrrp_proto::{Priority, Remark};
 
-/// The word of a notification when the daemon stops.
+/// The word for Active.
+pub(crate) const MASTER: &str = "MASTER";
+/// The word for Backup.
+pub(crate) const BACKUP: &str = "BACKUP";
+/// The word for a router that cannot take part.
+pub(crate) const FAULT: &str = "FAULT";
+/// The word of a notification when an instance ends.
 pub(crate) const STOP: &str = "STOP";
 
 /// A change of state in the words that keepalived's users know: notify arguments and logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct Announced {
     /// MASTER, BACKUP, FAULT or STOP.
     pub(crate) state: &'static str,
     /// The effective priority at that moment.
     pub(crate) priority: Priority,
 }
 
-impl Told {
-    /// What is told of entering a state; Initialize is nothing to tell.
-    pub(crate) fn of(entered: State, priority: Priority) -> Option<Self> {
-        (entered != State::Initialize).then(|| Self { state: state(entered), priority })
+impl Announced {
+    /// What is announced of an event. Initialize is nothing to announce.
+    pub(crate) fn by(event: &EventKind) -> Option<Self> {
+        match event {
+            EventKind::Transition(Transition { to, priority, .. }) => {
+                (*to != State::Initialize).then(|| Self { state: state(*to), priority: *priority })
+            }
+            EventKind::Stopped { priority } => Some(Self { state: STOP, priority: *priority }),
+            _ => None,
+        }
     }
 }
 
@@ -29,33 +42,20 @@ impl Told {
 pub(crate) const fn state(state: State) -> &'static str {
     match state {
         State::Initialize => "INIT",
-        State::Backup => "BACKUP",
-        State::Active => "MASTER",
-        State::Fault => "FAULT",
+        State::Backup => BACKUP,
+        State::Active => MASTER,
+        State::Fault => FAULT,
     }
 }
 
 /// The log line of a transition.
 #[derive(Debug)]
-pub(crate) struct TransitionLine(pub(crate) Transition);
+pub(crate) struct TransitionLine<'a>(pub(crate) &'a Transition);
 
-impl fmt::Display for TransitionLine {
+impl fmt::Display for TransitionLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Transition { from, to, cause, priority } = &self.0;
+        let Transition { from, to, cause, priority } = self.0;
         write!(f, "{} -> {} (priority {priority}): {cause}", state(*from), state(*to))
-    }
-}
-
-/// The name under which a report is counted.
-pub(crate) const fn report_name(report: &Report) -> &'static str {
-    match report {
-        Report::LosingAdvert(_) => "losing_advert",
-        Report::OwnerHeard(_) => "owner_heard_advert",
-        Report::TwoOwners(_) => "two_owners",
-        Report::OwnAddress(_) => "own_address",
-        Report::IntervalLearnt { .. } => "interval_learnt",
-        Report::AddressesLost => "addresses_lost",
-        _ => "other",
     }
 }
 

@@ -6,10 +6,10 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use vrrp::track::{Credentials, LookupError};
 use vrrp_conf::model::{Command, Config, InterfaceName};
 use vrrp_conf::{Code, Diagnostic, Spanned};
 use vrrp_net::{NetError, Netlink};
-use vrrp_track::{Credentials, LookupError};
 
 use crate::users::Users;
 

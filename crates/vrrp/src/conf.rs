@@ -1,0 +1,261 @@
+//! From a keepalived.conf that vrrp-conf has read to settings and health sources.
+//!
+//! ```
+//! use vrrp::conf;
+//! use vrrp_conf::{Options, parse_str};
+//!
+//! let text = "vrrp_instance VI_1 {
+//!     interface eth0
+//!     virtual_router_id 51
+//!     virtual_ipaddress { 192.0.2.100/24 }
+//! }";
+//! let config = parse_str("vrrp.conf", text, &Options::default()).config.expect("it is sound");
+//! let settings = conf::settings(&config.instances[0])?;
+//! assert_eq!(settings.to_string(), "VI_1: VRID 51 over IPv4 on eth0 (224.0.0.18)");
+//! # Ok::<(), vrrp::SettingsError>(())
+//! ```
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use vrrp_conf::model::{self, Authentication as ConfAuthentication, Config, Tracks};
+use vrrp_fsm::{Announce, Weight};
+use vrrp_net::{AddressFlags, Broadcast, Preferred, Scope};
+use vrrp_proto::{AddressList, Authentication, ChecksumForm, Family, Password, Version};
+use vrrp_track::interface::Links;
+use vrrp_track::process::ParamMatch;
+use vrrp_track::{File, Interface, Kind, Matcher, Process, Program, Script, Source, SourceKind};
+
+use crate::health::TrackerKey;
+use crate::settings::{Destination, Settings, SettingsError, Track, VirtualAddress};
+
+/// The settings of an instance.
+///
+/// # Errors
+/// [`SettingsError::Unsupported`] for what the language has and a router cannot do yet.
+pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
+    refuse_unsupported(instance)?;
+    let model::Destination::Multicast(group) = &instance.destination else {
+        return Err(SettingsError::Unsupported("unicast"));
+    };
+    let interface = instance.interface.as_str().parse()?;
+    let advertised = instance.addresses.iter().map(|address| address.address);
+    let addresses = instance.all_addresses().map(virtual_address).collect::<Result<_, _>>()?;
+    let version = *instance.version;
+    Ok(Settings {
+        name: Arc::clone(&instance.name),
+        interface,
+        carrier: interface,
+        vrid: *instance.vrid,
+        family: instance.family,
+        machine: machine(instance)?,
+        authentication: authentication(instance)?,
+        checksum: match (version, *instance.checksum) {
+            (Version::V3, model::Checksum::MessageOnly) => ChecksumForm::MessageOnly,
+            (version, _) => ChecksumForm::usual(version),
+        },
+        advertised: AddressList::from_addresses(instance.family, advertised)?,
+        addresses,
+        accept_no_addresses: instance.no_addresses,
+        destination: Destination::Multicast(group.value),
+        source: instance.source.as_ref().map(|source| source.value),
+        track_interface: instance.track_primary,
+        announce_pace: instance.announce.garp_interval,
+        tracks: tracks(&instance.tracks),
+    })
+}
+
+/// The health sources that the instances use, each once. Interfaces are looked up in `links`
+/// (those of the [`Host`](crate::Host)); `program` says as whom and how a script runs.
+///
+/// # Errors
+/// The first of `program`'s.
+pub fn sources<E>(
+    config: &Config,
+    links: &Links,
+    mut program: impl FnMut(&model::Script) -> Result<Program, E>,
+) -> Result<Vec<Source>, E> {
+    let processes = used(config, |tracks| &tracks.processes);
+    let processes = processes.filter_map(|name| config.processes.get(&name)).map(process);
+    let files = used(config, |tracks| &tracks.files);
+    let files = files.filter_map(|name| config.files.get(&name)).map(file);
+    let interfaces = config.instances.iter().flat_map(|instance| &instance.tracks.interfaces);
+    let interfaces: BTreeSet<_> = interfaces.map(|track| track.target.as_str()).collect();
+    let interfaces = interfaces.into_iter().map(|name| Interface::new(name, links).into());
+    let mut sources: Vec<Source> = processes.chain(files).chain(interfaces).collect();
+    for name in used(config, |tracks| &tracks.scripts) {
+        if let Some(defined) = config.scripts.get(&name) {
+            sources.push(script(defined, program(defined)?));
+        }
+    }
+    Ok(sources)
+}
+
+/// What is left out here would decide silently who is master, so nothing is.
+fn refuse_unsupported(instance: &model::Instance) -> Result<(), SettingsError> {
+    let features = [
+        ("an IPv6 virtual router", instance.family == Family::V6),
+        ("a virtual MAC (use_vmac)", instance.vmac.is_some()),
+        ("an ipvlan (use_ipvlan)", instance.ipvlan.is_some()),
+        ("virtual_routes", !instance.routes.is_empty()),
+        ("virtual_rules", !instance.rules.is_empty()),
+        ("track_bfd", !instance.tracks.bfd_sessions.is_empty()),
+        ("vrf", instance.vrf.is_some()),
+    ];
+    match features.into_iter().find(|(_, used)| *used) {
+        Some((what, _)) => Err(SettingsError::Unsupported(what)),
+        None => Ok(()),
+    }
+}
+
+fn machine(instance: &model::Instance) -> Result<vrrp_fsm::Config, SettingsError> {
+    let mut machine = vrrp_fsm::Config::new(*instance.version);
+    machine.priority = *instance.priority;
+    machine.interval = *instance.interval;
+    machine.preempt = *instance.preempt.enabled;
+    machine.preempt_delay = *instance.preempt.delay;
+    machine.down_timer_adverts = instance
+        .down_timer_adverts
+        .try_into()
+        .map_err(|_| SettingsError::Range("down_timer_adverts"))?;
+    machine.lower_prio_no_advert = *instance.lower_prio_no_advert || instance.strict;
+    machine.higher_prio_send_advert = instance.higher_prio_send_advert;
+    machine.owner_ignore_adverts = *instance.owner_ignore_adverts || instance.strict;
+    machine.announce = announce(&instance.announce)?;
+    Ok(machine)
+}
+
+fn announce(announce: &model::Announce) -> Result<Announce, SettingsError> {
+    let rounds = |name, count: u32| u8::try_from(count).map_err(|_| SettingsError::Range(name));
+    Ok(Announce {
+        repeat: rounds("garp_master_repeat", announce.repeat)?,
+        delay: announce.delay,
+        refresh: announce.refresh,
+        refresh_repeat: rounds("garp_master_refresh_repeat", announce.refresh_repeat)?,
+        lower_prio_repeat: rounds("garp_lower_prio_repeat", announce.lower_prio_repeat)?,
+        lower_prio_delay: announce.lower_prio_delay,
+    })
+}
+
+fn authentication(instance: &model::Instance) -> Result<Authentication, SettingsError> {
+    let Some(authentication) = &instance.authentication else { return Ok(Authentication::None) };
+    let what = match &authentication.value {
+        ConfAuthentication::Password(pass) => {
+            return Ok(Authentication::Password(Password::from_octets(*pass.as_bytes())));
+        }
+        ConfAuthentication::Header(_) => "auth_type AH",
+        ConfAuthentication::Hmac(_) => "auth_hmac",
+    };
+    Err(SettingsError::Unsupported(what))
+}
+
+fn virtual_address(address: &model::VirtualAddress) -> Result<VirtualAddress, SettingsError> {
+    let device = address.device.as_ref().map(|device| device.as_str().parse()).transpose()?;
+    Ok(VirtualAddress {
+        device,
+        is_tracked: !address.no_track,
+        broadcast: match address.broadcast {
+            None => Broadcast::None,
+            Some(model::Broadcast::Address(address)) => Broadcast::Is(address),
+            Some(model::Broadcast::HostBitsSet) => Broadcast::AllOnes,
+            Some(model::Broadcast::HostBitsClear) => Broadcast::AllZeros,
+        },
+        scope: Scope(address.scope.0),
+        label: address.label.as_deref().map(str::parse).transpose()?,
+        peer: address.peer.map(|(peer, _): (IpAddr, _)| peer),
+        preferred: address.preferred.map(preferred),
+        flags: flags(address),
+        ..VirtualAddress::new(address.address, address.prefix_len)
+    })
+}
+
+fn preferred(lifetime: model::Lifetime) -> Preferred {
+    match lifetime {
+        model::Lifetime::Forever => Preferred::Forever,
+        model::Lifetime::For(time) => {
+            Preferred::Secs(u32::try_from(time.as_secs()).unwrap_or(u32::MAX))
+        }
+    }
+}
+
+fn flags(address: &model::VirtualAddress) -> AddressFlags {
+    let wanted = [
+        (address.home, AddressFlags::HOME),
+        (address.no_dad, AddressFlags::NO_DAD),
+        (address.manage_temporary, AddressFlags::MANAGE_TEMPORARY),
+        (address.no_prefix_route, AddressFlags::NO_PREFIX_ROUTE),
+        (address.auto_join, AddressFlags::AUTO_JOIN),
+    ];
+    let set = wanted.into_iter().filter(|(is_wanted, _)| *is_wanted);
+    set.fold(AddressFlags::NONE, |flags, (_, flag)| flags.with(flag))
+}
+
+fn tracks(tracks: &Tracks) -> Vec<Track> {
+    let track = |kind: Kind, name: Arc<str>, weight: model::Weight| Track {
+        tracker: TrackerKey { kind, name },
+        weight: Weight { points: weight.value, reverse: weight.reverse },
+    };
+    let named = |kind, tracks: &[model::Track<Arc<str>>]| -> Vec<Track> {
+        let of = |one: &model::Track<Arc<str>>| track(kind, Arc::clone(&one.target), *one.weight);
+        tracks.iter().map(of).collect()
+    };
+    let interfaces = tracks
+        .interfaces
+        .iter()
+        .map(|one| track(<Interface as SourceKind>::KIND, one.target.as_str().into(), *one.weight));
+    let interfaces = interfaces.collect();
+    [
+        named(<Process as SourceKind>::KIND, &tracks.processes),
+        named(<File as SourceKind>::KIND, &tracks.files),
+        named(<Script as SourceKind>::KIND, &tracks.scripts),
+        interfaces,
+    ]
+    .concat()
+}
+
+/// The names of one kind that some instance uses, each once.
+fn used<'a>(
+    config: &'a Config,
+    of: impl Fn(&'a Tracks) -> &'a Vec<model::Track<Arc<str>>>,
+) -> impl Iterator<Item = Arc<str>> {
+    let all = config.instances.iter().flat_map(move |instance| of(&instance.tracks));
+    let names: BTreeSet<_> = all.map(|track| Arc::clone(&track.target)).collect();
+    names.into_iter()
+}
+
+fn process(defined: &model::TrackedProcess) -> Source {
+    let param_match = defined.param_match.map(|how| match how {
+        model::ParamMatch::Partial => ParamMatch::Partial,
+        model::ParamMatch::Initial => ParamMatch::Initial,
+    });
+    let parameters = defined.parameters.iter().map(Into::into).collect();
+    let matcher =
+        Matcher::from_words(&*defined.process, parameters, defined.full_command, param_match);
+    let mut process = Process::new(Arc::clone(&defined.name), matcher);
+    process.quorum = defined.quorum;
+    process.quorum_max = defined.quorum_max;
+    process.fork_delay = defined.fork_delay;
+    process.terminate_delay = defined.terminate_delay;
+    process.into()
+}
+
+fn file(defined: &model::TrackedFile) -> Source {
+    let mut file = File::new(Arc::clone(&defined.name), &*defined.path);
+    file.init = defined
+        .init
+        .map(|init| vrrp_track::file::InitFile { value: init.value, overwrite: init.overwrite });
+    file.into()
+}
+
+fn script(defined: &model::Script, program: Program) -> Source {
+    let times = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
+    let mut script = Script::new(Arc::clone(&defined.name), program);
+    script.interval = defined.interval;
+    script.timeout = Some(defined.timeout);
+    script.rise = times(defined.rise);
+    script.fall = times(defined.fall);
+    script.init = defined.init_fail.then_some(vrrp_track::Verdict::Down);
+    script.into()
+}
