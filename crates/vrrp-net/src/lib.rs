@@ -71,6 +71,7 @@ mod kernel;
 mod monitor;
 mod namespace;
 mod netlink;
+mod object;
 mod privileges;
 mod recorder;
 mod sys;
@@ -85,10 +86,11 @@ pub use kernel::{Kernel, SystemKernel};
 pub use monitor::{Monitor, NetEvent, Snapshot};
 pub use namespace::NetNamespace;
 pub use netlink::{
-    Addition, AddressFlags, AddressSpec, Broadcast, InterfaceAddress, Link, LinkChange, LinkFlags,
-    MacvlanMode, NetNs, Netlink, NewLink, NewLinkKind, OperationalState, Preferred, Removal, Scope,
-    VethPeer,
+    AddressFlags, AddressKey, AddressProtocol, AddressSpec, Broadcast, InterfaceAddress, Link,
+    LinkChange, LinkFlags, MacvlanMode, NetNs, Netlink, NewLink, NewLinkKind, OperationalState,
+    Preferred, Scope, VethPeer,
 };
+pub use object::{Change, Object, ObjectKey, ObjectKind, Outcome};
 pub use privileges::Privileges;
 pub use recorder::{Call, Recorder};
 pub use time::Timestamp;

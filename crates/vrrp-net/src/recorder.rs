@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use crate::error::{NetError, Operation};
 use crate::frame::Announcement;
 use crate::kernel::Kernel;
-use crate::netlink::{Addition, AddressSpec, Link, Removal};
+use crate::netlink::{AddressSpec, Link};
+use crate::object::{Change, Object, ObjectKey, Outcome};
 use crate::words::{Interface, InterfaceName};
 
 /// One call of a [`Recorder`]'s kernel, failed ones included.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Call {
     /// [`Kernel::attach`].
     Attach(Interface),
@@ -20,10 +22,8 @@ pub enum Call {
     Detach,
     /// [`Kernel::link`].
     Link(InterfaceName),
-    /// [`Kernel::add_addresses`].
-    AddAddresses(Vec<AddressSpec>),
-    /// [`Kernel::remove_addresses`].
-    RemoveAddresses(Vec<AddressSpec>),
+    /// [`Kernel::apply`].
+    Apply(Vec<Change>),
     /// [`Kernel::send_advert`].
     SendAdvert {
         /// The source address.
@@ -40,22 +40,23 @@ pub enum Call {
 /// Records what is asked of a kernel, and plays one that does it.
 ///
 /// Clones share one record, so that a test keeps one and gives the thread that it tests
-/// [`Recorder::kernel`]. It answers as Linux would: an address that is there is
-/// [`Addition::AlreadyThere`], an advert without an interface is [`NetError::Detached`]. For the
+/// [`Recorder::kernel`]. It answers as Linux would: an object that is there is
+/// [`Outcome::AlreadyThere`], an advert without an interface is [`NetError::Detached`]. For the
 /// rest there is [`Recorder::refuse_next`].
 ///
 /// ```
-/// use vrrp_net::{AddressSpec, Addition, Call, IfIndex, Interface, Recorder};
+/// use vrrp_net::{AddressSpec, Call, Change, IfIndex, Interface, Outcome, Recorder};
 ///
 /// let eth0 = Interface { index: IfIndex::new(2).unwrap(), name: "eth0".parse()? };
 /// let address = AddressSpec::host(eth0, "192.0.2.100".parse()?);
+/// let add = Change::Add(address.clone().into());
 ///
 /// let recorder = Recorder::new();
 /// let mut kernel = recorder.kernel();
-/// assert_eq!(kernel.add_addresses(&[address.clone()]), [Ok(Addition::Added)]);
+/// assert_eq!(kernel.apply(&[add.clone()]), [Ok(Outcome::Added)]);
 ///
-/// assert_eq!(recorder.take(), [Call::AddAddresses(vec![address.clone()])]);
-/// assert_eq!(recorder.addresses(), [address]);
+/// assert_eq!(recorder.take(), [Call::Apply(vec![add])]);
+/// assert_eq!(recorder.objects(), [address.into()]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -71,13 +72,13 @@ struct Shared {
 struct State {
     calls: Vec<Call>,
     links: Vec<Link>,
-    addresses: Vec<AddressSpec>,
+    objects: Vec<Object>,
     attached: Option<Interface>,
     refusals: VecDeque<NetError>,
 }
 
 impl Recorder {
-    /// An empty record, and a kernel with no virtual address.
+    /// An empty record, and a kernel that keeps nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -116,9 +117,24 @@ impl Recorder {
         state.links.push(link);
     }
 
-    /// The addresses that are there now, in the order in which they were added.
+    /// The objects that are there now, in the order in which they were added.
+    pub fn objects(&self) -> Vec<Object> {
+        self.lock().objects.clone()
+    }
+
+    /// The addresses among them.
     pub fn addresses(&self) -> Vec<AddressSpec> {
-        self.lock().addresses.clone()
+        let address = |object| match object {
+            Object::Address(spec) => spec,
+        };
+        self.objects().into_iter().map(address).collect()
+    }
+
+    /// Removes an object, as another program would. Says whether it was there.
+    pub fn take_away(&self, key: &ObjectKey) -> bool {
+        let mut state = self.lock();
+        let position = state.position(key);
+        position.map(|position| state.objects.remove(position)).is_some()
     }
 
     /// The interface that is attached now.
@@ -126,8 +142,8 @@ impl Recorder {
         self.lock().attached
     }
 
-    /// Refuses the next thing that is asked for with this error: one call, or of a call about
-    /// several addresses one address. Several refusals are used up in their order.
+    /// Refuses the next thing that is asked for with this error: one call, or of several
+    /// changes one change. Several refusals are used up in their order.
     pub fn refuse_next(&self, error: NetError) {
         self.lock().refusals.push_back(error);
     }
@@ -151,29 +167,26 @@ impl Recorder {
             None => carry_out(&mut state),
         }
     }
-
-    /// Writes a call about addresses down and carries it out for each that is not refused.
-    fn call_for_each<T>(
-        &self,
-        call: Call,
-        addresses: &[AddressSpec],
-        mut carry_out: impl FnMut(&mut State, &AddressSpec) -> T,
-    ) -> Vec<Result<T, NetError>> {
-        let mut state = self.lock();
-        state.calls.push(call);
-        self.0.changed.notify_all();
-        let mut outcome = |address| match state.refusals.pop_front() {
-            Some(error) => Err(error),
-            None => Ok(carry_out(&mut state, address)),
-        };
-        addresses.iter().map(&mut outcome).collect()
-    }
 }
 
 impl State {
-    fn position(&self, wanted: &AddressSpec) -> Option<usize> {
-        let identity = |spec: &AddressSpec| (spec.interface.index, spec.address, spec.prefix_len);
-        self.addresses.iter().position(|there| identity(there) == identity(wanted))
+    fn position(&self, key: &ObjectKey) -> Option<usize> {
+        self.objects.iter().position(|there| there.key() == *key)
+    }
+
+    fn make(&mut self, change: &Change) -> Outcome {
+        match (change, self.position(&change.object().key())) {
+            (Change::Add(_), Some(_)) => Outcome::AlreadyThere,
+            (Change::Add(object), None) => {
+                self.objects.push(object.clone());
+                Outcome::Added
+            }
+            (Change::Remove(_), Some(position)) => {
+                self.objects.remove(position);
+                Outcome::Removed
+            }
+            (Change::Remove(_), None) => Outcome::NotThere,
+        }
     }
 }
 
@@ -199,26 +212,15 @@ impl Kernel for Recorder {
         })
     }
 
-    fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Addition, NetError>> {
-        let call = Call::AddAddresses(addresses.to_vec());
-        self.call_for_each(call, addresses, |state, address| match state.position(address) {
-            Some(_) => Addition::AlreadyThere,
-            None => {
-                state.addresses.push(address.clone());
-                Addition::Added
-            }
-        })
-    }
-
-    fn remove_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Removal, NetError>> {
-        let call = Call::RemoveAddresses(addresses.to_vec());
-        self.call_for_each(call, addresses, |state, address| match state.position(address) {
-            Some(position) => {
-                state.addresses.remove(position);
-                Removal::Removed
-            }
-            None => Removal::NotThere,
-        })
+    fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
+        let mut state = self.lock();
+        state.calls.push(Call::Apply(changes.to_vec()));
+        self.0.changed.notify_all();
+        let outcome = |change| match state.refusals.pop_front() {
+            Some(error) => Err(error),
+            None => Ok(state.make(change)),
+        };
+        changes.iter().map(outcome).collect()
     }
 
     fn send_advert(
@@ -254,27 +256,37 @@ mod tests {
         AddressSpec::host(eth0(), [192, 0, 2, last].into())
     }
 
-    #[test]
-    fn addresses_come_and_go_as_in_a_kernel() {
-        let recorder = Recorder::new();
-        let mut kernel = recorder.kernel();
-        let specs = [address(1), address(2), address(1)];
-        let (added, there) = (Addition::Added, Addition::AlreadyThere);
-        assert_eq!(kernel.add_addresses(&specs), [Ok(added), Ok(added), Ok(there)]);
-        let (removed, missing) = (Removal::Removed, Removal::NotThere);
-        assert_eq!(kernel.remove_addresses(&specs[1..]), [Ok(removed), Ok(removed)]);
-        assert_eq!(kernel.remove_addresses(&specs[..1]), [Ok(missing)]);
-        assert_eq!(recorder.addresses(), []);
+    fn add(last: u8) -> Change {
+        Change::Add(address(last).into())
+    }
+
+    fn remove(last: u8) -> Change {
+        Change::Remove(address(last).into())
     }
 
     #[test]
-    fn refusals_hit_one_address_or_one_call_each() {
+    fn objects_come_and_go_as_in_a_kernel() {
+        let recorder = Recorder::new();
+        let mut kernel = recorder.kernel();
+        let (added, there) = (Outcome::Added, Outcome::AlreadyThere);
+        assert_eq!(kernel.apply(&[add(1), add(2), add(1)]), [Ok(added), Ok(added), Ok(there)]);
+        let (removed, missing) = (Outcome::Removed, Outcome::NotThere);
+        let changes = [remove(2), add(3), remove(1), remove(1)];
+        let outcomes = kernel.apply(&changes);
+        assert_eq!(outcomes, [Ok(removed), Ok(added), Ok(removed), Ok(missing)]);
+        assert_eq!(recorder.objects(), [address(3).into()]);
+        assert!(recorder.take_away(&Object::from(address(3)).key()));
+        assert_eq!(kernel.apply(&[remove(3)]), [Ok(missing)]);
+    }
+
+    #[test]
+    fn refusals_hit_one_change_or_one_call_each() {
         let recorder = Recorder::new();
         let mut kernel = recorder.kernel();
         let error = NetError::refused(Operation::AddAddress, Errno::ENOBUFS);
         recorder.refuse_next(error.clone());
-        let outcomes = kernel.add_addresses(&[address(1), address(2)]);
-        assert_eq!(outcomes, [Err(error.clone()), Ok(Addition::Added)]);
+        let outcomes = kernel.apply(&[add(1), add(2)]);
+        assert_eq!(outcomes, [Err(error.clone()), Ok(Outcome::Added)]);
         assert_eq!(recorder.addresses(), [address(2)]);
 
         recorder.refuse_next(error.clone());

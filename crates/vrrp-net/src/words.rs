@@ -232,6 +232,7 @@ impl Errno {
     pub(crate) const EEXIST: Self = Self(libc::EEXIST);
     pub(crate) const ENODEV: Self = Self(libc::ENODEV);
     pub(crate) const EINTR: Self = Self(libc::EINTR);
+    pub(crate) const EINVAL: Self = Self(libc::EINVAL);
     pub(crate) const ENXIO: Self = Self(libc::ENXIO);
     pub(crate) const EAGAIN: Self = Self(libc::EAGAIN);
     pub(crate) const ENOBUFS: Self = Self(libc::ENOBUFS);

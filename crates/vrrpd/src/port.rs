@@ -9,7 +9,8 @@ use std::time::Duration;
 use thiserror::Error;
 use vrrp_fsm::Instant;
 use vrrp_net::{
-    AddressSpec, Announcement, Interface, InterfaceName, Kernel, MacAddress, NetError, Removal,
+    AddressSpec, Announcement, Change, Interface, InterfaceName, Kernel, MacAddress, NetError,
+    Outcome,
 };
 use vrrp_proto::{Advert, EncodeError, IpMeta, MAX_MESSAGE_LEN, PreparedAdvert, Priority};
 
@@ -136,7 +137,8 @@ impl Port {
         }
         let moved: Vec<_> = specs.iter().filter(|spec| !self.placed.contains(spec)).collect();
         self.placed.extend(moved.into_iter().cloned());
-        let outcomes = self.kernel.add_addresses(&specs);
+        let changes: Vec<_> = specs.iter().map(|spec| Change::Add(spec.clone().into())).collect();
+        let outcomes = self.kernel.apply(&changes);
         summarize("added", specs.len(), outcomes).map(|_| missing)
     }
 
@@ -148,9 +150,10 @@ impl Port {
             // What stands on an interface that does not exist is gone already.
             specs = self.specs()?.into_iter().flatten().collect();
         }
-        let outcomes = self.kernel.remove_addresses(&specs);
-        let outcomes = summarize("removed", specs.len(), outcomes)?;
-        Ok(outcomes.into_iter().filter(|outcome| *outcome == Removal::Removed).count())
+        let changes: Vec<_> = specs.into_iter().map(|spec| Change::Remove(spec.into())).collect();
+        let outcomes = self.kernel.apply(&changes);
+        let outcomes = summarize("removed", changes.len(), outcomes)?;
+        Ok(outcomes.into_iter().filter(|outcome| *outcome != Outcome::NotThere).count())
     }
 
     /// The addresses as the kernel takes them, or which interface there is none of.

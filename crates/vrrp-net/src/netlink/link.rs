@@ -357,7 +357,7 @@ pub(super) fn every_link() -> Ifinfomsg {
     link_message(None, Iff::empty(), Iff::empty(), RtBuffer::new())
 }
 
-fn link_message(
+pub(super) fn link_message(
     index: Option<IfIndex>,
     flags: Iff,
     mask: Iff,
