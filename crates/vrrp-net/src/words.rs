@@ -44,6 +44,7 @@ impl fmt::Display for IfIndex {
 
 /// A text that cannot be what it was meant to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WordError {
     /// An interface's name is 1 to 15 bytes without `/`, `:` and white space, and neither `.`
     /// nor `..`.
