@@ -100,7 +100,7 @@ pub use netlink::{
 };
 pub use object::{Change, Object, ObjectKey, ObjectKind, Outcome};
 pub use privileges::Privileges;
-pub use recorder::{Call, Recorder};
+pub use recorder::{Call, RecordedMonitor, RecordedReceiver, Recorder};
 pub use time::Timestamp;
 pub use vrrp_proto::{DecodeError, Family};
 pub use wake::{Wake, Waker};

@@ -144,6 +144,11 @@ fn the_attributes_of_an_ipv4_address_arrive_in_the_kernel() {
         let there = there(&mut left.host, left.interface);
         let of = |spec: &AddressSpec| *there.iter().find(|it| spec.is(it)).unwrap();
 
+        for spec in [&plain, &full, &short_lived, &peer] {
+            let expected = InterfaceAddress::of(spec);
+            let protocol = host_keeps_protocols().then_some(AddressProtocol::VRRP);
+            assert_eq!(of(spec), InterfaceAddress { protocol, ..expected });
+        }
         let it = of(&plain);
         assert_eq!((it.broadcast, it.scope, it.peer), (None, Scope::GLOBAL, None));
         assert_eq!(it.label.unwrap().as_bytes(), b"left");

@@ -341,6 +341,30 @@ pub struct InterfaceAddress {
 }
 
 impl InterfaceAddress {
+    /// The address as the kernel has it after it was added, the first of its subnet.
+    pub fn of(spec: &AddressSpec) -> Self {
+        let deprecated = match spec.preferred {
+            Preferred::Secs(0) => AddressFlags::DEPRECATED,
+            _ => AddressFlags::NONE,
+        };
+        let key = spec.key();
+        let v4 = match spec.address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        };
+        Self {
+            interface: key.interface,
+            address: key.address,
+            prefix_len: key.prefix_len,
+            peer: key.peer,
+            broadcast: v4.and_then(|address| spec.broadcast.with(address, spec.prefix_len)),
+            scope: spec.scope,
+            flags: spec.flags.with(AddressFlags::PERMANENT).with(deprecated),
+            label: v4.and(spec.label.or(Label::from_bytes(spec.interface.name.as_bytes()))),
+            protocol: Some(spec.protocol).filter(|it| *it != AddressProtocol::UNSPECIFIED),
+        }
+    }
+
     /// What tells it from other addresses.
     pub fn key(&self) -> AddressKey {
         AddressKey::new(self.interface, self.address, self.prefix_len, self.peer)

@@ -1,14 +1,23 @@
 //! A kernel that does nothing but remember, for tests of what drives one.
 
+mod inbound;
+
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use vrrp_proto::{DecodeError, Family};
+
+use inbound::{Inbox, Queue};
+pub use inbound::{RecordedMonitor, RecordedReceiver};
+
+use crate::advert::Datagram;
 use crate::error::{NetError, Operation};
 use crate::frame::Announcement;
 use crate::kernel::Kernel;
-use crate::netlink::{AddressSpec, Link};
+use crate::monitor::{NetEvent, Snapshot};
+use crate::netlink::{AddressKey, AddressSpec, InterfaceAddress, Link};
 use crate::object::{Change, Object, ObjectKey, Outcome};
 use crate::words::{Interface, InterfaceName};
 
@@ -22,6 +31,22 @@ pub enum Call {
     Detach,
     /// [`Kernel::link`].
     Link(InterfaceName),
+    /// [`Recorder::receiver`].
+    OpenReceiver {
+        /// The interface that it listens on.
+        interface: Interface,
+        /// The family that it listens to.
+        family: Family,
+    },
+    /// [`RecordedReceiver::set_groups`].
+    SetGroups {
+        /// The interface of the receiver.
+        interface: Interface,
+        /// The groups.
+        groups: Vec<IpAddr>,
+    },
+    /// [`Recorder::monitor`].
+    OpenMonitor,
     /// [`Kernel::apply`].
     Apply(Vec<Change>),
     /// [`Kernel::send_advert`].
@@ -43,6 +68,9 @@ pub enum Call {
 /// [`Recorder::kernel`]. It answers as Linux would: an object that is there is
 /// [`Outcome::AlreadyThere`], an advert without an interface is [`NetError::Detached`]. For the
 /// rest there is [`Recorder::refuse_next`].
+///
+/// A program can run on it: [`Recorder::receiver`] yields what the test delivers, and what happens to
+/// links and addresses, by the test or by the program, is heard on [`Recorder::monitor`].
 ///
 /// ```
 /// use vrrp_net::{AddressSpec, Call, Change, IfIndex, Interface, Outcome, Recorder};
@@ -72,7 +100,11 @@ struct Shared {
 struct State {
     calls: Vec<Call>,
     links: Vec<Link>,
+    /// The host's own, which no kernel of this record has added.
+    own_addresses: Vec<InterfaceAddress>,
     objects: Vec<Object>,
+    receivers: Vec<Weak<Inbox>>,
+    monitors: Vec<Weak<Queue<NetEvent>>>,
     attached: Option<Interface>,
     refusals: VecDeque<NetError>,
 }
@@ -110,11 +142,90 @@ impl Recorder {
         Some(std::mem::take(&mut state.calls))
     }
 
-    /// Lets there be a link, in place of any other one of its name.
+    /// A receiver of what is [delivered](Self::deliver) at this interface over this family.
+    ///
+    /// # Errors
+    /// What [`Recorder::refuse_next`] was given; and if there is no descriptor left.
+    pub fn receiver(
+        &self,
+        interface: Interface,
+        family: Family,
+    ) -> Result<RecordedReceiver, NetError> {
+        let inbox = Arc::new(Inbox::new(interface, family)?);
+        self.call(Call::OpenReceiver { interface, family }, |state| {
+            state.receivers.retain(|it| it.strong_count() > 0);
+            state.receivers.push(Arc::downgrade(&inbox));
+            Ok(())
+        })?;
+        RecordedReceiver::new(self.clone(), inbox)
+    }
+
+    /// Lets a datagram arrive, or one whose IP header is malformed. Says how many receivers hear it:
+    /// those on that interface that are in the group, if it was sent to one.
+    pub fn deliver(&self, at: Interface, datagram: Result<Datagram<'_>, DecodeError>) -> usize {
+        let receivers = self.lock().receivers.clone();
+        let open = receivers.iter().filter_map(Weak::upgrade);
+        open.filter(|inbox| inbox.offer(at, datagram)).count()
+    }
+
+    /// A subscription to what happens to links and addresses, and how they are now.
+    ///
+    /// # Errors
+    /// What [`Recorder::refuse_next`] was given; and if there is no descriptor left.
+    pub fn monitor(&self) -> Result<(RecordedMonitor, Snapshot), NetError> {
+        let queue = Arc::new(Queue::new()?);
+        let snapshot = self.call(Call::OpenMonitor, |state| {
+            state.monitors.push(Arc::downgrade(&queue));
+            Ok(state.snapshot())
+        })?;
+        Ok((RecordedMonitor::new(queue)?, snapshot))
+    }
+
+    /// Lets every monitor hear of something, whatever is the case: a resync, for example.
+    pub fn report(&self, event: &NetEvent) {
+        self.lock().report(event);
+    }
+
+    /// How links and addresses are now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.lock().snapshot()
+    }
+
+    /// Lets there be a link, in place of any other one of its name or index.
     pub fn set_link(&self, link: Link) {
         let mut state = self.lock();
-        state.links.retain(|other| other.interface.name != link.interface.name);
+        let Interface { index, name } = link.interface;
+        state.links.retain(|it| it.interface.name != name && it.interface.index != index);
+        state.report(&NetEvent::LinkChanged(link.clone()));
         state.links.push(link);
+    }
+
+    /// Takes a link away and its addresses with it. Says whether it was there.
+    pub fn remove_link(&self, name: InterfaceName) -> bool {
+        let mut state = self.lock();
+        let of_name = |link: &Link| link.interface.name == name;
+        let Some(position) = state.links.iter().position(of_name) else { return false };
+        let interface = state.links.remove(position).interface;
+        let there = state.snapshot().addresses;
+        for address in there.into_iter().filter(|it| it.interface == interface.index) {
+            state.remove_address(&address.key());
+        }
+        state.report(&NetEvent::LinkGone(interface));
+        true
+    }
+
+    /// Lets the host have an address of its own.
+    pub fn set_address(&self, address: InterfaceAddress) {
+        let mut state = self.lock();
+        state.own_addresses.retain(|it| it.key() != address.key());
+        state.own_addresses.push(address);
+        state.report(&NetEvent::AddressAdded(address));
+    }
+
+    /// Takes an address away, as another program would: the host's own or one that was added. Says
+    /// whether it was there.
+    pub fn remove_address(&self, key: &AddressKey) -> bool {
+        self.lock().remove_address(key)
     }
 
     /// The objects that are there now, in the order in which they were added.
@@ -128,13 +239,6 @@ impl Recorder {
             Object::Address(spec) => spec,
         };
         self.objects().into_iter().map(address).collect()
-    }
-
-    /// Removes an object, as another program would. Says whether it was there.
-    pub fn take_away(&self, key: &ObjectKey) -> bool {
-        let mut state = self.lock();
-        let position = state.position(key);
-        position.map(|position| state.objects.remove(position)).is_some()
     }
 
     /// The interface that is attached now.
@@ -179,14 +283,49 @@ impl State {
             (Change::Add(_), Some(_)) => Outcome::AlreadyThere,
             (Change::Add(object), None) => {
                 self.objects.push(object.clone());
+                let Object::Address(spec) = object;
+                self.report(&NetEvent::AddressAdded(InterfaceAddress::of(spec)));
                 Outcome::Added
             }
             (Change::Remove(_), Some(position)) => {
-                self.objects.remove(position);
+                self.remove_object(position);
                 Outcome::Removed
             }
             (Change::Remove(_), None) => Outcome::NotThere,
         }
+    }
+
+    fn remove_object(&mut self, position: usize) {
+        let Object::Address(spec) = self.objects.remove(position);
+        self.report(&NetEvent::AddressRemoved(InterfaceAddress::of(&spec)));
+    }
+
+    fn remove_address(&mut self, key: &AddressKey) -> bool {
+        if let Some(position) = self.position(&ObjectKey::Address(*key)) {
+            self.remove_object(position);
+            return true;
+        }
+        let own = self.own_addresses.iter().position(|it| it.key() == *key);
+        let removed = own.map(|position| self.own_addresses.remove(position));
+        removed.map(|address| self.report(&NetEvent::AddressRemoved(address))).is_some()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let added = self.objects.iter().map(|object| match object {
+            Object::Address(spec) => InterfaceAddress::of(spec),
+        });
+        let addresses = self.own_addresses.iter().copied().chain(added).collect();
+        Snapshot { links: self.links.clone(), addresses }
+    }
+
+    fn report(&mut self, event: &NetEvent) {
+        self.monitors.retain(|monitor| match monitor.upgrade() {
+            Some(queue) => {
+                queue.push(event.clone());
+                true
+            }
+            None => false,
+        });
     }
 }
 
@@ -245,7 +384,13 @@ impl Kernel for Recorder {
 mod tests {
     use std::thread;
 
+    use vrrp_proto::IpMeta;
+
     use super::*;
+    use crate::advert::Drained;
+    use crate::netlink::{LinkFlags, OperationalState};
+    use crate::time::Timestamp;
+    use crate::wake::Wake;
     use crate::words::{Errno, IfIndex};
 
     fn eth0() -> Interface {
@@ -275,7 +420,7 @@ mod tests {
         let outcomes = kernel.apply(&changes);
         assert_eq!(outcomes, [Ok(removed), Ok(added), Ok(removed), Ok(missing)]);
         assert_eq!(recorder.objects(), [address(3).into()]);
-        assert!(recorder.take_away(&Object::from(address(3)).key()));
+        assert!(recorder.remove_address(&address(3).key()));
         assert_eq!(kernel.apply(&[remove(3)]), [Ok(missing)]);
     }
 
@@ -321,5 +466,73 @@ mod tests {
             assert_eq!(both, Some(vec![Call::Attach(eth0()), Call::Detach]));
         });
         assert_eq!(recorder.take_when(Duration::ZERO, |calls| !calls.is_empty()), None);
+    }
+
+    #[test]
+    fn a_receiver_hears_what_is_delivered_to_its_interface_and_groups() {
+        let recorder = Recorder::new();
+        let eth1 = Interface { index: IfIndex::new(3).unwrap(), name: "eth1".parse().unwrap() };
+        let mut receiver = recorder.receiver(eth0(), Family::V4).unwrap();
+        let group = [224, 0, 0, 18].into();
+        let ip = IpMeta::multicast([192, 0, 2, 1].into());
+        let datagram = Datagram::new(ip, b"advert", Timestamp::from_micros(7));
+        assert_eq!(recorder.deliver(eth0(), Ok(datagram)), 0, "it is in no group");
+        receiver.set_groups(&[group]).unwrap();
+        assert_eq!(recorder.deliver(eth1, Ok(datagram)), 0);
+        assert_eq!(receiver.wait(Some(Duration::ZERO)), Ok(Wake::TimedOut));
+        for _ in 0..33 {
+            assert_eq!(recorder.deliver(eth0(), Ok(datagram)), 1);
+        }
+        assert_eq!(recorder.deliver(eth0(), Err(DecodeError::Fragment)), 1);
+
+        assert_eq!(receiver.wait(Some(Duration::ZERO)), Ok(Wake::Readable));
+        let drained = receiver.drain(|it| assert_eq!(it, Ok(datagram))).unwrap();
+        assert_eq!(drained, Drained { datagrams: 32, is_more: true });
+        let mut rest = Vec::new();
+        let drained = receiver.drain(|it| rest.push(it.map(|it| it.arrived))).unwrap();
+        assert_eq!(drained, Drained { datagrams: 2, is_more: false });
+        assert_eq!(rest, [Ok(Timestamp::from_micros(7)), Err(DecodeError::Fragment)]);
+        assert_eq!(receiver.wait(Some(Duration::ZERO)), Ok(Wake::TimedOut));
+        let (open, set) = (
+            Call::OpenReceiver { interface: eth0(), family: Family::V4 },
+            Call::SetGroups { interface: eth0(), groups: vec![group] },
+        );
+        assert_eq!(recorder.take(), [open, set]);
+    }
+
+    #[test]
+    fn a_monitor_hears_of_everything_that_happens_to_links_and_addresses() {
+        let recorder = Recorder::new();
+        let link = Link {
+            interface: eth0(),
+            mac: None,
+            mtu_bytes: 1500,
+            flags: LinkFlags::UP,
+            operational_state: OperationalState::Up,
+            kind: None,
+            master: None,
+            lower: None,
+        };
+        let own = InterfaceAddress::of(&address(1));
+        recorder.set_link(link.clone());
+        recorder.set_address(own);
+        let (mut monitor, snapshot) = recorder.monitor().unwrap();
+        assert_eq!(snapshot, Snapshot { links: vec![link], addresses: vec![own] });
+        let mut events = Vec::new();
+        assert_eq!(monitor.wait(&mut events, Some(Duration::ZERO)), Ok(Wake::TimedOut));
+
+        let added = InterfaceAddress::of(&address(2));
+        recorder.kernel().apply(&[add(2), add(2)]);
+        assert!(recorder.remove_link(eth0().name));
+        assert_eq!(monitor.wait(&mut events, Some(Duration::ZERO)), Ok(Wake::Readable));
+        let expected = [
+            NetEvent::AddressAdded(added),
+            NetEvent::AddressRemoved(own),
+            NetEvent::AddressRemoved(added),
+            NetEvent::LinkGone(eth0()),
+        ];
+        assert_eq!(events, expected);
+        assert_eq!(recorder.snapshot(), Snapshot::default());
+        assert_eq!(recorder.objects(), []);
     }
 }
