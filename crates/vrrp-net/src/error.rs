@@ -31,6 +31,10 @@ pub enum Operation {
     AddAddress,
     /// Remove an address.
     RemoveAddress,
+    /// Put an address back that the kernel removed with another one.
+    PutAddressBack,
+    /// Switch an interface's `promote_secondaries` on, or off again.
+    SwitchPromotion,
     /// Subscribe to link and address events.
     Subscribe,
     /// Read link and address events.
@@ -78,6 +82,8 @@ impl Operation {
             Self::DeleteLink => "delete the link",
             Self::AddAddress => "add",
             Self::RemoveAddress => "remove",
+            Self::PutAddressBack => "put back",
+            Self::SwitchPromotion => "switch promote_secondaries",
             Self::Subscribe => "subscribe to link and address events",
             Self::ReadEvents => "read link and address events",
             Self::OpenAdvertSender => "open the socket that sends adverts",
@@ -133,10 +139,11 @@ pub enum NetError {
         /// The kernel's own words, where it had some.
         explanation: Option<Box<str>>,
     },
-    /// One address could not be added or removed.
+    /// One address could not be added, removed, or put back after another was removed.
     #[error("cannot {operation} {address}/{prefix_len}{}: {errno}{}{}", on(&Some(.interface.name)), because(.explanation), hint(*.operation, *.errno))]
     Address {
-        /// [`Operation::AddAddress`] or [`Operation::RemoveAddress`].
+        /// [`Operation::AddAddress`], [`Operation::RemoveAddress`] or
+        /// [`Operation::PutAddressBack`].
         operation: Operation,
         /// The address.
         address: IpAddr,

@@ -7,7 +7,8 @@ use vrrp_proto::Family;
 use crate::advert::AdvertSender;
 use crate::error::NetError;
 use crate::frame::{Announcement, FrameSender};
-use crate::netlink::{Addition, AddressSpec, Link, Netlink, Removal};
+use crate::netlink::{Link, Netlink};
+use crate::object::{Change, Outcome};
 use crate::words::{Interface, InterfaceName};
 
 /// What one virtual router asks of the kernel.
@@ -34,12 +35,9 @@ pub trait Kernel: Send {
     /// As [`Netlink::link`].
     fn link(&mut self, name: InterfaceName) -> Result<Option<Link>, NetError>;
 
-    /// Adds addresses. One outcome for each, in their order; see [`Netlink::add_addresses`].
-    fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Addition, NetError>>;
-
-    /// Removes addresses. One outcome for each, in their order; see
-    /// [`Netlink::remove_addresses`].
-    fn remove_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Removal, NetError>>;
+    /// Makes changes to the objects that the kernel keeps, in their order. One outcome for each, in
+    /// that order; see [`Netlink::apply`].
+    fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>>;
 
     /// Sends a VRRP message, whose checksum was computed for these addresses.
     ///
@@ -102,12 +100,8 @@ impl Kernel for SystemKernel {
         self.netlink.link(name)
     }
 
-    fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Addition, NetError>> {
-        self.netlink.add_addresses(addresses)
-    }
-
-    fn remove_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Removal, NetError>> {
-        self.netlink.remove_addresses(addresses)
+    fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
+        self.netlink.apply(changes)
     }
 
     fn send_advert(

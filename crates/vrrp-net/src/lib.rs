@@ -8,6 +8,7 @@
 //! | for | there is |
 //! |---|---|
 //! | what one virtual router does to the kernel | [`Kernel`], an object-safe seam: [`SystemKernel`], and [`Recorder`] for tests |
+//! | what the kernel keeps for it | [`Object`], known by its [`ObjectKey`]; a [`Change`] has an [`Outcome`] |
 //! | links and addresses | [`Netlink`] asks and changes, [`Monitor`] hears of changes |
 //! | adverts | [`AdvertSender`] (one per virtual router), [`AdvertReceiver`] (one per interface and family) |
 //! | announcements | [`Announcement`], [`Frame`], [`FrameSender`] |
@@ -37,7 +38,9 @@
 //! # Namespaces
 //!
 //! A socket belongs for ever to the network namespace of the thread that opened it, whatever
-//! thread uses it later. [`NetNamespace`] makes and enters them.
+//! thread uses it later. [`NetNamespace`] makes and enters them. The one exception are the 21st
+//! and further groups of [`AdvertReceiver::set_groups`], which are joined by a socket opened
+//! there and then; nothing here reads `/proc/sys`, which shows the thread's namespace.
 //!
 //! # Privileges
 //!
@@ -55,12 +58,17 @@
 //!
 //! # Descriptors
 //!
-//! A [`SystemKernel`] takes 3, an [`AdvertReceiver`] 2, a [`Monitor`] 3.
+//! A [`SystemKernel`] takes 3, an [`AdvertReceiver`] 2 and one more for every 20 groups beyond 20, a
+//! [`Monitor`] 3.
 //!
 //! # Sources
 //!
-//! RFC 9568 §5.1 (the IP header), RFC 5227 and RFC 4861 §7.2.6 (announcements); rtnetlink(7),
+//! RFC 9568 §5.1 (the IP headers), RFC 5227 and RFC 4861 §7.2.6 (announcements); rtnetlink(7),
 //! raw(7), packet(7), ip(7).
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod advert;
 #[cfg(test)]
@@ -71,6 +79,7 @@ mod kernel;
 mod monitor;
 mod namespace;
 mod netlink;
+mod object;
 mod privileges;
 mod recorder;
 mod sys;
@@ -85,12 +94,13 @@ pub use kernel::{Kernel, SystemKernel};
 pub use monitor::{Monitor, NetEvent, Snapshot};
 pub use namespace::NetNamespace;
 pub use netlink::{
-    Addition, AddressFlags, AddressSpec, Broadcast, InterfaceAddress, Link, LinkChange, LinkFlags,
-    MacvlanMode, NetNs, Netlink, NewLink, NewLinkKind, OperationalState, Preferred, Removal, Scope,
-    VethPeer,
+    AddressFlags, AddressKey, AddressProtocol, AddressSpec, Broadcast, InterfaceAddress, Link,
+    LinkChange, LinkFlags, MacvlanMode, NetNs, Netlink, NewLink, NewLinkKind, OperationalState,
+    Preferred, Scope, VethPeer,
 };
+pub use object::{Change, Object, ObjectKey, ObjectKind, Outcome};
 pub use privileges::Privileges;
-pub use recorder::{Call, Recorder};
+pub use recorder::{Call, RecordedMonitor, RecordedReceiver, Recorder};
 pub use time::Timestamp;
 pub use vrrp_proto::{DecodeError, Family};
 pub use wake::{Wake, Waker};

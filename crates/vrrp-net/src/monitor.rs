@@ -1,7 +1,7 @@
 //! Link and address events.
 
 use std::fmt;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::error::{NetError, Operation};
@@ -183,6 +183,14 @@ impl Monitor {
         self.socket
             .receive(&mut self.buffer)
             .map_err(|errno| NetError::refused(Operation::ReadEvents, errno))
+    }
+}
+
+impl AsFd for Monitor {
+    /// Readable when there is something to [`read`](Monitor::read). After an error of `read` it is to
+    /// be called again in any case.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

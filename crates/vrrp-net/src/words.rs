@@ -44,6 +44,7 @@ impl fmt::Display for IfIndex {
 
 /// A text that cannot be what it was meant to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WordError {
     /// An interface's name is 1 to 15 bytes without `/`, `:` and white space, and neither `.`
     /// nor `..`.
@@ -232,6 +233,7 @@ impl Errno {
     pub(crate) const EEXIST: Self = Self(libc::EEXIST);
     pub(crate) const ENODEV: Self = Self(libc::ENODEV);
     pub(crate) const EINTR: Self = Self(libc::EINTR);
+    pub(crate) const EINVAL: Self = Self(libc::EINVAL);
     pub(crate) const ENXIO: Self = Self(libc::ENXIO);
     pub(crate) const EAGAIN: Self = Self(libc::EAGAIN);
     pub(crate) const ENOBUFS: Self = Self(libc::ENOBUFS);

@@ -5,13 +5,14 @@
 mod common;
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::slice::from_ref;
 
-use common::{Host, ip, ip4, isolated, name, only, wire};
+use common::{End, Host, ip, ip4, isolated, name, only, wire};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use vrrp_net::{
-    Addition, AddressFlags, AddressSpec, AdvertReceiver, Broadcast, Family, FrameSender, IfIndex,
-    Interface, InterfaceAddress, LinkChange, NetError, Netlink, Operation, Preferred, Privileges,
-    Removal, Scope,
+    AddressFlags, AddressProtocol, AddressSpec, AdvertReceiver, Broadcast, Change, Family,
+    FrameSender, IfIndex, Interface, InterfaceAddress, LinkChange, NetError, Netlink, Operation,
+    Outcome, Preferred, Privileges, Scope,
 };
 
 /// A host with a loopback link, which takes any address.
@@ -53,8 +54,8 @@ fn of_two_hundred_addresses_one_that_is_refused_keeps_none_back() {
         for (number, outcome) in outcomes.iter().enumerate() {
             match number {
                 57 => assert_is_about(outcome, "198.51.100.57/33 on lo"),
-                150 => assert_eq!(*outcome, Ok(Addition::AlreadyThere)),
-                _ => assert_eq!(*outcome, Ok(Addition::Added), "{number}"),
+                150 => assert_eq!(*outcome, Ok(Outcome::AlreadyThere)),
+                _ => assert_eq!(*outcome, Ok(Outcome::Added), "{number}"),
             }
         }
         let there = there(&mut host, lo);
@@ -65,7 +66,7 @@ fn of_two_hundred_addresses_one_that_is_refused_keeps_none_back() {
     });
 }
 
-fn assert_is_about(outcome: &Result<Addition, NetError>, what: &str) {
+fn assert_is_about(outcome: &Result<Outcome, NetError>, what: &str) {
     let error = outcome.as_ref().unwrap_err();
     assert!(error.to_string().starts_with(&format!("cannot add {what}: ")), "{error}");
     let NetError::Address { operation, errno, explanation, .. } = error else {
@@ -84,21 +85,21 @@ fn what_is_there_already_and_what_is_not_there_are_no_errors() {
         let (mut host, lo) = host();
         let wanted = addresses(lo, 120);
         let netlink = &mut host.netlink;
-        assert_eq!(netlink.remove_addresses(&wanted[..2]), [Ok(Removal::NotThere); 2].map(own));
-        assert!(netlink.add_addresses(&wanted).into_iter().all(|it| it == Ok(Addition::Added)));
+        assert_eq!(netlink.remove_addresses(&wanted[..2]), [Ok(Outcome::NotThere); 2].map(own));
+        assert!(netlink.add_addresses(&wanted).into_iter().all(|it| it == Ok(Outcome::Added)));
         let again = netlink.add_addresses(&wanted);
-        assert!(again.into_iter().all(|it| it == Ok(Addition::AlreadyThere)));
+        assert!(again.into_iter().all(|it| it == Ok(Outcome::AlreadyThere)));
         let removed = netlink.remove_addresses(&wanted);
-        assert!(removed.into_iter().all(|it| it == Ok(Removal::Removed)));
+        assert!(removed.into_iter().all(|it| it == Ok(Outcome::Removed)));
         let again = netlink.remove_addresses(&wanted);
-        assert!(again.into_iter().all(|it| it == Ok(Removal::NotThere)));
+        assert!(again.into_iter().all(|it| it == Ok(Outcome::NotThere)));
         assert_eq!(there(&mut host, lo), []);
         assert_eq!(host.netlink.add_addresses(&[]), []);
     });
 }
 
 /// `Ok` of something that can be copied, as a result that cannot.
-fn own(outcome: Result<Removal, ()>) -> Result<Removal, NetError> {
+fn own(outcome: Result<Outcome, ()>) -> Result<Outcome, NetError> {
     Ok(outcome.unwrap())
 }
 
@@ -109,11 +110,11 @@ fn ipv6_addresses_have_the_same_outcomes() {
         let v6 = AddressSpec::host(lo, ip("2001:db8::100"));
         let both = [v6.clone(), AddressSpec::host(lo, ip("198.51.100.1"))];
         let netlink = &mut host.netlink;
-        assert!(netlink.add_addresses(&both).into_iter().all(|it| it == Ok(Addition::Added)));
+        assert!(netlink.add_addresses(&both).into_iter().all(|it| it == Ok(Outcome::Added)));
         let again = netlink.add_addresses(&both);
-        assert!(again.into_iter().all(|it| it == Ok(Addition::AlreadyThere)));
-        assert_eq!(only(netlink.remove_addresses(std::slice::from_ref(&v6))), Ok(Removal::Removed));
-        assert_eq!(only(netlink.remove_addresses(&[v6])), Ok(Removal::NotThere));
+        assert!(again.into_iter().all(|it| it == Ok(Outcome::AlreadyThere)));
+        assert_eq!(only(netlink.remove_addresses(std::slice::from_ref(&v6))), Ok(Outcome::Removed));
+        assert_eq!(only(netlink.remove_addresses(&[v6])), Ok(Outcome::NotThere));
     });
 }
 
@@ -143,6 +144,11 @@ fn the_attributes_of_an_ipv4_address_arrive_in_the_kernel() {
         let there = there(&mut left.host, left.interface);
         let of = |spec: &AddressSpec| *there.iter().find(|it| spec.is(it)).unwrap();
 
+        for spec in [&plain, &full, &short_lived, &peer] {
+            let expected = InterfaceAddress::of(spec);
+            let protocol = host_keeps_protocols().then_some(AddressProtocol::VRRP);
+            assert_eq!(of(spec), InterfaceAddress { protocol, ..expected });
+        }
         let it = of(&plain);
         assert_eq!((it.broadcast, it.scope, it.peer), (None, Scope::GLOBAL, None));
         assert_eq!(it.label.unwrap().as_bytes(), b"left");
@@ -155,7 +161,7 @@ fn the_attributes_of_an_ipv4_address_arrive_in_the_kernel() {
         assert_eq!(of(&peer).peer, Some(ip("10.0.0.2")));
 
         let removed = left.host.netlink.remove_addresses(&[plain, full, short_lived, peer]);
-        assert!(removed.iter().all(|it| *it == Ok(Removal::Removed)), "{removed:?}");
+        assert!(removed.iter().all(|it| *it == Ok(Outcome::Removed)), "{removed:?}");
     });
 }
 
@@ -195,7 +201,7 @@ fn an_interface_that_is_gone_has_no_addresses_to_remove_and_takes_none() {
         let ghost = Interface { index: IfIndex::new(77).unwrap(), name: name("ghost") };
         let specs = addresses(ghost, 2);
         for outcome in host.netlink.remove_addresses(&specs) {
-            assert_eq!(outcome, Ok(Removal::NotThere));
+            assert_eq!(outcome, Ok(Outcome::NotThere));
         }
         for outcome in host.netlink.add_addresses(&specs) {
             let error = outcome.unwrap_err();
@@ -245,12 +251,135 @@ fn a_thousand_addresses_are_added_listed_and_removed() {
         let address = |number: u16| Ipv4Addr::new(10, 0, (number >> 8) as u8, number as u8).into();
         let wanted: Vec<_> = (0..1000).map(|n| AddressSpec::host(lo, address(n))).collect();
         let added = host.netlink.add_addresses(&wanted);
-        assert!(added.into_iter().all(|it| it == Ok(Addition::Added)));
+        assert!(added.into_iter().all(|it| it == Ok(Outcome::Added)));
         // The list takes several datagrams of the kernel's.
         let there = there(&mut host, lo);
         assert_eq!(there.len(), 1000);
         assert!(wanted.iter().zip(&there).all(|(spec, it)| spec.is(it)));
         let removed = host.netlink.remove_addresses(&wanted);
-        assert!(removed.into_iter().all(|it| it == Ok(Removal::Removed)));
+        assert!(removed.into_iter().all(|it| it == Ok(Outcome::Removed)));
+    });
+}
+
+#[test]
+fn changes_of_both_directions_are_made_in_their_order() {
+    isolated(|| {
+        let (mut host, lo) = host();
+        let specs = addresses(lo, 3);
+        let add = |number: usize| Change::Add(specs[number].clone().into());
+        let remove = |number: usize| Change::Remove(specs[number].clone().into());
+        let changes = [add(0), add(1), remove(0), remove(2), add(2), add(1), remove(1), add(0)];
+        let outcomes: Vec<_> =
+            host.netlink.apply(&changes).into_iter().map(Result::unwrap).collect();
+        let expected = [
+            Outcome::Added,
+            Outcome::Added,
+            Outcome::Removed,
+            Outcome::NotThere,
+            Outcome::Added,
+            Outcome::AlreadyThere,
+            Outcome::Removed,
+            Outcome::Added,
+        ];
+        assert_eq!(outcomes, expected);
+        let left: Vec<_> = there(&mut host, lo).iter().map(InterfaceAddress::key).collect();
+        assert_eq!(left, [specs[2].key(), specs[0].key()]);
+    });
+}
+
+#[test]
+fn an_address_says_whose_it_is() {
+    isolated(|| {
+        let (mut host, lo) = host();
+        for address in ["198.51.100.1", "2001:db8::100"] {
+            let ours = AddressSpec::host(lo, ip(address));
+            host.add(&ours);
+            let protocol = only(there(&mut host, lo)).protocol;
+            // Before Linux 5.18 the kernel does not say.
+            assert_eq!(protocol.unwrap_or(AddressProtocol::VRRP), AddressProtocol::VRRP);
+            assert_eq!(protocol.is_some(), host_keeps_protocols());
+            assert_eq!(host.netlink.remove_addresses(from_ref(&ours)), [Ok(Outcome::Removed)]);
+            host.add(&AddressSpec { protocol: AddressProtocol::UNSPECIFIED, ..ours.clone() });
+            assert_eq!(only(there(&mut host, lo)).protocol, None);
+            assert_eq!(host.netlink.remove_addresses(&[ours]), [Ok(Outcome::Removed)]);
+        }
+    });
+}
+
+fn host_keeps_protocols() -> bool {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map_while(|it| it.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(5), Some(18))
+}
+
+/// An interface whose subnet's first address is a virtual one, and whose own address comes behind.
+fn demoted(left: &mut End) -> (AddressSpec, AddressSpec) {
+    let own = AddressSpec::new(left.interface, left.address, 24);
+    let vip = AddressSpec::new(left.interface, ip("192.0.2.100"), 24);
+    left.host.add(&vip);
+    assert_eq!(left.host.netlink.remove_addresses(from_ref(&own)), [Ok(Outcome::Removed)]);
+    left.host.add(&own);
+    let there = there(&mut left.host, left.interface);
+    assert!(!there[0].flags.contains(AddressFlags::SECONDARY) && vip.is(&there[0]));
+    assert!(there[1].flags.contains(AddressFlags::SECONDARY) && own.is(&there[1]));
+    (own, vip)
+}
+
+#[test]
+fn a_virtual_address_that_became_primary_takes_no_other_address_along() {
+    isolated(|| {
+        let (mut left, _right) = wire();
+        let (own, vip) = demoted(&mut left);
+        assert_eq!(left.host.netlink.remove_addresses(&[vip]), [Ok(Outcome::Removed)]);
+        assert!(own.is(&only(there(&mut left.host, left.interface))));
+        assert_eq!(promotes(&left), "0", "as it was before");
+    });
+}
+
+/// The interface's setting.
+fn promotes(end: &End) -> String {
+    let file = format!("/proc/sys/net/ipv4/conf/{}/promote_secondaries", end.interface);
+    end.host.run(|| std::fs::read_to_string(&file).unwrap().trim().to_owned())
+}
+
+#[test]
+fn several_virtual_addresses_take_no_other_address_along_either() {
+    isolated(|| {
+        let (mut left, _right) = wire();
+        let (own, vip) = demoted(&mut left);
+        let more =
+            (1..=9).map(|n| AddressSpec::new(left.interface, ip(&format!("192.0.2.11{n}")), 24));
+        let all: Vec<_> = std::iter::once(vip).chain(more).collect();
+        assert!(left.host.netlink.add_addresses(&all[1..]).iter().all(Result::is_ok));
+        let outcomes = left.host.netlink.remove_addresses(&all);
+        assert!(outcomes.iter().all(|it| *it == Ok(Outcome::Removed)), "{outcomes:?}");
+        assert!(own.is(&only(there(&mut left.host, left.interface))));
+    });
+}
+
+#[test]
+fn an_address_that_is_added_while_virtual_ones_are_removed_stays() {
+    const ROUNDS: usize = 300;
+    isolated(|| {
+        let (mut left, _right) = wire();
+        let other = left.host.run(Netlink::open).unwrap();
+        let (interface, own) = (left.interface, AddressSpec::new(left.interface, left.address, 24));
+        let vip = AddressSpec::new(interface, ip("192.0.2.100"), 24);
+        let mut adding = other;
+        assert_eq!(left.host.netlink.remove_addresses(from_ref(&own)), [Ok(Outcome::Removed)]);
+        let mut kept = 0;
+        for _ in 0..ROUNDS {
+            left.host.add(&vip);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    assert_eq!(adding.add_addresses(from_ref(&own)), [Ok(Outcome::Added)])
+                });
+                let removed = left.host.netlink.remove_addresses(from_ref(&vip));
+                assert_eq!(removed, [Ok(Outcome::Removed)]);
+            });
+            kept += there(&mut left.host, interface).iter().filter(|it| own.is(it)).count();
+            assert_eq!(left.host.netlink.remove_addresses(from_ref(&own)), [Ok(Outcome::Removed)]);
+        }
+        assert_eq!(kept, ROUNDS);
     });
 }

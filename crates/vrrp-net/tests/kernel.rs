@@ -6,8 +6,8 @@ mod common;
 
 use common::{End, PATIENCE, ip, isolated, only, wire};
 use vrrp_net::{
-    Addition, AddressSpec, AdvertReceiver, Announcement, Family, Kernel, LinkChange, NetError,
-    Removal, SystemKernel, Wake,
+    AddressSpec, AdvertReceiver, Announcement, Change, Family, Kernel, LinkChange, NetError,
+    Object, ObjectKey, ObjectKind, Outcome, SystemKernel, Wake,
 };
 use vrrp_proto::GROUP_V4;
 
@@ -27,7 +27,7 @@ fn a_virtual_router_takes_over_and_gives_up() {
 
         let vip = AddressSpec::host(left.interface, ip("192.0.2.100"));
         kernel.send_advert(left.address, GROUP_V4.into(), b"I am here").unwrap();
-        assert_eq!(only(kernel.add_addresses(std::slice::from_ref(&vip))), Ok(Addition::Added));
+        assert_eq!(only(kernel.apply(&[Change::Add(vip.clone().into())])), Ok(Outcome::Added));
         let announcement = Announcement {
             interface: left.interface,
             mac: left.mac,
@@ -40,10 +40,13 @@ fn a_virtual_router_takes_over_and_gives_up() {
         receiver.drain(|it| heard.push(it.unwrap().message.to_vec())).unwrap();
         assert_eq!(heard, [b"I am here"]);
         let there = left.host.netlink.addresses().unwrap();
-        assert!(there.iter().any(|it| vip.is(it)));
+        let there = there.iter().find(|it| vip.is(it)).unwrap();
+        let key = ObjectKey::from(there);
+        assert_eq!(key, Object::from(vip.clone()).key());
+        assert_eq!(key.kind(), ObjectKind::Address);
 
-        let removed = kernel.remove_addresses(std::slice::from_ref(&vip));
-        assert_eq!(only(removed), Ok(Removal::Removed));
+        let removed = kernel.apply(&[Change::Remove(vip.into())]);
+        assert_eq!(only(removed), Ok(Outcome::Removed));
     });
 }
 

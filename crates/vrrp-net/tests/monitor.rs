@@ -130,25 +130,41 @@ fn a_link_that_is_renamed_or_moved_is_heard() {
 }
 
 #[test]
-fn a_port_that_leaves_its_bridge_is_not_gone() {
+fn a_port_that_enters_or_leaves_a_bridge_has_changed_and_is_not_gone() {
     isolated(|| {
         let (mut left, _right) = wire();
         let bridge = NewLink { name: name("br"), kind: NewLinkKind::Bridge, mac: None };
         left.host.netlink.create_link(&bridge).unwrap();
         let bridge = left.host.interface("br");
         let index = left.interface.index;
-        let (mut monitor, _) = monitor(&left.host);
+        let (mut events, snapshot) = monitor(&left.host);
+        assert_eq!(snapshot.link(index).unwrap().master, None);
         let into = |master| LinkChange { master: Some(master), ..LinkChange::default() };
         left.host.change(index, &into(Some(bridge.index)));
-        heard(&mut monitor, "in", changed(index.get(), |it| it.master == Some(bridge.index)));
+        let port = heard(&mut events, "in", changed(index.get(), |it| it.master.is_some()));
+
+        // What it is a port of, the snapshot says.
+        let (_, snapshot) = monitor(&left.host);
+        assert_eq!(snapshot.link(index).unwrap().master, Some(bridge.index));
+        let master = snapshot.link(port.master.unwrap()).unwrap();
+        assert_eq!((master.interface, master.kind.as_deref()), (bridge, Some("bridge")));
+
         left.host.change(index, &into(None));
         // A mark behind whatever the bridge says about the port that left.
         left.host.change(index, &LinkChange { mtu_bytes: Some(1400), ..LinkChange::default() });
-        heard(&mut monitor, "the mark", |event| match event {
+        let mut last_master = port.master;
+        let mut is_out = false;
+        heard(&mut events, "the mark", |event| match event {
             NetEvent::LinkGone(interface) => panic!("{interface} is said to be gone"),
-            NetEvent::LinkChanged(link) => (link.mtu_bytes == 1400).then_some(()),
+            NetEvent::LinkChanged(link) if link.interface.index == index => {
+                last_master = link.master;
+                is_out |= link.master.is_none() && link.mtu_bytes == 1500;
+                (link.mtu_bytes == 1400).then_some(())
+            }
             _ => None,
         });
+        assert!(is_out, "it was heard that the port left");
+        assert_eq!(last_master, None);
     });
 }
 

@@ -29,7 +29,6 @@ const RECEIVE_BUFFER_BYTES: usize = 1024 * 1024;
 
 /// What a call of [`AdvertReceiver::drain`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Drained {
     /// Datagrams that were delivered, malformed ones included.
     pub datagrams: usize,

@@ -99,7 +99,8 @@ impl AdvertSender {
     /// [`NetError::Refused`]: `EMSGSIZE` if the interface cannot carry it in one piece, `EAGAIN`
     /// or `ENOBUFS` if it does not send fast enough ([`NetError::is_congestion`]),
     /// `ENETUNREACH`, `ENODEV` or `ENXIO` if it is down or gone
-    /// ([`NetError::is_interface_unusable`]).
+    /// ([`NetError::is_interface_unusable`]); over IPv6 `EADDRNOTAVAIL` while it has no address of
+    /// that family that may be used.
     pub fn send(
         &mut self,
         source: IpAddr,

@@ -10,6 +10,9 @@ use neli::types::{Buffer, RtBuffer};
 use super::message::{attribute, decode, number, payload, string};
 use crate::words::{IfIndex, Interface, Label};
 
+/// linux/if_addr.h: not among neli's.
+const IFA_PROTO: u16 = 11;
+
 /// How far an address is valid, the kernel's `RT_SCOPE_*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope(pub u8);
@@ -138,6 +141,18 @@ impl AddressFlags {
     }
 }
 
+/// Who put an address there, the kernel's `IFA_PROTO` (Linux 5.18): 0 says nothing, 1 to 3 are the
+/// kernel's own. Other programs tell by it whose an address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressProtocol(pub u8);
+
+impl AddressProtocol {
+    /// Nothing is said.
+    pub const UNSPECIFIED: Self = Self(0);
+    /// A virtual router: keepalived's number, which iproute2 and others know by that name.
+    pub const VRRP: Self = Self(18);
+}
+
 /// An address that is to be added to an interface, or removed from it.
 ///
 /// The fields are those of a line in keepalived.conf's `virtual_ipaddress`; [`AddressSpec::new`]
@@ -165,6 +180,8 @@ pub struct AddressSpec {
     /// [`NO_PREFIX_ROUTE`](AddressFlags::NO_PREFIX_ROUTE),
     /// [`AUTO_JOIN`](AddressFlags::AUTO_JOIN).
     pub flags: AddressFlags,
+    /// Whose it is. Kernels before Linux 5.18 do not keep it.
+    pub protocol: AddressProtocol,
 }
 
 impl AddressSpec {
@@ -188,6 +205,7 @@ impl AddressSpec {
             label: None,
             preferred: if is_v6_host { Preferred::Secs(0) } else { Preferred::Forever },
             flags: if address.is_ipv6() { AddressFlags::NO_DAD } else { AddressFlags::NONE },
+            protocol: AddressProtocol::VRRP,
         }
     }
 
@@ -196,11 +214,15 @@ impl AddressSpec {
         Self::new(interface, address, if address.is_ipv6() { 128 } else { 32 })
     }
 
-    /// Whether this is one and the same address to the kernel: interface, address and prefix
-    /// length agree.
+    /// What tells it from other addresses.
+    pub fn key(&self) -> AddressKey {
+        let Self { interface, address, prefix_len, peer, .. } = *self;
+        AddressKey::new(interface.index, address, prefix_len, peer)
+    }
+
+    /// Whether this is one and the same address to the kernel.
     pub fn is(&self, there: &InterfaceAddress) -> bool {
-        (self.interface.index, self.address, self.prefix_len)
-            == (there.interface, there.address, there.prefix_len)
+        self.key() == there.key()
     }
 
     /// The request's body for adding it.
@@ -217,6 +239,10 @@ impl AddressSpec {
         }
         if self.flags != AddressFlags::NONE {
             attributes.push(attribute(Ifa::Flags, self.flags.bits()));
+        }
+        if self.protocol != AddressProtocol::UNSPECIFIED {
+            // What an older kernel does not know, it passes over.
+            attributes.push(attribute(Ifa::from(IFA_PROTO), self.protocol.0));
         }
         if self.preferred != Preferred::Forever {
             attributes.push(attribute(Ifa::Cacheinfo, self.lifetimes()));
@@ -263,6 +289,34 @@ impl fmt::Display for AddressSpec {
     }
 }
 
+/// What tells an address from others on the same host.
+///
+/// The kernel tells two IPv4 addresses of one value apart by interface, prefix length and peer; of
+/// IPv6 addresses one interface has each only once, whatever the prefix length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressKey {
+    /// Where it is.
+    pub interface: IfIndex,
+    /// The address.
+    pub address: IpAddr,
+    /// The length of its prefix.
+    pub prefix_len: u8,
+    /// The other end of a point-to-point link; `None` also where that is the address itself.
+    pub peer: Option<IpAddr>,
+}
+
+impl AddressKey {
+    fn new(interface: IfIndex, address: IpAddr, prefix_len: u8, peer: Option<IpAddr>) -> Self {
+        Self { interface, address, prefix_len, peer: peer.filter(|peer| *peer != address) }
+    }
+}
+
+impl fmt::Display for AddressKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} dev #{}", self.address, self.prefix_len, self.interface)
+    }
+}
+
 /// An address as the kernel has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InterfaceAddress {
@@ -282,9 +336,40 @@ pub struct InterfaceAddress {
     pub flags: AddressFlags,
     /// IPv4: its label, the interface's name unless somebody said otherwise.
     pub label: Option<Label>,
+    /// Who put it there; `None` if the kernel does not say, as before Linux 5.18.
+    pub protocol: Option<AddressProtocol>,
 }
 
 impl InterfaceAddress {
+    /// The address as the kernel has it after it was added, the first of its subnet.
+    pub fn of(spec: &AddressSpec) -> Self {
+        let deprecated = match spec.preferred {
+            Preferred::Secs(0) => AddressFlags::DEPRECATED,
+            _ => AddressFlags::NONE,
+        };
+        let key = spec.key();
+        let v4 = match spec.address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        };
+        Self {
+            interface: key.interface,
+            address: key.address,
+            prefix_len: key.prefix_len,
+            peer: key.peer,
+            broadcast: v4.and_then(|address| spec.broadcast.with(address, spec.prefix_len)),
+            scope: spec.scope,
+            flags: spec.flags.with(AddressFlags::PERMANENT).with(deprecated),
+            label: v4.and(spec.label.or(Label::from_bytes(spec.interface.name.as_bytes()))),
+            protocol: Some(spec.protocol).filter(|it| *it != AddressProtocol::UNSPECIFIED),
+        }
+    }
+
+    /// What tells it from other addresses.
+    pub fn key(&self) -> AddressKey {
+        AddressKey::new(self.interface, self.address, self.prefix_len, self.peer)
+    }
+
     /// Whether packets can be sent from it now: it is neither tentative nor a duplicate.
     pub const fn is_usable(&self) -> bool {
         !self.flags.contains(AddressFlags::TENTATIVE)
@@ -315,6 +400,9 @@ impl InterfaceAddress {
             scope: Scope(u8::from(*message.ifa_scope())),
             flags: AddressFlags(flags.unwrap_or(message.ifa_flags().bits().into())),
             label: string(attributes, Ifa::Label).and_then(Label::from_bytes),
+            protocol: payload(attributes, Ifa::from(IFA_PROTO))
+                .and_then(|bytes| bytes.first().copied())
+                .map(AddressProtocol),
         }))
     }
 }

@@ -168,6 +168,7 @@ fn kind_of(attributes: &RtBuffer<Ifla, Buffer>) -> Result<Option<Box<str>>, Stri
 
 /// A network namespace.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum NetNs<'a> {
     /// The one behind this descriptor.
     Fd(BorrowedFd<'a>),
@@ -186,6 +187,7 @@ impl NetNs<'_> {
 
 /// How the macvlans of one link reach each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum MacvlanMode {
     /// Not at all.
     Private,
@@ -357,7 +359,7 @@ pub(super) fn every_link() -> Ifinfomsg {
     link_message(None, Iff::empty(), Iff::empty(), RtBuffer::new())
 }
 
-fn link_message(
+pub(super) fn link_message(
     index: Option<IfIndex>,
     flags: Iff,
     mask: Iff,

@@ -3,6 +3,7 @@
 mod address;
 mod link;
 mod message;
+mod secondaries;
 mod socket;
 
 use neli::consts::nl::NlmF;
@@ -11,7 +12,10 @@ use neli::rtnl::{Ifaddrmsg, IfaddrmsgBuilder};
 use neli::types::{Buffer, RtBuffer};
 use neli::{Size, ToBytes};
 
-pub use address::{AddressFlags, AddressSpec, Broadcast, InterfaceAddress, Preferred, Scope};
+pub use address::{
+    AddressFlags, AddressKey, AddressProtocol, AddressSpec, Broadcast, InterfaceAddress, Preferred,
+    Scope,
+};
 pub use link::{
     Link, LinkChange, LinkFlags, MacvlanMode, NetNs, NewLink, NewLinkKind, OperationalState,
     VethPeer,
@@ -20,8 +24,10 @@ pub(crate) use message::{Message, messages};
 pub(crate) use socket::{Received, Socket};
 
 use crate::error::{NetError, Operation};
+use crate::object::{Change, Object, Outcome};
 use crate::words::{Errno, IfIndex, InterfaceName};
 use message::{Answer, Requests};
+use secondaries::Guard;
 
 /// Requests in one datagram. A thousand acknowledgements overflow a receive buffer of the
 /// default size; a hundred of the largest fill a fifth of it.
@@ -32,24 +38,6 @@ pub(crate) const DUMP_DATAGRAM_BYTES_MAX: usize = 32 * 1024;
 const ANSWER_BYTES_MAX: usize = 4 * 1024;
 /// How often a dump is begun again because the kernel changed what it was listing.
 const DUMP_ATTEMPTS: usize = 8;
-
-/// What became of an address that was to be added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Addition {
-    /// It was not there, and now it is.
-    Added,
-    /// It was there already, and was left as it was.
-    AlreadyThere,
-}
-
-/// What became of an address that was to be removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Removal {
-    /// It was there, and now it is not.
-    Removed,
-    /// It was not there, or its interface was not.
-    NotThere,
-}
 
 /// A conversation with rtnetlink, in the network namespace of the thread that opened it.
 ///
@@ -109,40 +97,68 @@ impl Netlink {
         self.dump(operation, Rtm::Getaddr, every_address, InterfaceAddress::decode)
     }
 
+    /// Makes changes, in their order, as many per system call as answers can be kept of.
+    ///
+    /// What comes back has one entry for each change, in their order: one that is refused keeps
+    /// none of the others back. See [`add_addresses`](Self::add_addresses) and
+    /// [`remove_addresses`](Self::remove_addresses).
+    pub fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
+        let mut outcomes = Vec::with_capacity(changes.len());
+        for run in changes.chunk_by(|one, next| one.is_add() == next.is_add()) {
+            let address = |change: &'_ Change| match change.object() {
+                Object::Address(spec) => spec.clone(),
+            };
+            let addresses: Vec<_> = run.iter().map(address).collect();
+            outcomes.extend(match run[0] {
+                Change::Add(_) => self.add_addresses(&addresses),
+                Change::Remove(_) => self.remove_addresses(&addresses),
+            });
+        }
+        outcomes
+    }
+
     /// Adds addresses, as many per system call as answers can be kept of.
     ///
     /// What comes back has one entry for each address, in their order: one that is refused keeps
     /// none of the others back.
-    pub fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Addition, NetError>> {
+    pub fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Outcome, NetError>> {
         let operation = Operation::AddAddress;
         let flags = NlmF::CREATE | NlmF::EXCL;
         let answers = self.batch(operation, Rtm::Newaddr, flags, addresses, AddressSpec::to_add);
         let outcome = |(answer, address)| match answer {
-            Ok(Answer::Done) => Ok(Addition::Added),
-            Ok(Answer::Refused(Errno::EEXIST, _)) => Ok(Addition::AlreadyThere),
+            Ok(Answer::Done) => Ok(Outcome::Added),
+            Ok(Answer::Refused(Errno::EEXIST, _)) => Ok(Outcome::AlreadyThere),
             Ok(Answer::Refused(errno, text)) => Err(refused(operation, address, errno, text)),
             Err(error) => Err(error),
         };
         answers.into_iter().zip(addresses).map(outcome).collect()
     }
 
-    /// Removes addresses, as many per system call as answers can be kept of.
+    /// Removes addresses, as many per system call as answers can be kept of, and no others.
     ///
     /// What comes back has one entry for each address, in their order. Of each entry only
-    /// interface, address, prefix length and peer matter. With the first IPv4 address of a subnet
-    /// the kernel removes the others (unless `promote_secondaries` is set); these come back as
-    /// [`Removal::NotThere`].
+    /// interface, address, prefix length and peer matter.
+    ///
+    /// With the first IPv4 address of a subnet the kernel removes the others of it, unless the
+    /// interface's `promote_secondaries` is set. So where it is not, it is set for the time of the
+    /// removal; where that is refused, the others are put back
+    /// ([`Outcome::RemovedAndOthersPutBack`]).
     pub fn remove_addresses(
         &mut self,
         addresses: &[AddressSpec],
-    ) -> Vec<Result<Removal, NetError>> {
+    ) -> Vec<Result<Outcome, NetError>> {
+        self.remove_guarded(addresses, Guard::Promote)
+    }
+
+    /// Removes addresses; the kernel may remove others along with them.
+    fn remove_plainly(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Outcome, NetError>> {
         let operation = Operation::RemoveAddress;
         let flags = NlmF::empty();
         let answers = self.batch(operation, Rtm::Deladdr, flags, addresses, AddressSpec::to_remove);
         let outcome = |(answer, address)| match answer {
-            Ok(Answer::Done) => Ok(Removal::Removed),
+            Ok(Answer::Done) => Ok(Outcome::Removed),
             Ok(Answer::Refused(Errno::ENOENT | Errno::EADDRNOTAVAIL | Errno::ENODEV, _)) => {
-                Ok(Removal::NotThere)
+                Ok(Outcome::NotThere)
             }
             Ok(Answer::Refused(errno, text)) => Err(refused(operation, address, errno, text)),
             Err(error) => Err(error),
@@ -180,6 +196,15 @@ impl Netlink {
     }
 
     fn get_link(&mut self, about: impl Size + ToBytes) -> Result<Option<Link>, NetError> {
+        self.get_link_as(about, Link::decode)
+    }
+
+    /// What a decoder finds in the message about one link.
+    fn get_link_as<T>(
+        &mut self,
+        about: impl Size + ToBytes,
+        decode: impl Fn(&[u8]) -> Result<Option<T>, String>,
+    ) -> Result<Option<T>, NetError> {
         let operation = Operation::ListLinks;
         let mut links = Vec::with_capacity(1);
         let mut requests = Requests::default();
@@ -191,7 +216,7 @@ impl Netlink {
         while links.is_empty() {
             let datagram = self.receive(operation, &mut buffer)?;
             for message in answers(operation, sequence, datagram) {
-                collect(operation, &message?, Link::decode, &mut links)?;
+                collect(operation, &message?, &decode, &mut links)?;
             }
         }
         Ok(links.pop())

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use vrrp_net::{
-    Addition, AddressSpec, IfIndex, Interface, InterfaceName, Link, LinkChange, MacAddress,
-    NetNamespace, Netlink, NewLink, NewLinkKind, VethPeer,
+    AddressSpec, IfIndex, Interface, InterfaceName, Link, LinkChange, MacAddress, NetNamespace,
+    Netlink, NewLink, NewLinkKind, Outcome, VethPeer,
 };
 
 /// How long a test waits for what must happen. On an idle machine it takes milliseconds.
@@ -127,7 +127,7 @@ impl Host {
 
     pub(crate) fn add(&mut self, spec: &AddressSpec) {
         let outcome = self.netlink.add_addresses(std::slice::from_ref(spec));
-        assert_eq!(outcome, [Ok(Addition::Added)]);
+        assert_eq!(outcome, [Ok(Outcome::Added)]);
     }
 
     /// Makes a cable to another host, with both ends down.
