@@ -14,7 +14,7 @@ use std::process::Command;
 use common::{Inbox, sink, skip, wait_until};
 use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
-use vrrp_track::file::{FileSource, FileSourceStatus, FileTracker};
+use vrrp_track::file::{File, FileSourceStatus, FileTracker};
 
 struct Setup {
     tracker: FileTracker,
@@ -28,7 +28,7 @@ impl Setup {
         let directory = tempfile::tempdir().unwrap();
         prepare(directory.path());
         let (sink, inbox) = sink();
-        let source = FileSource::new("f", directory.path().join(relative));
+        let source = File::new("f", directory.path().join(relative));
         let tracker = FileTracker::start(vec![source], sink).unwrap();
         Self { tracker, inbox, directory }
     }
@@ -103,10 +103,10 @@ fn text_that_is_no_number_leaves_the_last_value_and_is_reported() {
     setup.write("f", "five");
     wait_until("the problem shows", || setup.status().problem.is_some());
     assert_eq!(setup.status().problem.unwrap(), "`five` is not a number");
-    assert_eq!(setup.status().value, 5);
+    assert_eq!(setup.status().value, Some(5));
     setup.write("f", "3000000000");
     wait_until("the other problem shows", || setup.status().problem.unwrap().contains("outside"));
-    assert_eq!(setup.status().value, 5);
+    assert_eq!(setup.status().value, Some(5));
     setup.write("f", "4");
     assert_eq!(setup.value(), 4, "no update came in between");
     wait_until("the problem is over", || setup.status().problem.is_none());
@@ -206,7 +206,7 @@ fn a_file_mounted_from_elsewhere_is_polled() {
 #[test]
 fn a_file_of_the_kernels_is_polled() {
     let (sink, inbox) = sink();
-    let source = FileSource::new("f", "/proc/sys/kernel/pid_max");
+    let source = File::new("f", "/proc/sys/kernel/pid_max");
     let tracker = FileTracker::start(vec![source], sink).unwrap();
     let pid_max: i32 =
         fs::read_to_string("/proc/sys/kernel/pid_max").unwrap().trim().parse().unwrap();
@@ -221,10 +221,10 @@ fn what_is_no_regular_file_neither_blocks_nor_counts() {
     rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
     let (sink, inbox) = sink();
     let sources = vec![
-        FileSource::new("fifo", &fifo),
-        FileSource::new("directory", directory.path()),
-        FileSource::new("root", "/"),
-        FileSource::new("empty", ""),
+        File::new("fifo", &fifo),
+        File::new("directory", directory.path()),
+        File::new("root", "/"),
+        File::new("empty", ""),
     ];
     let tracker = FileTracker::start(sources, sink).unwrap();
     for name in ["fifo: 0", "directory: 0", "root: 0", "empty: 0"] {
@@ -248,11 +248,11 @@ fn initial_values_are_written_as_configured() {
     symlink("target", path("link")).unwrap();
     let (sink, inbox) = sink();
     let sources = vec![
-        FileSource::new("created", path("created")).init(-4),
-        FileSource::new("kept", path("kept")).init(4),
-        FileSource::new("overwritten", path("overwritten")).init_overwrite(4),
-        FileSource::new("link", path("link")).init_overwrite(4),
-        FileSource::new("nowhere", path("no/where")).init(4),
+        File::new("created", path("created")).init(-4),
+        File::new("kept", path("kept")).init(4),
+        File::new("overwritten", path("overwritten")).init_overwrite(4),
+        File::new("link", path("link")).init_overwrite(4),
+        File::new("nowhere", path("no/where")).init(4),
     ];
     let tracker = FileTracker::start(sources, sink).unwrap();
     for expected in ["created: -4", "kept: 3", "overwritten: 4", "link: 3", "nowhere: 0"] {
@@ -271,8 +271,8 @@ fn a_new_set_of_sources_keeps_what_has_not_changed() {
     assert_eq!(setup.value(), 5);
     fs::create_dir(setup.path("other")).unwrap();
     setup.write("other/g", "1");
-    let kept = FileSource::new("f", setup.path("f")).init_overwrite(99);
-    let added = FileSource::new("g", setup.path("other/g"));
+    let kept = File::new("f", setup.path("f")).init_overwrite(99);
+    let added = File::new("g", setup.path("other/g"));
     setup.tracker.reconfigure(vec![added.clone(), kept]).unwrap();
     assert_eq!(setup.inbox.next_text(), "g: 1", "only the added one reports");
     assert_eq!(fs::read_to_string(setup.path("f")).unwrap(), "5", "not initialised again");
@@ -292,7 +292,7 @@ fn two_paths_to_one_directory_share_its_watch_and_part_again() {
     let path = |name: &str| directory.path().join(name);
     fs::create_dir(path("d")).unwrap();
     symlink("d", path("alias")).unwrap();
-    let sources = ["d", "alias"].map(|parent| FileSource::new(parent, path(parent).join("f")));
+    let sources = ["d", "alias"].map(|parent| File::new(parent, path(parent).join("f")));
     let (sink, inbox) = sink();
     let tracker = FileTracker::start(sources.to_vec(), sink).unwrap();
     assert_eq!([inbox.next_text(), inbox.next_text()], ["d: 0", "alias: 0"]);
@@ -321,7 +321,7 @@ fn a_flood_of_events_loses_nothing() {
 #[test]
 fn names_must_differ() {
     let (sink, _inbox) = sink();
-    let twice = vec![FileSource::new("f", "/a"), FileSource::new("f", "/b")];
+    let twice = vec![File::new("f", "/a"), File::new("f", "/b")];
     let error = FileTracker::start(twice, sink).err().unwrap();
     assert_eq!(error.to_string(), "two sources are called `f`");
 }

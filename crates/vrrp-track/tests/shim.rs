@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use common::{Inbox, is_running, pid_in, sink, skip, wait_until};
 use vrrp_track::runner::{Runner, RunnerLimits};
-use vrrp_track::script::{ScriptSource, ScriptTracker};
+use vrrp_track::script::{Script, ScriptTracker};
 use vrrp_track::{Credentials, Program, shim};
 
 const NEVER: Duration = Duration::from_secs(3600);
@@ -69,7 +69,7 @@ fn shell(code: impl Into<String>) -> Program {
 fn start(programs: Vec<Program>) -> (ScriptTracker, Inbox) {
     let (sink, inbox) = sink();
     let name = |index: usize| format!("s{index}");
-    let source = |(index, program)| ScriptSource::new(name(index), program).interval(NEVER);
+    let source = |(index, program)| Script::new(name(index), program).interval(NEVER);
     (
         ScriptTracker::start(programs.into_iter().enumerate().map(source).collect(), sink).unwrap(),
         inbox,

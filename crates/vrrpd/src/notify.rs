@@ -149,10 +149,14 @@ fn start(
                 "({name}) notify {reported}: still running after {limit:?}, the next one starts"
             );
         }
+        RunReport::Postponed { why } => {
+            log::warn!("({name}) notify {reported}: waits and will be tried again: {why}");
+        }
         RunReport::Ended { outcome, .. } if outcome.is_success() => {}
         RunReport::Ended { outcome, took } => {
             log::warn!("({name}) notify {reported}: {outcome} after {took:.1?}");
         }
+        other => log::warn!("({name}) notify {reported}: {other}"),
     });
     if let Err(error) = runner.run(instance, program, limit, report) {
         log::error!("({instance}) notify {path}: not run: {error}");
