@@ -10,8 +10,9 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc;
 
-use common::{Inbox, sink, skip, wait_until};
+use common::{Inbox, SilentServer, sink, skip, wait_until, with_own_mounts};
 use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
 use vrrp_track::file::{File, FileSourceStatus, FileTracker};
@@ -174,6 +175,124 @@ fn the_target_of_a_symbolic_link_is_polled() {
     assert_eq!(setup.status().polled.unwrap(), "it is a symbolic link");
     setup.write("target", "22");
     assert_eq!(setup.value(), 22);
+}
+
+/// The status of the source called `name`.
+fn status_of(tracker: &FileTracker, name: &str) -> FileSourceStatus {
+    let sources = tracker.status().sources.into_iter();
+    sources.filter(|source| &*source.name == name).next_back().unwrap()
+}
+
+fn is_silent(tracker: &FileTracker, name: &str) -> bool {
+    status_of(tracker, name).problem.as_deref() == Some("does not answer")
+}
+
+#[test]
+fn a_file_system_that_does_not_answer_holds_up_no_other_file() {
+    with_own_mounts(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("silent")).unwrap();
+        fs::write(path("good"), "5").unwrap();
+        let server = SilentServer::mount(&path("silent"));
+        let (sink, inbox) = sink();
+        let silent = |name: &str| File::new(name, path("silent").join(name));
+        let good = File::new("good", path("good"));
+        let first = vec![silent("s1").init(1), silent("s2"), good.clone()];
+        let tracker = FileTracker::start(first, sink).unwrap();
+        let mut texts = [inbox.next_text(), inbox.next_text(), inbox.next_text()];
+        texts.sort();
+        assert_eq!(texts, ["good: 5", "s1: 0", "s2: 0"]);
+        assert!(is_silent(&tracker, "s1") && is_silent(&tracker, "s2"));
+        fs::write(path("good"), "6").unwrap();
+        assert_eq!(inbox.next_text(), "good: 6");
+
+        let added = File::new("added", path("added")).init(3);
+        let more = vec![silent("s2"), good, added, silent("s3")];
+        tracker.reconfigure(more).unwrap();
+        assert_eq!(inbox.next_text(), "added: 3");
+        fs::write(path("good"), "7").unwrap();
+        assert_eq!(inbox.next_text(), "good: 7", "s3 is not even tried: it is where s2 waits");
+
+        // From here on there is an answer: an error.
+        drop(server);
+        assert_eq!(inbox.next_text(), "s3: 0");
+        for name in ["s2", "s3"] {
+            let problem = || status_of(&tracker, name).problem.unwrap_or_default();
+            wait_until("there is an answer", || problem().contains("not connected"));
+        }
+        rustix::mount::unmount(path("silent"), rustix::mount::UnmountFlags::DETACH).unwrap();
+        fs::write(path("silent/s2"), "8").unwrap();
+        assert_eq!(inbox.next_text(), "s2: 8");
+        wait_until("nothing is wrong", || status_of(&tracker, "s2").problem.is_none());
+    });
+}
+
+#[test]
+fn a_file_that_becomes_silent_keeps_its_value_and_its_neighbours_go_on() {
+    with_own_mounts(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir_all(path("elsewhere/mounted")).unwrap();
+        fs::write(path("elsewhere/mounted/f"), "4").unwrap();
+        symlink("elsewhere/mounted/f", path("f")).unwrap();
+        fs::write(path("neighbour"), "5").unwrap();
+        let (sink, inbox) = sink();
+        let sources = ["f", "neighbour"].map(|name| File::new(name, path(name)));
+        let tracker = FileTracker::start(sources.to_vec(), sink).unwrap();
+        assert_eq!([inbox.next_text(), inbox.next_text()], ["f: 4", "neighbour: 5"]);
+        let _server = SilentServer::mount(&path("elsewhere/mounted"));
+        wait_until("it is silent", || is_silent(&tracker, "f"));
+        assert_eq!(status_of(&tracker, "f").value, Some(4));
+        fs::write(path("neighbour"), "6").unwrap();
+        assert_eq!(inbox.next_text(), "neighbour: 6");
+        assert_eq!(status_of(&tracker, "neighbour").problem, None);
+    });
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_file_that_does_not_answer() {
+    with_own_mounts(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let server = SilentServer::mount(directory.path());
+        let (sink, inbox) = sink();
+        let sources = vec![File::new("f", directory.path().join("f"))];
+        let tracker = FileTracker::start(sources, sink).unwrap();
+        assert_eq!(inbox.next_text(), "f: 0");
+        assert!(is_silent(&tracker, "f"));
+        let (ended, end) = mpsc::channel();
+        std::thread::spawn(move || {
+            tracker.stop();
+            ended.send(()).unwrap();
+        });
+        end.recv_timeout(common::PATIENCE).unwrap();
+        drop(server);
+        assert!(inbox.is_empty());
+        rustix::mount::unmount(directory.path(), rustix::mount::UnmountFlags::DETACH).unwrap();
+    });
+}
+
+#[test]
+fn each_file_that_does_not_answer_gives_way_to_the_next() {
+    with_own_mounts(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("silent")).unwrap();
+        let server = SilentServer::mount(&path("silent"));
+        let name = |index: usize| format!("f{index}");
+        // Their directory answers, so each is found out by itself.
+        let source = |index| {
+            symlink("silent/f", path(&name(index))).unwrap();
+            File::new(name(index), path(&name(index)))
+        };
+        let (sink, inbox) = sink();
+        let mut sources: Vec<File> = (0..2).map(source).collect();
+        sources.push(File::new("last", path("last")).init(9));
+        let tracker = FileTracker::start(sources, sink).unwrap();
+        let texts = [inbox.next_text(), inbox.next_text(), inbox.next_text()];
+        assert_eq!(texts, ["f0: 0", "f1: 0", "last: 9"]);
+        drop((tracker, server));
+    });
 }
 
 /// As in a container that gets a single file from its host.

@@ -101,7 +101,12 @@ impl State {
 }
 
 impl Engine {
-    pub(super) fn new(poller: Poller, sink: Sink, status: Arc<Mutex<ScriptStatus>>) -> Self {
+    pub(super) fn new(
+        poller: Poller,
+        reserve: Reserve,
+        sink: Sink,
+        status: Arc<Mutex<ScriptStatus>>,
+    ) -> Self {
         Self {
             scripts: BTreeMap::new(),
             next_id: 0,
@@ -109,7 +114,7 @@ impl Engine {
             queue: VecDeque::new(),
             running: 0,
             running_max: running_max(),
-            reserve: Reserve::new(),
+            reserve,
             retry: None,
             poller,
             news: Vec::new(),

@@ -37,6 +37,7 @@ use std::time::{Duration, Instant};
 
 use self::engine::Engine;
 use crate::handle::{Handle, Mailbox, check_names, lock};
+use crate::spawn::Reserve;
 use crate::{Kind, Outcome, Program, Sink, SourceKind, SourceStatus, TrackError, Tracker, Verdict};
 
 /// A program to run at intervals.
@@ -128,8 +129,10 @@ impl ScriptTracker {
         check_names(&sources)?;
         let status = Arc::new(Mutex::new(ScriptStatus::default()));
         let for_thread = Arc::clone(&status);
-        let run =
-            move |mailbox: &Mailbox<_>, poller| Engine::new(poller, sink, for_thread).run(mailbox);
+        let reserve = Reserve::new();
+        let run = move |mailbox: &Mailbox<_>, poller| {
+            Engine::new(poller, reserve, sink, for_thread).run(mailbox)
+        };
         let handle = Handle::spawn("track-script", sources, run)?;
         Ok(Self { handle, status })
     }
