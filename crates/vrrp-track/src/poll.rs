@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::io::Errno;
 
 use crate::TrackError;
 
@@ -27,7 +28,7 @@ pub(crate) struct Poller {
 impl Poller {
     pub(crate) fn new() -> Result<Self, TrackError> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)
-            .map_err(|e| TrackError::System { what: "epoll", source: e.into() })?;
+            .map_err(|e| TrackError::system("epoll")(e.into()))?;
         Ok(Self { epoll })
     }
 
@@ -43,16 +44,17 @@ impl Poller {
     }
 
     /// The tokens that are ready, at the latest at the deadline; perhaps none.
-    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Vec<u64> {
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> io::Result<Vec<u64>> {
         let timeout = deadline.map(|at| {
             let left = at.saturating_duration_since(Instant::now()).min(WAIT_MAX);
             Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
         });
         let mut ready = [MaybeUninit::<Event>::uninit(); BATCH];
         match epoll::wait(&self.epoll, &mut ready, timeout.as_ref()) {
-            Ok((ready, _)) => ready.iter().map(|event| event.data.u64()).collect(),
+            Ok((ready, _)) => Ok(ready.iter().map(|event| event.data.u64()).collect()),
             // A signal handler ran on this thread; the caller comes back with the same deadline.
-            Err(_) => Vec::new(),
+            Err(Errno::INTR) => Ok(Vec::new()),
+            Err(e) => Err(e.into()),
         }
     }
 }
@@ -67,17 +69,25 @@ mod tests {
         let bell = Bell::new().unwrap();
         let poller = Poller::new().unwrap();
         poller.add(bell.as_fd(), 7).unwrap();
-        assert!(poller.wait(Some(Instant::now())).is_empty());
+        assert!(poller.wait(Some(Instant::now())).unwrap().is_empty());
         bell.ring();
-        assert_eq!(poller.wait(None), [7]);
+        assert_eq!(poller.wait(None).unwrap(), [7]);
         bell.silence();
-        assert!(poller.wait(Some(Instant::now())).is_empty());
+        assert!(poller.wait(Some(Instant::now())).unwrap().is_empty());
     }
 
     #[test]
     fn a_wait_does_not_end_before_its_deadline() {
         let deadline = Instant::now() + Duration::from_micros(1500);
-        assert!(Poller::new().unwrap().wait(Some(deadline)).is_empty());
+        assert!(Poller::new().unwrap().wait(Some(deadline)).unwrap().is_empty());
         assert!(Instant::now() >= deadline);
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_wait_itself_is_an_error() {
+        let no_epoll = std::fs::File::open("/dev/null").unwrap();
+        let poller = Poller { epoll: no_epoll.into() };
+        let error = poller.wait(Some(Instant::now())).unwrap_err();
+        assert_eq!(Errno::from_io_error(&error), Some(Errno::INVAL));
     }
 }

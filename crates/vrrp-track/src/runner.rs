@@ -17,15 +17,16 @@
 //! ```
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use crate::handle::{BELL, Bell, join, lock, spawn_thread};
 use crate::poll::{LONGEST, Poller};
-use crate::spawn::{self, Running, Tether};
+use crate::refusal::Refusal;
+use crate::spawn::{self, Reserve, Running, Tether};
 use crate::{Outcome, Program, TrackError};
 
 /// Runs one-off programs on one thread: those of one key one after the other, in the order of
@@ -61,7 +62,13 @@ impl Default for RunnerLimits {
 
 /// What became of a program, reported by the [`Runner`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RunReport {
+    /// It waits, because this machine is short of something; it is tried again until it runs. Said once.
+    Postponed {
+        /// What is lacking.
+        why: Arc<str>,
+    },
     /// It has been running for its limit; the next one of its key starts. [`Ended`](Self::Ended) follows.
     Overran {
         /// The limit.
@@ -79,6 +86,7 @@ pub enum RunReport {
 impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Postponed { why } => write!(f, "waits: {why}"),
             Self::Overran { limit } => write!(f, "still running after {limit:?}"),
             Self::Ended { outcome, took } => write!(f, "{outcome} after {took:.1?}"),
         }
@@ -101,6 +109,8 @@ struct Job {
     program: Program,
     limit: Duration,
     report: Report,
+    /// Whether it was told that it waits.
+    postponed: bool,
 }
 
 /// What the handles and the thread both see.
@@ -130,6 +140,13 @@ impl Ledger {
 }
 
 impl Shared {
+    /// A program that was running goes back into the queue.
+    fn move_back(&self) {
+        let mut ledger = lock(&self.ledger);
+        ledger.running -= 1;
+        ledger.queued += 1;
+    }
+
     /// A job has left the queue: into so many programs running, one or none. All at once, since whoever
     /// drains must not see it in neither place.
     fn move_on(&self, running: usize) {
@@ -159,10 +176,8 @@ impl Runner {
             queued_max: limits.queued,
         });
         let poller = Poller::new()?;
-        poller
-            .add(shared.bell.as_fd(), BELL)
-            .map_err(|source| TrackError::System { what: "epoll", source })?;
-        let engine = Engine {
+        poller.add(shared.bell.as_fd(), BELL).map_err(TrackError::system("epoll"))?;
+        let mut engine = Engine {
             shared: Arc::clone(&shared),
             poller,
             limits,
@@ -170,12 +185,22 @@ impl Runner {
             free: VecDeque::new(),
             runs: BTreeMap::new(),
             next_run: 0,
+            reserve: Reserve::new(),
+            retry: None,
         };
-        let thread = spawn_thread("runner", move || engine.run())?;
+        let thread = spawn_thread("runner", move || {
+            let why = match engine.run() {
+                Ok(()) => "the runner has been stopped".to_owned(),
+                Err(e) => format!("the runner cannot wait for programs: {e}"),
+            };
+            engine.give_up(&why.into());
+        })?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
     /// Queues `program` behind the others of `key`, and returns at once.
+    ///
+    /// What this machine cannot do at the moment (descriptors, memory, processes) is tried again until it can.
     ///
     /// # Errors
     /// The queue is full; the program will not run, and `report` is never called.
@@ -184,14 +209,21 @@ impl Runner {
         key: &Arc<str>,
         program: Program,
         limit: Duration,
-        report: Report,
+        mut report: Report,
     ) -> Result<(), QueueFull> {
         let mut ledger = lock(&self.shared.ledger);
+        if ledger.stop {
+            drop(ledger);
+            let outcome = Outcome::CouldNotStart("the runner has stopped".into());
+            report(RunReport::Ended { outcome, took: Duration::ZERO });
+            return Ok(());
+        }
         if ledger.queued >= self.shared.queued_max {
             return Err(QueueFull { queued: ledger.queued });
         }
         ledger.queued += 1;
-        ledger.incoming.push(Job { key: Arc::clone(key), program, limit, report });
+        let key = Arc::clone(key);
+        ledger.incoming.push(Job { key, program, limit, report, postponed: false });
         drop(ledger);
         self.shared.bell.ring();
         Ok(())
@@ -231,23 +263,27 @@ struct Engine {
     free: VecDeque<Arc<str>>,
     runs: BTreeMap<u64, Run>,
     next_run: u64,
+    /// Descriptors for starting programs.
+    reserve: Reserve,
+    /// When to try again to start programs, while this machine is short of something.
+    retry: Option<Instant>,
 }
 
 /// A program that has been started and not waited for.
 struct Run {
     running: Running,
-    key: Arc<str>,
-    limit: Duration,
+    job: Job,
     /// `None` once it has overrun its limit, and its key has gone on.
     deadline: Option<Instant>,
-    report: Report,
 }
 
 impl Engine {
-    fn run(mut self) {
+    /// Until told to stop.
+    fn run(&mut self) -> io::Result<()> {
         loop {
-            let deadline = self.runs.values().filter_map(|run| run.deadline).min();
-            for token in self.poller.wait(deadline) {
+            let deadlines = self.runs.values().filter_map(|run| run.deadline);
+            let deadline = deadlines.chain(self.retry).min();
+            for token in self.poller.wait(deadline)? {
                 if token != BELL {
                     self.ended(token);
                     continue;
@@ -258,7 +294,7 @@ impl Engine {
                 drop(ledger);
                 incoming.into_iter().for_each(|job| self.queue(job));
                 if stop {
-                    return self.give_up();
+                    return Ok(());
                 }
             }
             self.overran(Instant::now());
@@ -278,7 +314,11 @@ impl Engine {
     /// Starts what may run. Those that overran do not count: a few that hang for ever must not hold up
     /// all others.
     fn start_next(&mut self) {
-        while self.within_limit() < self.limits.running.get() {
+        if self.retry.is_some_and(|at| at > Instant::now()) {
+            return;
+        }
+        self.retry = None;
+        while self.within_limit() < self.limits.running.get() && self.retry.is_none() {
             let Some(key) = self.free.pop_front() else { return };
             let Some(job) = self.waiting.get_mut(&key).and_then(VecDeque::pop_front) else {
                 self.waiting.remove(&key);
@@ -292,31 +332,42 @@ impl Engine {
         self.runs.values().filter(|run| run.deadline.is_some()).count()
     }
 
-    fn start(&mut self, job: Job) {
-        let Job { key, program, limit, mut report } = job;
+    fn start(&mut self, mut job: Job) {
         let overrun = self.runs.len() - self.within_limit();
         let started = if overrun >= self.limits.overrun {
-            Err(format!("{overrun} programs have overrun their limits and are still running")
-                .into())
+            let why = format!("{overrun} programs have overrun their limits and are still running");
+            Err(Refusal::Program(why.into()))
         } else {
-            spawn::start(&program, Tether::Free, &self.poller, self.next_run)
+            let (poller, reserve) = (&self.poller, &mut self.reserve);
+            spawn::start(&job.program, Tether::Free, poller, self.next_run, reserve)
         };
         match started {
             Ok(running) => {
                 self.shared.move_on(1);
-                let deadline = Some(running.started() + limit.min(LONGEST));
-                self.runs.insert(self.next_run, Run { running, key, limit, deadline, report });
+                let deadline = Some(running.started() + job.limit.min(LONGEST));
+                self.runs.insert(self.next_run, Run { running, job, deadline });
                 self.next_run += 1;
             }
-            Err(why) => {
-                report(RunReport::Ended {
-                    outcome: Outcome::CouldNotStart(why),
-                    took: Duration::ZERO,
-                });
-                self.free.push_back(key);
+            Err(Refusal::Shortage(why)) => {
+                self.free.push_front(Arc::clone(&job.key));
+                self.postpone(job, why);
+            }
+            Err(Refusal::Program(why)) => {
+                let outcome = Outcome::CouldNotStart(why);
+                (job.report)(RunReport::Ended { outcome, took: Duration::ZERO });
+                self.free.push_back(job.key);
                 self.shared.move_on(0);
             }
         }
+    }
+
+    /// Puts it before the others of its key, until the machine can do it.
+    fn postpone(&mut self, mut job: Job, why: Arc<str>) {
+        if !std::mem::replace(&mut job.postponed, true) {
+            (job.report)(RunReport::Postponed { why });
+        }
+        self.waiting.entry(Arc::clone(&job.key)).or_default().push_front(job);
+        self.retry = Some(Instant::now() + RETRY_AFTER_SHORTAGE);
     }
 
     fn ended(&mut self, id: u64) {
@@ -325,10 +376,21 @@ impl Engine {
         }
         let Some(mut run) = self.runs.remove(&id) else { return };
         let took = run.running.age();
-        let outcome = run.running.finish(&self.poller);
-        (run.report)(RunReport::Ended { outcome, took });
+        let ended = run.running.finish(&self.poller);
+        // What it held may be what is lacking.
+        self.reserve.refill();
+        self.retry = None;
+        let outcome = match ended {
+            Err(Refusal::Shortage(why)) if run.deadline.is_some() => {
+                self.shared.move_back();
+                self.free.push_front(Arc::clone(&run.job.key));
+                return self.postpone(run.job, why);
+            }
+            ended => ended.unwrap_or_else(Outcome::of_refusal),
+        };
+        (run.job.report)(RunReport::Ended { outcome, took });
         if run.deadline.is_some() {
-            self.release(run.key);
+            self.release(run.job.key);
         }
     }
 
@@ -336,8 +398,8 @@ impl Engine {
         let mut released = Vec::new();
         for run in self.runs.values_mut() {
             if run.deadline.take_if(|deadline| *deadline <= now).is_some() {
-                (run.report)(RunReport::Overran { limit: run.limit });
-                released.push(Arc::clone(&run.key));
+                (run.job.report)(RunReport::Overran { limit: run.job.limit });
+                released.push(Arc::clone(&run.job.key));
             }
         }
         released.into_iter().for_each(|key| self.release(key));
@@ -351,10 +413,20 @@ impl Engine {
         self.shared.settle(&ledger);
     }
 
-    fn give_up(mut self) {
-        for mut job in self.waiting.drain().flat_map(|(_, jobs)| jobs) {
-            let outcome = Outcome::CouldNotStart("the runner has been stopped".into());
+    /// Reports of everything that waits that it will not run; what runs is left to itself.
+    fn give_up(mut self, why: &Arc<str>) {
+        let mut ledger = lock(&self.shared.ledger);
+        ledger.stop = true;
+        let incoming = std::mem::take(&mut ledger.incoming);
+        drop(ledger);
+        let waiting = std::mem::take(&mut self.waiting);
+        for mut job in waiting.into_values().flatten().chain(incoming) {
+            let outcome = Outcome::CouldNotStart(Arc::clone(why));
             (job.report)(RunReport::Ended { outcome, took: Duration::ZERO });
+            self.shared.move_on(0);
         }
     }
 }
+
+/// How long nothing is started when this machine is short of something, unless a program ends before.
+const RETRY_AFTER_SHORTAGE: Duration = Duration::from_millis(500);

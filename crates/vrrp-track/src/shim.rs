@@ -11,17 +11,21 @@
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, parent_id};
 use std::process::{self, Command};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::SigSet;
-use rustix::process::{Gid, Signal, Uid, set_parent_process_death_signal};
+use rustix::process::{
+    Gid, Resource, Rlimit, Signal, Uid, getrlimit, set_parent_process_death_signal, setrlimit,
+};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::Credentials;
+use crate::refusal::Refusal;
 
 /// The `argv[0]` by which a launcher knows itself.
 const MARKER: &str = "vrrp-track: launching";
@@ -34,19 +38,26 @@ const EXIT_CODE: i32 = 127;
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
+/// How many descriptors this process might have when it started.
+static DESCRIPTORS: OnceLock<Limit> = OnceLock::new();
+
 /// Call this first in `main()`, before any thread, log or argument parser.
 ///
 /// In the embedding program's ordinary life it returns at once, having noted that the shim is there. In a
 /// process that this crate started as a launcher it never returns.
 ///
-/// Without this call scripts run all the same, but without a parent-death signal and with the signal mask of
-/// the thread that started their tracker, and a program with [credentials](crate::Credentials) other than one's
+/// Programs start with the limit of open descriptors (`RLIMIT_NOFILE`) that held at this call, even if this
+/// process raises its own afterwards: more than 1024 are too many for some.
+///
+/// Without this call scripts run all the same, but without a parent-death signal, with the signal mask of
+/// the thread that started their tracker and with this process's limit of descriptors, and a program with [credentials](crate::Credentials) other than one's
 /// own is not started. The same holds if the program's file
 /// is set-user-ID or has capabilities: as a launcher it would lend them to whoever starts it.
 pub fn intercept() {
     let mut words = std::env::args_os();
     let is_launcher = words.next().as_deref() == Some(OsStr::new(MARKER));
     if !is_launcher {
+        let _ = DESCRIPTORS.set(Limit::now());
         INSTALLED.store(!privileged_by_file(), Ordering::Relaxed);
         return;
     }
@@ -61,12 +72,60 @@ pub(crate) fn is_installed() -> bool {
     INSTALLED.load(Ordering::Relaxed)
 }
 
+/// The limit of open descriptors that programs start with, if this process has another one by now.
+pub(crate) fn descriptors_at_start() -> Option<Limit> {
+    DESCRIPTORS.get().copied().filter(|limit| *limit != Limit::now())
+}
+
+/// A limit of open descriptors; `None` is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limit {
+    current: Option<u64>,
+    maximum: Option<u64>,
+}
+
+impl Limit {
+    fn now() -> Self {
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        Self { current, maximum }
+    }
+
+    /// Sets it for this process. Who is not root cannot raise a maximum that was lowered meanwhile.
+    fn set(self) -> rustix::io::Result<()> {
+        let Self { current, maximum } = self;
+        setrlimit(Resource::Nofile, Rlimit { current, maximum }).or_else(|_| {
+            let Self { maximum, .. } = Self::now();
+            let current = [current, maximum].into_iter().flatten().min();
+            setrlimit(Resource::Nofile, Rlimit { current, maximum })
+        })
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (current, maximum) = text.split_once(',')?;
+        let limit = |text: &str| match text {
+            "-" => Some(None),
+            number => number.parse().ok().map(Some),
+        };
+        Some(Self { current: limit(current)?, maximum: limit(maximum)? })
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |limit: Option<u64>| limit.map_or_else(|| "-".to_owned(), |n| n.to_string());
+        write!(f, "{},{}", text(self.current), text(self.maximum))
+    }
+}
+
 /// What a launcher does before it becomes the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Orders {
     /// Ask for SIGTERM when the thread that started it ends; its process is this one.
     pub(crate) tether: Option<u32>,
     pub(crate) credentials: Option<Credentials>,
+    /// Throw standard output and standard error away.
+    pub(crate) discard: bool,
+    pub(crate) descriptors: Option<Limit>,
 }
 
 impl Orders {
@@ -79,11 +138,14 @@ impl Orders {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut orders = Self { tether: None, credentials: None };
+        let mut orders =
+            Self { tether: None, credentials: None, discard: false, descriptors: None };
         for field in text.split_terminator(';') {
             match field.split_once('=')? {
                 ("tether", pid) => orders.tether = Some(pid.parse().ok()?),
                 ("user", ids) => orders.credentials = Some(parse_ids(ids)?),
+                ("output", "discard") => orders.discard = true,
+                ("descriptors", limit) => orders.descriptors = Some(Limit::parse(limit)?),
                 _ => return None,
             }
         }
@@ -109,47 +171,61 @@ impl fmt::Display for Orders {
             groups.iter().try_for_each(|group| write!(f, ",{group}"))?;
             f.write_str(";")?;
         }
-        Ok(())
+        if self.discard {
+            f.write_str("output=discard;")?;
+        }
+        self.descriptors.iter().try_for_each(|limit| write!(f, "descriptors={limit};"))
     }
 }
 
 /// The life of a launcher. Returns only if there is no pipe to say why it failed.
 fn launch(mut words: impl Iterator<Item = OsString>) -> io::Result<Infallible> {
-    let mut pipe = swap_stdin_for_nothing()?;
+    // Out of the program's way; it closes when the program runs.
+    let mut pipe = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?);
     let Err(refusal) = carry_out(&mut words);
-    pipe.write_all(refusal.as_bytes())?;
+    pipe.write_all(&refusal.to_bytes())?;
     process::exit(EXIT_CODE);
 }
 
-/// Takes the pipe out of the program's way; it closes when the program runs.
-fn swap_stdin_for_nothing() -> io::Result<File> {
-    let pipe = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
-    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
-    Ok(File::from(pipe))
-}
-
-fn carry_out(words: &mut dyn Iterator<Item = OsString>) -> Result<Infallible, String> {
+fn carry_out(words: &mut dyn Iterator<Item = OsString>) -> Result<Infallible, Refusal> {
+    let improper = |why: &str| Refusal::Program(why.into());
     if privileged_by_file() {
-        return Err("the launcher's file has privileges that it must not lend".into());
+        return Err(improper("the launcher's file has privileges that it must not lend"));
     }
     let orders = words.next().and_then(|text| Orders::parse(text.to_str()?));
-    let orders = orders.ok_or("the launcher does not understand its orders")?;
-    let path = words.next().ok_or("the launcher was given no program")?;
+    let orders = orders.ok_or_else(|| improper("the launcher does not understand its orders"))?;
+    let path = words.next().ok_or_else(|| improper("the launcher was given no program"))?;
+    prepare_streams(orders.discard).map_err(|e| Refusal::of("/dev/null", &e))?;
+    if let Some(limit) = orders.descriptors {
+        limit.set().map_err(|e| Refusal::of("limit of descriptors", &e.into()))?;
+    }
     if let Some(credentials) = &orders.credentials {
-        become_user(credentials)
-            .map_err(|e| format!("cannot become user {}: {e}", credentials.uid))?;
+        let what = format!("cannot become user {}", credentials.uid);
+        become_user(credentials).map_err(|e| Refusal::of(what, &e.into()))?;
     }
     // Threads often leave signals to another one; a program that inherits this cannot be ended.
-    SigSet::empty().thread_set_mask().map_err(|e| e.to_string())?;
+    let unblocked = SigSet::empty().thread_set_mask();
+    unblocked.map_err(|e| Refusal::of("signal mask", &e.into()))?;
     // After the change of user, which would clear it.
     if let Some(parent) = orders.tether {
-        set_parent_process_death_signal(Some(Signal::TERM)).map_err(|e| e.to_string())?;
+        set_parent_process_death_signal(Some(Signal::TERM))
+            .map_err(|e| Refusal::of("parent-death signal", &e.into()))?;
         if parent_id() != parent {
-            return Err("the tracker has ended".into());
+            return Err(improper("the tracker has ended"));
         }
     }
     let refusal = Command::new(&path).args(words).exec();
-    Err(format!("{}: {refusal}", path.display()))
+    Err(Refusal::of(path.display(), &refusal))
+}
+
+fn prepare_streams(discard: bool) -> io::Result<()> {
+    let nothing = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&nothing)?;
+    if discard {
+        rustix::stdio::dup2_stdout(&nothing)?;
+        rustix::stdio::dup2_stderr(&nothing)?;
+    }
+    Ok(())
 }
 
 /// Groups first: who is no longer root may not change them.
@@ -193,9 +269,12 @@ mod tests {
         fn orders_survive_the_command_line(
             tether: Option<u32>,
             user: Option<(u32, u32, Vec<u32>)>,
+            discard: bool,
+            limit: Option<(Option<u64>, Option<u64>)>,
         ) {
             let credentials = user.map(|(uid, gid, groups)| Credentials { uid, gid, groups });
-            let orders = Orders { tether, credentials };
+            let descriptors = limit.map(|(current, maximum)| Limit { current, maximum });
+            let orders = Orders { tether, credentials, discard, descriptors };
             prop_assert_eq!(Orders::parse(&orders.to_string()), Some(orders));
         }
 
@@ -209,7 +288,17 @@ mod tests {
 
     #[test]
     fn half_orders_are_refused() {
-        for text in ["user=1;", "user=;", "user=1,x;", "tether=-1;", "tether", "what=1;", ";"] {
+        for text in [
+            "user=1;",
+            "user=;",
+            "user=1,x;",
+            "tether=-1;",
+            "tether",
+            "what=1;",
+            ";",
+            "output=x;",
+            "descriptors=1;",
+        ] {
             assert_eq!(Orders::parse(text), None, "{text}");
         }
     }

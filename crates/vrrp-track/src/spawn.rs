@@ -7,15 +7,16 @@ use std::io::{ErrorKind, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{self, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getegid, geteuid, kill_process_group,
     pidfd_open, waitid,
 };
 
 use crate::poll::Poller;
+use crate::refusal::Refusal;
 use crate::shim::{self, Orders};
 use crate::{Credentials, Outcome, Output, Program};
 
@@ -40,47 +41,97 @@ pub(crate) struct Running {
     started: Instant,
 }
 
+/// Descriptors kept for starting a program when this process may have no others.
+pub(crate) struct Reserve(Vec<OwnedFd>);
+
+impl Reserve {
+    /// As many as one program without a launcher takes, or two with it.
+    const DESCRIPTORS: usize = 4;
+
+    /// As many as there are to be had.
+    pub(crate) fn new() -> Self {
+        let mut reserve = Self(Vec::with_capacity(Self::DESCRIPTORS));
+        reserve.refill();
+        reserve
+    }
+
+    /// Takes back what was given up, as far as possible.
+    pub(crate) fn refill(&mut self) {
+        while self.0.len() < Self::DESCRIPTORS {
+            let Ok(descriptor) = eventfd(0, EventfdFlags::CLOEXEC) else { return };
+            self.0.push(descriptor);
+        }
+    }
+}
+
 /// Starts `program`, or says why that cannot be. The poller reports `token` when it ends.
 pub(crate) fn start(
     program: &Program,
     tether: Tether,
     poller: &Poller,
     token: u64,
-) -> Result<Running, Arc<str>> {
-    let run = launch(program, tether)?;
+    reserve: &mut Reserve,
+) -> Result<Running, Refusal> {
+    reserve.refill();
+    let started = match launch(program, tether, poller, token) {
+        Err(Refusal::Shortage(_)) => {
+            reserve.0.clear();
+            launch(program, tether, poller, token)
+        }
+        started => started,
+    };
+    reserve.refill();
+    started
+}
+
+fn launch(
+    program: &Program,
+    tether: Tether,
+    poller: &Poller,
+    token: u64,
+) -> Result<Running, Refusal> {
+    let (command, complaint) = command(program, tether)?;
+    let refused = |e| Refusal::of(program.path().display(), &e);
+    let run = Running::new(command, complaint).map_err(refused)?;
     match poller.add(run.pidfd(), token) {
         Ok(()) => Ok(run),
         Err(e) => {
             run.signal_group(Signal::KILL);
-            run.wait();
-            Err(format!("cannot wait for it: {e}").into())
+            let _ = run.wait();
+            Err(Refusal::of("cannot wait for it", &e))
         }
     }
 }
 
-fn launch(program: &Program, tether: Tether) -> Result<Running, Arc<str>> {
-    let refused = |e: std::io::Error| Arc::from(format!("{}: {e}", program.path().display()));
+/// What is to be spawned, and where the launcher will complain if there is one. With it this takes a pipe alone:
+/// it opens the other streams itself, where no descriptors are short.
+fn command(program: &Program, tether: Tether) -> Result<(Command, Option<PipeReader>), Refusal> {
     let credentials = program.credentials.as_ref().filter(|credentials| !is_own(credentials));
     let (mut command, complaint) = if shim::is_installed() {
-        let tether = (tether == Tether::Tied).then(process::id);
-        let mut command = Orders { tether, credentials: credentials.cloned() }.command();
-        let (reader, writer) = std::io::pipe().map_err(refused)?;
+        let orders = Orders {
+            tether: (tether == Tether::Tied).then(process::id),
+            credentials: credentials.cloned(),
+            discard: program.output == Output::Discard,
+            descriptors: shim::descriptors_at_start(),
+        };
+        let (reader, writer) = std::io::pipe().map_err(|e| Refusal::of("pipe", &e))?;
+        let mut command = orders.command();
         command.args(program.argv()).stdin(writer);
         (command, Some(reader))
     } else if let Some(Credentials { uid, .. }) = credentials {
-        return Err(format!("cannot become user {uid}: this program has no launcher").into());
+        let why = format!("cannot become user {uid}: this program has no launcher");
+        return Err(Refusal::Program(why.into()));
     } else {
         let mut command = Command::new(program.path());
         command.args(&program.argv()[1..]).stdin(Stdio::null());
+        if program.output == Output::Discard {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
         (command, None)
     };
-    let output = || match program.output {
-        Output::Discard => Stdio::null(),
-        Output::Inherit => Stdio::inherit(),
-    };
-    command.stdout(output()).stderr(output()).process_group(0);
+    command.process_group(0);
     command.envs(program.env.iter().map(|(name, value)| (name, value)));
-    Running::new(&mut command, complaint).map_err(refused)
+    Ok((command, complaint))
 }
 
 /// No need to change: also the only case that works where a single user id is mapped.
@@ -89,9 +140,11 @@ fn is_own(credentials: &Credentials) -> bool {
 }
 
 impl Running {
-    fn new(command: &mut Command, complaint: Option<PipeReader>) -> std::io::Result<Self> {
+    fn new(mut command: Command, complaint: Option<PipeReader>) -> std::io::Result<Self> {
         let started = Instant::now();
         let mut child = command.spawn()?;
+        // The descriptors that it held make room for the next.
+        drop(command);
         // Not waited for yet, so the id is the child's, even if it has ended.
         match pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
             Ok(pidfd) => Ok(Self { child, pidfd, complaint, started }),
@@ -137,23 +190,23 @@ impl Running {
     }
 
     /// Takes a program that [has ended](Self::has_ended) out of the poller, before its descriptor is
-    /// closed, and says how it ended.
-    pub(crate) fn finish(self, poller: &Poller) -> Outcome {
+    /// closed, and says how it ended, or why it never ran.
+    pub(crate) fn finish(self, poller: &Poller) -> Result<Outcome, Refusal> {
         poller.remove(self.pidfd());
         self.wait()
     }
 
-    fn wait(mut self) -> Outcome {
+    fn wait(mut self) -> Result<Outcome, Refusal> {
         let status = self.child.wait();
-        if let Some(complaint) = self.complaint() {
-            return Outcome::CouldNotStart(complaint);
+        match self.complaint() {
+            Some(refusal) => Err(refusal),
+            None => Ok(status.map_or(Outcome::Unknown, outcome)),
         }
-        status.map_or(Outcome::Unknown, outcome)
     }
 
     /// Whatever the launcher wrote before it ended. Never waits: its end of the pipe may be open still in
     /// a process that another thread is just starting.
-    fn complaint(&mut self) -> Option<Arc<str>> {
+    fn complaint(&mut self) -> Option<Refusal> {
         let pipe = self.complaint.take()?;
         rustix::io::ioctl_fionbio(&pipe, true).ok()?;
         let mut text = Vec::new();
@@ -162,7 +215,7 @@ impl Running {
             Err(e) if e.kind() == ErrorKind::WouldBlock => {}
             Err(e) => log::warn!("cannot read why a program did not start: {e}"),
         }
-        (!text.is_empty()).then(|| String::from_utf8_lossy(&text).into())
+        (!text.is_empty()).then(|| Refusal::from_bytes(&text))
     }
 }
 

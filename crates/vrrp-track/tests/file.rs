@@ -10,11 +10,12 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc;
 
-use common::{Inbox, sink, skip, wait_until};
+use common::{Inbox, SilentServer, sink, skip, wait_until, with_own_mounts};
 use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
-use vrrp_track::file::{FileSource, FileSourceStatus, FileTracker};
+use vrrp_track::file::{File, FileSourceStatus, FileTracker};
 
 struct Setup {
     tracker: FileTracker,
@@ -28,7 +29,7 @@ impl Setup {
         let directory = tempfile::tempdir().unwrap();
         prepare(directory.path());
         let (sink, inbox) = sink();
-        let source = FileSource::new("f", directory.path().join(relative));
+        let source = File::new("f", directory.path().join(relative));
         let tracker = FileTracker::start(vec![source], sink).unwrap();
         Self { tracker, inbox, directory }
     }
@@ -103,10 +104,10 @@ fn text_that_is_no_number_leaves_the_last_value_and_is_reported() {
     setup.write("f", "five");
     wait_until("the problem shows", || setup.status().problem.is_some());
     assert_eq!(setup.status().problem.unwrap(), "`five` is not a number");
-    assert_eq!(setup.status().value, 5);
+    assert_eq!(setup.status().value, Some(5));
     setup.write("f", "3000000000");
     wait_until("the other problem shows", || setup.status().problem.unwrap().contains("outside"));
-    assert_eq!(setup.status().value, 5);
+    assert_eq!(setup.status().value, Some(5));
     setup.write("f", "4");
     assert_eq!(setup.value(), 4, "no update came in between");
     wait_until("the problem is over", || setup.status().problem.is_none());
@@ -176,6 +177,124 @@ fn the_target_of_a_symbolic_link_is_polled() {
     assert_eq!(setup.value(), 22);
 }
 
+/// The status of the source called `name`.
+fn status_of(tracker: &FileTracker, name: &str) -> FileSourceStatus {
+    let sources = tracker.status().sources.into_iter();
+    sources.filter(|source| &*source.name == name).next_back().unwrap()
+}
+
+fn is_silent(tracker: &FileTracker, name: &str) -> bool {
+    status_of(tracker, name).problem.as_deref() == Some("does not answer")
+}
+
+#[test]
+fn a_file_system_that_does_not_answer_holds_up_no_other_file() {
+    with_own_mounts(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("silent")).unwrap();
+        fs::write(path("good"), "5").unwrap();
+        let server = SilentServer::mount(&path("silent"));
+        let (sink, inbox) = sink();
+        let silent = |name: &str| File::new(name, path("silent").join(name));
+        let good = File::new("good", path("good"));
+        let first = vec![silent("s1").init(1), silent("s2"), good.clone()];
+        let tracker = FileTracker::start(first, sink).unwrap();
+        let mut texts = [inbox.next_text(), inbox.next_text(), inbox.next_text()];
+        texts.sort();
+        assert_eq!(texts, ["good: 5", "s1: 0", "s2: 0"]);
+        assert!(is_silent(&tracker, "s1") && is_silent(&tracker, "s2"));
+        fs::write(path("good"), "6").unwrap();
+        assert_eq!(inbox.next_text(), "good: 6");
+
+        let added = File::new("added", path("added")).init(3);
+        let more = vec![silent("s2"), good, added, silent("s3")];
+        tracker.reconfigure(more).unwrap();
+        assert_eq!(inbox.next_text(), "added: 3");
+        fs::write(path("good"), "7").unwrap();
+        assert_eq!(inbox.next_text(), "good: 7", "s3 is not even tried: it is where s2 waits");
+
+        // From here on there is an answer: an error.
+        drop(server);
+        assert_eq!(inbox.next_text(), "s3: 0");
+        for name in ["s2", "s3"] {
+            let problem = || status_of(&tracker, name).problem.unwrap_or_default();
+            wait_until("there is an answer", || problem().contains("not connected"));
+        }
+        rustix::mount::unmount(path("silent"), rustix::mount::UnmountFlags::DETACH).unwrap();
+        fs::write(path("silent/s2"), "8").unwrap();
+        assert_eq!(inbox.next_text(), "s2: 8");
+        wait_until("nothing is wrong", || status_of(&tracker, "s2").problem.is_none());
+    });
+}
+
+#[test]
+fn a_file_that_becomes_silent_keeps_its_value_and_its_neighbours_go_on() {
+    with_own_mounts(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir_all(path("elsewhere/mounted")).unwrap();
+        fs::write(path("elsewhere/mounted/f"), "4").unwrap();
+        symlink("elsewhere/mounted/f", path("f")).unwrap();
+        fs::write(path("neighbour"), "5").unwrap();
+        let (sink, inbox) = sink();
+        let sources = ["f", "neighbour"].map(|name| File::new(name, path(name)));
+        let tracker = FileTracker::start(sources.to_vec(), sink).unwrap();
+        assert_eq!([inbox.next_text(), inbox.next_text()], ["f: 4", "neighbour: 5"]);
+        let _server = SilentServer::mount(&path("elsewhere/mounted"));
+        wait_until("it is silent", || is_silent(&tracker, "f"));
+        assert_eq!(status_of(&tracker, "f").value, Some(4));
+        fs::write(path("neighbour"), "6").unwrap();
+        assert_eq!(inbox.next_text(), "neighbour: 6");
+        assert_eq!(status_of(&tracker, "neighbour").problem, None);
+    });
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_file_that_does_not_answer() {
+    with_own_mounts(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let server = SilentServer::mount(directory.path());
+        let (sink, inbox) = sink();
+        let sources = vec![File::new("f", directory.path().join("f"))];
+        let tracker = FileTracker::start(sources, sink).unwrap();
+        assert_eq!(inbox.next_text(), "f: 0");
+        assert!(is_silent(&tracker, "f"));
+        let (ended, end) = mpsc::channel();
+        std::thread::spawn(move || {
+            tracker.stop();
+            ended.send(()).unwrap();
+        });
+        end.recv_timeout(common::PATIENCE).unwrap();
+        drop(server);
+        assert!(inbox.is_empty());
+        rustix::mount::unmount(directory.path(), rustix::mount::UnmountFlags::DETACH).unwrap();
+    });
+}
+
+#[test]
+fn each_file_that_does_not_answer_gives_way_to_the_next() {
+    with_own_mounts(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("silent")).unwrap();
+        let server = SilentServer::mount(&path("silent"));
+        let name = |index: usize| format!("f{index}");
+        // Their directory answers, so each is found out by itself.
+        let source = |index| {
+            symlink("silent/f", path(&name(index))).unwrap();
+            File::new(name(index), path(&name(index)))
+        };
+        let (sink, inbox) = sink();
+        let mut sources: Vec<File> = (0..2).map(source).collect();
+        sources.push(File::new("last", path("last")).init(9));
+        let tracker = FileTracker::start(sources, sink).unwrap();
+        let texts = [inbox.next_text(), inbox.next_text(), inbox.next_text()];
+        assert_eq!(texts, ["f0: 0", "f1: 0", "last: 9"]);
+        drop((tracker, server));
+    });
+}
+
 /// As in a container that gets a single file from its host.
 #[test]
 fn a_file_mounted_from_elsewhere_is_polled() {
@@ -206,7 +325,7 @@ fn a_file_mounted_from_elsewhere_is_polled() {
 #[test]
 fn a_file_of_the_kernels_is_polled() {
     let (sink, inbox) = sink();
-    let source = FileSource::new("f", "/proc/sys/kernel/pid_max");
+    let source = File::new("f", "/proc/sys/kernel/pid_max");
     let tracker = FileTracker::start(vec![source], sink).unwrap();
     let pid_max: i32 =
         fs::read_to_string("/proc/sys/kernel/pid_max").unwrap().trim().parse().unwrap();
@@ -221,10 +340,10 @@ fn what_is_no_regular_file_neither_blocks_nor_counts() {
     rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
     let (sink, inbox) = sink();
     let sources = vec![
-        FileSource::new("fifo", &fifo),
-        FileSource::new("directory", directory.path()),
-        FileSource::new("root", "/"),
-        FileSource::new("empty", ""),
+        File::new("fifo", &fifo),
+        File::new("directory", directory.path()),
+        File::new("root", "/"),
+        File::new("empty", ""),
     ];
     let tracker = FileTracker::start(sources, sink).unwrap();
     for name in ["fifo: 0", "directory: 0", "root: 0", "empty: 0"] {
@@ -248,11 +367,11 @@ fn initial_values_are_written_as_configured() {
     symlink("target", path("link")).unwrap();
     let (sink, inbox) = sink();
     let sources = vec![
-        FileSource::new("created", path("created")).init(-4),
-        FileSource::new("kept", path("kept")).init(4),
-        FileSource::new("overwritten", path("overwritten")).init_overwrite(4),
-        FileSource::new("link", path("link")).init_overwrite(4),
-        FileSource::new("nowhere", path("no/where")).init(4),
+        File::new("created", path("created")).init(-4),
+        File::new("kept", path("kept")).init(4),
+        File::new("overwritten", path("overwritten")).init_overwrite(4),
+        File::new("link", path("link")).init_overwrite(4),
+        File::new("nowhere", path("no/where")).init(4),
     ];
     let tracker = FileTracker::start(sources, sink).unwrap();
     for expected in ["created: -4", "kept: 3", "overwritten: 4", "link: 3", "nowhere: 0"] {
@@ -271,8 +390,8 @@ fn a_new_set_of_sources_keeps_what_has_not_changed() {
     assert_eq!(setup.value(), 5);
     fs::create_dir(setup.path("other")).unwrap();
     setup.write("other/g", "1");
-    let kept = FileSource::new("f", setup.path("f")).init_overwrite(99);
-    let added = FileSource::new("g", setup.path("other/g"));
+    let kept = File::new("f", setup.path("f")).init_overwrite(99);
+    let added = File::new("g", setup.path("other/g"));
     setup.tracker.reconfigure(vec![added.clone(), kept]).unwrap();
     assert_eq!(setup.inbox.next_text(), "g: 1", "only the added one reports");
     assert_eq!(fs::read_to_string(setup.path("f")).unwrap(), "5", "not initialised again");
@@ -292,7 +411,7 @@ fn two_paths_to_one_directory_share_its_watch_and_part_again() {
     let path = |name: &str| directory.path().join(name);
     fs::create_dir(path("d")).unwrap();
     symlink("d", path("alias")).unwrap();
-    let sources = ["d", "alias"].map(|parent| FileSource::new(parent, path(parent).join("f")));
+    let sources = ["d", "alias"].map(|parent| File::new(parent, path(parent).join("f")));
     let (sink, inbox) = sink();
     let tracker = FileTracker::start(sources.to_vec(), sink).unwrap();
     assert_eq!([inbox.next_text(), inbox.next_text()], ["d: 0", "alias: 0"]);
@@ -321,7 +440,7 @@ fn a_flood_of_events_loses_nothing() {
 #[test]
 fn names_must_differ() {
     let (sink, _inbox) = sink();
-    let twice = vec![FileSource::new("f", "/a"), FileSource::new("f", "/b")];
+    let twice = vec![File::new("f", "/a"), File::new("f", "/b")];
     let error = FileTracker::start(twice, sink).err().unwrap();
     assert_eq!(error.to_string(), "two sources are called `f`");
 }

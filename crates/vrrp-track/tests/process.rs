@@ -19,9 +19,7 @@ use common::{Inbox, pid_in, sink, skip, wait_until};
 use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
 use vrrp_track::Verdict;
-use vrrp_track::process::{
-    Detection, Matcher, ParamMatch, ProcessSource, ProcessStatus, ProcessTracker,
-};
+use vrrp_track::process::{Detection, Matcher, ParamMatch, Process, ProcessStatus, ProcessTracker};
 
 const LONG: &str = "1000";
 
@@ -102,13 +100,13 @@ fn unique(prefix: &str) -> String {
     name
 }
 
-fn start(sources: Vec<ProcessSource>) -> (ProcessTracker, Inbox) {
+fn start(sources: Vec<Process>) -> (ProcessTracker, Inbox) {
     let (sink, inbox) = sink();
     (ProcessTracker::start(sources, sink).unwrap(), inbox)
 }
 
 fn watch(name: &str) -> (ProcessTracker, Inbox) {
-    start(vec![ProcessSource::new("p", Matcher::comm(name))])
+    start(vec![Process::new("p", Matcher::comm(name))])
 }
 
 /// Runs a test as things are, and again without a process connector. The second time it waits until the
@@ -255,7 +253,7 @@ fn forked_children_count_until_they_run_something_else() {
         // A subshell that reads for ever, as nothing in /dev/zero ends a line, is a fork without an exec.
         let script = workshop.script(&name, &code);
         let place = workshop.run(&mut Command::new(script));
-        let source = ProcessSource::new("p", Matcher::comm(&name)).quorum_max(1);
+        let source = Process::new("p", Matcher::comm(&name)).quorum_max(1);
         let (tracker, inbox) = start(vec![source]);
         assert_eq!(inbox.next_text(), "p: up (1 process)");
         settle(&tracker);
@@ -276,17 +274,14 @@ fn command_lines_match_as_configured() {
             Matcher::from_words(&program, words.iter().map(Into::into).collect(), true, param_match)
         };
         let (tracker, inbox) = start(vec![
-            ProcessSource::new("any", matcher(&[], None)),
-            ProcessSource::new("exact", matcher(&["1000", "1001"], None)),
-            ProcessSource::new("fewer", matcher(&["1000"], None)),
-            ProcessSource::new("partial", matcher(&["1000"], Some(ParamMatch::Partial))),
-            ProcessSource::new("initial", matcher(&["1000", "10"], Some(ParamMatch::Initial))),
-            ProcessSource::new("none", matcher(&[], Some(ParamMatch::Partial))),
-            ProcessSource::new(
-                "title",
-                Matcher::from_words("a title", vec!["1002".into()], false, None),
-            ),
-            ProcessSource::new("path", Matcher::comm(&program)),
+            Process::new("any", matcher(&[], None)),
+            Process::new("exact", matcher(&["1000", "1001"], None)),
+            Process::new("fewer", matcher(&["1000"], None)),
+            Process::new("partial", matcher(&["1000"], Some(ParamMatch::Partial))),
+            Process::new("initial", matcher(&["1000", "10"], Some(ParamMatch::Initial))),
+            Process::new("none", matcher(&[], Some(ParamMatch::Partial))),
+            Process::new("title", Matcher::from_words("a title", vec!["1002".into()], false, None)),
+            Process::new("path", Matcher::comm(&program)),
         ]);
         (0..8).for_each(|_| assert!(!inbox.next().reading.verdict().unwrap().is_up()));
         settle(&tracker);
@@ -309,7 +304,7 @@ fn delays_bridge_a_restart() {
         let program = workshop.sleep(&name);
         let place = workshop.run(Command::new(&program).arg(LONG));
         let delay = Duration::from_secs(3600);
-        let source = ProcessSource::new("p", Matcher::comm(&name)).terminate_delay(delay);
+        let source = Process::new("p", Matcher::comm(&name)).terminate_delay(delay);
         let (tracker, inbox) = start(vec![source]);
         assert_eq!(inbox.next_text(), "p: up (1 process)");
         settle(&tracker);
@@ -327,8 +322,7 @@ fn a_delay_that_passes_changes_the_verdict() {
     let (mut workshop, name) = (Workshop::new(), unique("j"));
     let program = workshop.sleep(&name);
     let delay = Duration::from_millis(300);
-    let (_tracker, inbox) =
-        start(vec![ProcessSource::new("p", Matcher::comm(&name)).fork_delay(delay)]);
+    let (_tracker, inbox) = start(vec![Process::new("p", Matcher::comm(&name)).fork_delay(delay)]);
     assert_eq!(inbox.next_text(), "p: down (0 processes)", "the first one does not wait");
     let started = Instant::now();
     workshop.run(Command::new(&program).arg(LONG));
@@ -341,9 +335,9 @@ fn a_new_set_keeps_unchanged_sources_and_their_delays() {
     let (mut workshop, name, other) = (Workshop::new(), unique("k"), unique("l"));
     let program = workshop.sleep(&name);
     let place = workshop.run(Command::new(&program).arg(LONG));
-    let kept = ProcessSource::new("kept", Matcher::comm(&name)).delay(Duration::from_secs(3600));
+    let kept = Process::new("kept", Matcher::comm(&name)).delay(Duration::from_secs(3600));
     let (tracker, inbox) =
-        start(vec![kept.clone(), ProcessSource::new("removed", Matcher::comm(&other))]);
+        start(vec![kept.clone(), Process::new("removed", Matcher::comm(&other))]);
     assert_eq!(
         [inbox.next_text(), inbox.next_text()],
         ["kept: up (1 process)", "removed: down (0 processes)"]
@@ -352,7 +346,7 @@ fn a_new_set_keeps_unchanged_sources_and_their_delays() {
     wait_until("the delay is under way", || tracker.status().sources[0].pending.is_some());
     let pending = tracker.status().sources[0].pending;
 
-    let added = ProcessSource::new("added", Matcher::comm(&other)).quorum_max(0);
+    let added = Process::new("added", Matcher::comm(&other)).quorum_max(0);
     tracker.reconfigure(vec![added, kept]).unwrap();
     assert_eq!(inbox.next_text(), "added: up (0 processes)");
     let sources = tracker.status().sources;
@@ -435,7 +429,7 @@ fn events_that_the_kernel_drops_are_made_up_for_by_a_scan() {
         }
     };
     let sources = ["blocker", "p"].map(|source| {
-        ProcessSource::new(source, Matcher::comm(if source == "p" { &name } else { &other }))
+        Process::new(source, Matcher::comm(if source == "p" { &name } else { &other }))
     });
     let tracker = ProcessTracker::start(sources.to_vec(), Box::new(blocks)).unwrap();
     assert_eq!(inbox.next_text(), "blocker: down (0 processes)");

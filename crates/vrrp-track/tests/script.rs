@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use common::{Inbox, is_running, pid_in, sink, wait_until};
 use tempfile::TempDir;
-use vrrp_track::script::{ScriptSource, ScriptSourceStatus, ScriptTracker};
-use vrrp_track::{Credentials, Outcome, Program, Reading, Verdict};
+use vrrp_track::script::{Script, ScriptSourceStatus, ScriptTracker};
+use vrrp_track::{Credentials, Outcome, Program, Reading, SourceKind, Verdict};
 
 const FAST: Duration = Duration::from_millis(20);
 const NEVER: Duration = Duration::from_secs(3600);
@@ -25,7 +25,7 @@ fn times(count: u32) -> NonZeroU32 {
     NonZeroU32::new(count).unwrap()
 }
 
-fn start(sources: Vec<ScriptSource>) -> (ScriptTracker, Inbox) {
+fn start(sources: Vec<Script>) -> (ScriptTracker, Inbox) {
     let (sink, inbox) = sink();
     (ScriptTracker::start(sources, sink).unwrap(), inbox)
 }
@@ -70,20 +70,19 @@ impl Switch {
 #[test]
 fn each_result_has_its_name() {
     let sources = vec![
-        ScriptSource::new("ok", shell("exit 0")),
-        ScriptSource::new("code", shell("exit 42")),
-        ScriptSource::new("signal", shell("kill -USR1 $$")),
-        ScriptSource::new("hang", shell("sleep 1000")).timeout(FAST),
-        ScriptSource::new("missing", Program::new("/no/such/program")),
-        ScriptSource::new("forbidden", Program::new("/etc/passwd")),
+        Script::new("ok", shell("exit 0")),
+        Script::new("code", shell("exit 42")),
+        Script::new("signal", shell("kill -USR1 $$")),
+        Script::new("hang", shell("sleep 1000")).timeout(FAST),
+        Script::new("missing", Program::new("/no/such/program")),
+        Script::new("forbidden", Program::new("/etc/passwd")),
     ];
     let (tracker, inbox) =
         start(sources.into_iter().map(|source| source.interval(NEVER)).collect());
     for _ in 0..6 {
         let update = inbox.next();
-        let Reading::Script { verdict, outcome: Some(outcome) } = update.reading else {
-            panic!("{update}")
-        };
+        let source = tracker.status().sources.into_iter().find(|source| source.name == update.name);
+        let (outcome, _) = source.unwrap().last.unwrap();
         let (expected, rightly) = match &*update.name {
             "ok" => (Verdict::Up, outcome == Outcome::Exit(0)),
             "code" => (Verdict::Down, outcome == Outcome::Exit(42)),
@@ -95,7 +94,8 @@ fn each_result_has_its_name() {
             "forbidden" => (Verdict::Down, outcome.to_string().contains("Permission denied")),
             other => panic!("unexpected name {other}"),
         };
-        assert!(verdict == expected && rightly, "{}: {verdict} {outcome}", update.name);
+        assert!(rightly, "{}: {outcome}", update.name);
+        assert_eq!(update.reading, Reading::new(Script::KIND, expected, outcome.to_string()));
     }
     drop(tracker);
 }
@@ -103,8 +103,7 @@ fn each_result_has_its_name() {
 #[test]
 fn the_first_result_decides_alone_then_rise_and_fall_hold() {
     let switch = Switch::new();
-    let source =
-        ScriptSource::new("s", switch.script()).interval(FAST).rise(times(3)).fall(times(4));
+    let source = Script::new("s", switch.script()).interval(FAST).rise(times(3)).fall(times(4));
     let (tracker, inbox) = start(vec![source]);
     assert_eq!(inbox.next_text(), "s: down (exit code 1)");
     assert_eq!(status(&tracker).results, 1);
@@ -122,7 +121,7 @@ fn an_assumed_verdict_is_reported_at_once_and_needs_rise_or_fall_to_change() {
     let switch = Switch::new();
     switch.on();
     let source =
-        ScriptSource::new("s", switch.script()).interval(FAST).rise(times(3)).init(Verdict::Down);
+        Script::new("s", switch.script()).interval(FAST).rise(times(3)).init(Verdict::Down);
     let (tracker, inbox) = start(vec![source]);
     assert_eq!(inbox.next_text(), "s: down (assumed at start)");
     assert_eq!(inbox.next_text(), "s: up (exit code 0)");
@@ -136,7 +135,7 @@ fn a_timeout_kills_the_whole_group_and_counts_at_once() {
     // Deaf to SIGTERM, and so is its child: only SIGKILL to the group ends them.
     let code = format!("trap '' TERM; sleep 1000 & echo $! > {}; wait", grandchild.display());
     let limit = Duration::from_millis(300);
-    let source = ScriptSource::new("s", shell(code)).interval(NEVER).timeout(limit);
+    let source = Script::new("s", shell(code)).interval(NEVER).timeout(limit);
     let started = Instant::now();
     let (tracker, inbox) = start(vec![source]);
     let grandchild = pid_in(&grandchild);
@@ -153,8 +152,7 @@ fn a_script_that_ends_at_sigterm_takes_its_deaf_children_along() {
     let grandchild = switch.path("grandchild");
     let code =
         format!("(trap '' TERM; exec sleep 1000) & echo $! > {}; wait", grandchild.display());
-    let source =
-        ScriptSource::new("s", shell(code)).interval(NEVER).timeout(Duration::from_millis(300));
+    let source = Script::new("s", shell(code)).interval(NEVER).timeout(Duration::from_millis(300));
     let (_tracker, inbox) = start(vec![source]);
     let grandchild = pid_in(&grandchild);
     inbox.next();
@@ -166,10 +164,8 @@ fn a_script_that_ends_at_sigterm_takes_its_deaf_children_along() {
 #[test]
 fn a_hanging_script_falls_within_as_many_intervals_as_fall_says() {
     let interval = Duration::from_millis(200);
-    let source = ScriptSource::new("s", shell("sleep 1000"))
-        .interval(interval)
-        .fall(times(3))
-        .init(Verdict::Up);
+    let source =
+        Script::new("s", shell("sleep 1000")).interval(interval).fall(times(3)).init(Verdict::Up);
     let started = Instant::now();
     let (_tracker, inbox) = start(vec![source]);
     inbox.next();
@@ -182,7 +178,7 @@ fn a_script_never_runs_twice_at_once() {
     let switch = Switch::new();
     let lock = switch.path("lock");
     let code = format!("mkdir {0} || exit 3; sleep 0.05; rmdir {0}", lock.display());
-    let source = ScriptSource::new("s", shell(code)).interval(FAST).timeout(NEVER);
+    let source = Script::new("s", shell(code)).interval(FAST).timeout(NEVER);
     let (tracker, inbox) = start(vec![source]);
     assert_eq!(inbox.next_text(), "s: up (exit code 0)");
     wait_until("it has run ten times", || status(&tracker).results >= 10);
@@ -197,7 +193,7 @@ fn arguments_and_environment_arrive_as_they_are() {
         .args(["zero", "a b", "$HOME", ""])
         .env("WORD", "two words")
         .env("OUT", &seen);
-    let (_tracker, inbox) = start(vec![ScriptSource::new("s", program).interval(NEVER)]);
+    let (_tracker, inbox) = start(vec![Script::new("s", program).interval(NEVER)]);
     assert_eq!(inbox.next_text(), "s: up (exit code 0)");
     assert_eq!(fs::read_to_string(seen).unwrap(), "zero|a b|$HOME||two words|");
 }
@@ -207,11 +203,8 @@ fn stop_ends_what_is_running() {
     let switch = Switch::new();
     let (polite, deaf) = (switch.path("polite"), switch.path("deaf"));
     let sources = vec![
-        ScriptSource::new(
-            "polite",
-            shell(format!("echo $$ > {}; exec sleep 1000", polite.display())),
-        ),
-        ScriptSource::new(
+        Script::new("polite", shell(format!("echo $$ > {}; exec sleep 1000", polite.display()))),
+        Script::new(
             "deaf",
             shell(format!("trap '' TERM; echo $$ > {}; sleep 1000; :", deaf.display())),
         ),
@@ -226,10 +219,9 @@ fn stop_ends_what_is_running() {
 
 #[test]
 fn many_scripts_share_a_thread_and_are_spread() {
-    let sources: Vec<ScriptSource> = (0..200)
+    let sources: Vec<Script> = (0..200)
         .map(|index| {
-            ScriptSource::new(format!("s{index}"), Program::new("true"))
-                .interval(Duration::from_secs(2))
+            Script::new(format!("s{index}"), Program::new("true")).interval(Duration::from_secs(2))
         })
         .collect();
     let started = Instant::now();
@@ -245,15 +237,15 @@ fn many_scripts_share_a_thread_and_are_spread() {
 #[test]
 fn a_new_set_keeps_unchanged_scripts_and_their_runs() {
     let switch = Switch::new();
-    let kept = ScriptSource::new("kept", switch.script()).interval(NEVER);
+    let kept = Script::new("kept", switch.script()).interval(NEVER);
     let removed_pid = switch.path("removed");
     let removed = shell(format!("echo $$ > {}; exec sleep 1000", removed_pid.display()));
     let (tracker, inbox) =
-        start(vec![ScriptSource::new("removed", removed).interval(NEVER), kept.clone()]);
+        start(vec![Script::new("removed", removed).interval(NEVER), kept.clone()]);
     assert_eq!(inbox.next_text(), "kept: down (exit code 1)");
     let removed_pid = pid_in(&removed_pid);
 
-    let added = ScriptSource::new("added", shell("exit 0")).interval(NEVER);
+    let added = Script::new("added", shell("exit 0")).interval(NEVER);
     tracker.reconfigure(vec![kept.clone().rise(times(2)), added.clone()]).unwrap();
     assert_eq!(inbox.next_text(), "added: up (exit code 0)");
     wait_until("the removed one is killed", || !is_running(removed_pid));
@@ -271,12 +263,12 @@ fn a_new_set_keeps_unchanged_scripts_and_their_runs() {
 #[test]
 fn a_changed_program_starts_afresh_but_its_verdict_stands_until_then() {
     let switch = Switch::new();
-    let old = ScriptSource::new("s", shell("exit 0")).interval(NEVER).fall(times(3));
+    let old = Script::new("s", shell("exit 0")).interval(NEVER).fall(times(3));
     let (tracker, inbox) = start(vec![old.clone()]);
     assert_eq!(inbox.next_text(), "s: up (exit code 0)");
     let gate = switch.path("gate");
     let code = format!("until test -e {}; do sleep 0.01; done; exit 1", gate.display());
-    tracker.reconfigure(vec![ScriptSource { program: shell(code), ..old }]).unwrap();
+    tracker.reconfigure(vec![Script { program: shell(code), ..old }]).unwrap();
     wait_until("the new one runs", || status(&tracker).running.is_some());
     assert_eq!((status(&tracker).verdict, status(&tracker).results), (Some(Verdict::Up), 0));
     assert!(inbox.is_empty());
@@ -291,8 +283,8 @@ fn without_a_shim_another_user_is_refused_and_ones_own_is_not() {
     let as_user =
         |uid| shell("exit 0").credentials(Credentials { uid, gid: group, groups: vec![] });
     let (_tracker, inbox) = start(vec![
-        ScriptSource::new("other", as_user(own + 1)).interval(NEVER),
-        ScriptSource::new("own", as_user(own)).interval(NEVER),
+        Script::new("other", as_user(own + 1)).interval(NEVER),
+        Script::new("own", as_user(own)).interval(NEVER),
     ]);
     let why = format!("cannot become user {}: this program has no launcher", own + 1);
     assert_eq!(inbox.next_text(), format!("other: down (could not start: {why})"));
@@ -318,7 +310,7 @@ fn users_are_found_by_name() {
 #[test]
 fn a_tracker_may_have_no_sources() {
     let (tracker, inbox) = start(vec![]);
-    tracker.reconfigure(vec![ScriptSource::new("s", shell("exit 0"))]).unwrap();
+    tracker.reconfigure(vec![Script::new("s", shell("exit 0"))]).unwrap();
     assert_eq!(inbox.next_text(), "s: up (exit code 0)");
     tracker.reconfigure(vec![]).unwrap();
     wait_until("it is gone", || tracker.status().sources.is_empty());

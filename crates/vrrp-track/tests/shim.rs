@@ -12,21 +12,27 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
-use common::{Inbox, is_running, pid_in, sink, skip, wait_until};
-use vrrp_track::runner::{Runner, RunnerLimits};
-use vrrp_track::script::{ScriptSource, ScriptTracker};
-use vrrp_track::{Credentials, Program, shim};
+use common::{Inbox, SilentServer, is_running, pid_in, sink, skip, wait_until, with_own_mounts};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use vrrp_track::file::FileTracker;
+use vrrp_track::runner::{RunReport, Runner, RunnerLimits};
+use vrrp_track::script::{Script, ScriptTracker};
+use vrrp_track::{Credentials, File, Outcome, Program, shim};
 
 const NEVER: Duration = Duration::from_secs(3600);
 
 /// Set for a process that plays the embedding program; its value is a directory.
 const EMBEDDER: &str = "VRRP_TRACK_TEST_EMBEDDER";
 
+/// Set for a process that ends while it tracks a file that does not answer; its value is a directory.
+const SILENT: &str = "VRRP_TRACK_TEST_SILENT";
+
 type Test = (&'static str, fn());
 
-const TESTS: [Test; 7] = [
+const TESTS: [Test; 11] = [
     ("a_program_started_through_the_shim_finds_an_ordinary_world", ordinary_world),
     ("a_program_that_cannot_run_is_reported_as_such", cannot_run),
     ("a_program_runs_as_the_user_and_groups_asked_for", other_user),
@@ -34,12 +40,19 @@ const TESTS: [Test; 7] = [
     ("scripts_die_with_the_embedding_program_and_notify_programs_do_not", death_of_the_embedder),
     ("exit_codes_and_signals_come_through", results),
     ("a_launcher_without_proper_orders_refuses", improper_orders),
+    ("programs_start_with_the_descriptors_that_held_at_the_start", descriptors_at_start),
+    ("programs_run_where_all_other_descriptors_are_taken", descriptors_set_aside),
+    ("what_the_machine_is_short_of_is_no_verdict_and_is_tried_again", shortage),
+    ("a_process_ends_though_a_file_does_not_answer", end_with_silent_file),
 ];
 
 fn main() -> ExitCode {
     shim::intercept();
     if let Some(directory) = std::env::var_os(EMBEDDER) {
         embed(Path::new(&directory));
+    }
+    if let Some(directory) = std::env::var_os(SILENT) {
+        return end_while_waiting(Path::new(&directory));
     }
     let words: Vec<String> = std::env::args().skip(1).collect();
     let filter = words.iter().find(|word| !word.starts_with('-'));
@@ -69,7 +82,7 @@ fn shell(code: impl Into<String>) -> Program {
 fn start(programs: Vec<Program>) -> (ScriptTracker, Inbox) {
     let (sink, inbox) = sink();
     let name = |index: usize| format!("s{index}");
-    let source = |(index, program)| ScriptSource::new(name(index), program).interval(NEVER);
+    let source = |(index, program)| Script::new(name(index), program).interval(NEVER);
     (
         ScriptTracker::start(programs.into_iter().enumerate().map(source).collect(), sink).unwrap(),
         inbox,
@@ -216,4 +229,136 @@ fn improper_orders() {
         reader.read_to_string(&mut text).unwrap();
         assert!(text.contains(complaint), "{orders:?}: {text}");
     }
+}
+
+/// Sets the limit of open descriptors, until dropped.
+struct Limited(Rlimit);
+
+impl Limited {
+    fn to(current: u64) -> Self {
+        let before = getrlimit(Resource::Nofile);
+        let limit = Rlimit { current: Some(current), maximum: before.maximum };
+        setrlimit(Resource::Nofile, limit).unwrap();
+        Self(before)
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        setrlimit(Resource::Nofile, self.0.clone()).unwrap();
+    }
+}
+
+fn descriptors_at_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let at_start = getrlimit(Resource::Nofile);
+    let at_start = at_start.current.map_or_else(|| "unlimited".to_owned(), |n| n.to_string());
+    let limited = Limited::to(200);
+    let (_tracker, inbox) = start(vec![shell(format!("ulimit -n > {}", out.display()))]);
+    assert_eq!(inbox.next_text(), "s0: up (exit code 0)");
+    drop(limited);
+    assert_eq!(fs::read_to_string(out).unwrap().trim(), at_start);
+}
+
+/// Takes all descriptors that there are.
+fn take_all() -> Vec<fs::File> {
+    std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect()
+}
+
+fn healthy(count: usize) -> Vec<Script> {
+    let every = Duration::from_millis(20);
+    let source =
+        |index| Script::new(format!("s{index}"), shell("exit 0")).interval(every).timeout(NEVER);
+    (0..count).map(source).collect()
+}
+
+fn ends_well(report: RunReport) -> bool {
+    matches!(report, RunReport::Ended { outcome: Outcome::Exit(0), .. })
+}
+
+fn descriptors_set_aside() {
+    let (sink, inbox) = sink();
+    let tracker = ScriptTracker::start(vec![], sink).unwrap();
+    let runner = Runner::start(RunnerLimits::default()).unwrap();
+    let (sender, reports) = mpsc::channel();
+    let limited = Limited::to(64);
+    let taken = take_all();
+    tracker.reconfigure(healthy(5)).unwrap();
+    for index in 0..10 {
+        let sender = sender.clone();
+        let report = Box::new(move |report| drop(sender.send(report)));
+        let key = Arc::from(format!("key {}", index % 5));
+        runner.run(&key, shell("exit 0"), NEVER, report).unwrap();
+    }
+    for _ in 0..5 {
+        let text = inbox.next_text();
+        assert!(text.ends_with(": up (exit code 0)"), "{text}");
+    }
+    for _ in 0..10 {
+        let is_end = |report: &RunReport| matches!(report, RunReport::Ended { .. });
+        let mut reports = std::iter::from_fn(|| reports.recv_timeout(common::PATIENCE).ok());
+        assert!(reports.find(is_end).is_some_and(ends_well));
+    }
+    let results =
+        || tracker.status().sources.iter().map(|source| source.results).min().unwrap_or_default();
+    wait_until("each has run again and again", || results() > 3);
+    drop((taken, limited));
+    assert!(inbox.is_empty(), "no check counted as failed");
+}
+
+fn shortage() {
+    let (sink, inbox) = sink();
+    let tracker = ScriptTracker::start(healthy(2), sink).unwrap();
+    let runner = Runner::start(RunnerLimits::default()).unwrap();
+    (0..2).for_each(|_| assert!(inbox.next().reading.verdict().unwrap().is_up()));
+    let (sender, reports) = mpsc::channel();
+    // Those that are open already are above the limit too.
+    let limited = Limited::to(3);
+    let report = Box::new(move |report| drop(sender.send(report)));
+    runner.run(&Arc::from("key"), shell("exit 0"), NEVER, report).unwrap();
+    let postponed = reports.recv_timeout(common::PATIENCE).unwrap().to_string();
+    assert!(postponed.starts_with("waits: ") && postponed.contains("Too many open files"));
+    let is_short = || tracker.status().sources.iter().any(|source| source.shortage.is_some());
+    wait_until("status names what is lacking", is_short);
+    let short = tracker.status().sources.into_iter().find(|source| source.shortage.is_some());
+    let short = short.unwrap();
+    assert!(short.to_string().contains("; not run at present: "), "{short}");
+    assert!(short.verdict.unwrap().is_up(), "the verdict stands");
+    assert_eq!(runner.drain(Instant::now()), 1, "it waits");
+    drop(limited);
+    assert!(ends_well(reports.recv_timeout(common::PATIENCE).unwrap()));
+    wait_until("nothing is lacking", || !is_short());
+    assert!(inbox.is_empty(), "no check counted as failed");
+}
+
+fn end_with_silent_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = Command::new("/proc/self/exe").env(SILENT, directory.path()).spawn().unwrap();
+    let deadline = Instant::now() + common::PATIENCE;
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("it does not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert_eq!(code, Some(0));
+}
+
+/// What a process does in that role.
+fn end_while_waiting(directory: &Path) -> ExitCode {
+    with_own_mounts(|| {
+        let server = SilentServer::mount(directory);
+        let (sink, inbox) = sink();
+        let tracker = FileTracker::start(vec![File::new("f", directory.join("f"))], sink).unwrap();
+        assert_eq!(inbox.next_text(), "f: 0");
+        assert_eq!(tracker.status().sources[0].problem.as_deref(), Some("does not answer"));
+        // The server stays silent to the end, and the tracker is not even dropped.
+        std::mem::forget((server, tracker));
+    });
+    ExitCode::SUCCESS
 }

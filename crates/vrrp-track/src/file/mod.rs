@@ -7,13 +7,17 @@
 //! noticed at once, through inotify on the directory. Where inotify cannot tell (status says where, and why),
 //! it is looked at every [`POLL_INTERVAL`], and read when it has looked the same twice.
 //!
+//! A file whose file system does not answer within [`PATIENCE`] (a server has gone) keeps its last value, status
+//! and log say so, and it is read when there is an answer. No other file waits for it, nor does the end of the
+//! tracker: up to [`SILENT_MAX`] threads may be left waiting.
+//!
 //! ```
 //! use std::sync::mpsc;
-//! use vrrp_track::file::{FileSource, FileTracker};
+//! use vrrp_track::file::{File, FileTracker};
 //!
 //! let (updates, inbox) = mpsc::channel();
 //! let path = std::env::temp_dir().join(format!("load-{}", std::process::id()));
-//! let source = FileSource::new("load", &path).init_overwrite(5);
+//! let source = File::new("load", &path).init_overwrite(5);
 //! let tracker = FileTracker::start(vec![source], Box::new(move |update| drop(updates.send(update))))?;
 //! assert_eq!(inbox.recv()?.to_string(), "load: 5");
 //! std::fs::write(&path, "6\n")?;
@@ -23,23 +27,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod board;
 mod content;
 mod value;
 mod watch;
+mod worker;
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 pub use value::{VALUE_MAX_BYTES, ValueError, parse_value};
 pub use watch::POLL_INTERVAL;
 
-use self::watch::Watcher;
-use crate::handle::{Handle, check_names, lock};
-use crate::{Sink, TrackError};
+use self::board::Board;
+use self::worker::Supervisor;
+use crate::handle::{Handle, Mailbox, check_names};
+use crate::{Kind, Sink, SourceKind, SourceStatus, TrackError, Tracker};
+
+/// How long a file system may take to answer until its files count as silent.
+pub const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many file systems or files may be silent at the same time so that the others are looked at still.
+pub const SILENT_MAX: usize = 32;
 
 /// A file whose content is a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileSource {
+pub struct File {
     /// Its name in updates and status.
     pub name: Arc<str>,
     /// The file; it need not exist, nor its directory.
@@ -57,7 +72,7 @@ pub struct InitFile {
     pub overwrite: bool,
 }
 
-impl FileSource {
+impl File {
     /// The file at `path`, left as it is.
     pub fn new(name: impl Into<Arc<str>>, path: impl Into<PathBuf>) -> Self {
         Self { name: name.into(), path: path.into(), init: None }
@@ -78,10 +93,18 @@ impl FileSource {
     }
 }
 
-/// Watches files on one thread, until dropped or [stopped](Self::stop).
+impl File {
+    /// The directory that it is in.
+    fn directory(&self) -> &Path {
+        let parent = self.path.parent().unwrap_or(Path::new("/"));
+        if parent.as_os_str().is_empty() { Path::new(".") } else { parent }
+    }
+}
+
+/// Watches files, until dropped or [stopped](Self::stop). One thread looks at them, another watches over it.
 pub struct FileTracker {
-    handle: Handle<FileSource>,
-    status: Arc<Mutex<FileStatus>>,
+    board: Arc<Board>,
+    handle: Handle<File>,
 }
 
 impl FileTracker {
@@ -89,13 +112,13 @@ impl FileTracker {
     ///
     /// # Errors
     /// Two sources of one name, or no thread or descriptor to be had.
-    pub fn start(sources: Vec<FileSource>, sink: Sink) -> Result<Self, TrackError> {
-        check_names(sources.iter().map(|source| &source.name))?;
-        let status = Arc::new(Mutex::new(FileStatus::default()));
-        let watcher = Watcher::new(sink, Arc::clone(&status));
-        let run = move |mailbox: Arc<_>, poller| watcher.run(&mailbox, poller);
+    pub fn start(sources: Vec<File>, sink: Sink) -> Result<Self, TrackError> {
+        check_names(&sources)?;
+        let board = Arc::new(Board::new(sink));
+        let supervisor = Supervisor::new(Arc::clone(&board))?;
+        let run = move |mailbox: &Mailbox<_>, poller| supervisor.run(mailbox, &poller);
         let handle = Handle::spawn("track-file", sources, run)?;
-        Ok(Self { handle, status })
+        Ok(Self { board, handle })
     }
 
     /// Replaces the set of sources and returns at once.
@@ -105,19 +128,54 @@ impl FileTracker {
     ///
     /// # Errors
     /// Two sources of one name: nothing changes then.
-    pub fn reconfigure(&self, sources: Vec<FileSource>) -> Result<(), TrackError> {
-        check_names(sources.iter().map(|source| &source.name))?;
+    pub fn reconfigure(&self, sources: Vec<File>) -> Result<(), TrackError> {
+        check_names(&sources)?;
         self.handle.reconfigure(sources);
         Ok(())
     }
 
     /// How things stand, for the operator.
     pub fn status(&self) -> FileStatus {
-        lock(&self.status).clone()
+        FileStatus { sources: self.board.status() }
     }
 
     /// Stops watching; no update is reported after this returns. Dropping does the same.
+    ///
+    /// What does not answer is not waited for: its thread ends when there is an answer, or with the process.
     pub fn stop(self) {}
+}
+
+impl Drop for FileTracker {
+    fn drop(&mut self) {
+        self.board.close();
+    }
+}
+
+impl SourceKind for File {
+    const KIND: Kind = Kind::new("file");
+
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn start(sink: Sink) -> Result<Box<dyn Tracker<Self>>, TrackError> {
+        Ok(Box::new(FileTracker::start(Vec::new(), sink)?))
+    }
+}
+
+impl Tracker<File> for FileTracker {
+    fn set_sources(&self, sources: Vec<File>) {
+        self.handle.reconfigure(sources);
+    }
+
+    fn status(&self) -> Vec<SourceStatus> {
+        let one = |source: FileSourceStatus| {
+            let (detail, measure) = (source.to_string(), source.value.map(Into::into));
+            SourceStatus::new(File::KIND, source.name, measure, detail)
+                .or_failed(self.handle.failure())
+        };
+        self.board.status().into_iter().map(one).collect()
+    }
 }
 
 /// How a [`FileTracker`] stands.
@@ -134,13 +192,25 @@ pub struct FileSourceStatus {
     pub name: Arc<str>,
     /// The file.
     pub path: PathBuf,
-    /// The value in force.
-    pub value: i32,
+    /// The value in force; `None` before the first look.
+    pub value: Option<i32>,
     /// Whether the file existed when it was last read.
     pub exists: bool,
-    /// Why the value in force is not what the file says now (no number, out of range, unreadable), or why
-    /// it could not be initialised.
+    /// Why the value in force is not what the file says now (no number, out of range, unreadable, no answer), or
+    /// why it could not be initialised.
     pub problem: Option<String>,
     /// Why changes are noticed by looking at intervals instead of by inotify, if so.
     pub polled: Option<String>,
+}
+
+impl fmt::Display for FileSourceStatus {
+    /// The path, and what there is to say about it, in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let missing = if self.exists || self.value.is_none() { "" } else { " (missing)" };
+        write!(f, "{}{missing}", self.path.display())?;
+        [&self.problem, &self.polled]
+            .into_iter()
+            .flatten()
+            .try_for_each(|note| write!(f, "; {note}"))
+    }
 }

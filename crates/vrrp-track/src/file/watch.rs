@@ -1,4 +1,4 @@
-//! The thread that watches files.
+//! What a thread that looks at files does.
 //!
 //! The *directory* of each file is watched, since a careful writer replaces a file by rename. What inotify
 //! cannot tell (a directory that is not there yet, the target of a symbolic link, another host's write to a
@@ -6,23 +6,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs;
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
+use super::board::{Assigned, Board, FileId, Found, Target};
 use super::content::{self, Content, FileSystem, Stamp};
 use super::value::parse_value;
-use super::{FileSource, FileSourceStatus, FileStatus};
-use crate::handle::{BELL, Mailbox, lock};
+use super::worker::Desk;
+use super::{File, FileSourceStatus};
+use crate::handle::BELL;
 use crate::poll::Poller;
-use crate::{Reading, Sink, Update};
 
 /// How often files are looked at that inotify cannot tell everything about, and how often a missing
 /// directory is looked for.
@@ -40,14 +42,12 @@ const EVENT_BUFFER_BYTES: usize = 16 * 1024;
 const EVENTS_PER_TURN: usize = 1024;
 
 pub(super) struct Watcher {
+    desk: Arc<Desk>,
+    board: Arc<Board>,
     /// Or why there is none.
     inotify: Result<OwnedFd, String>,
     directories: BTreeMap<PathBuf, Directory>,
     files: Vec<Tracked>,
-    /// What this turn has found, reported at its end.
-    news: Vec<Update>,
-    sink: Sink,
-    status: Arc<Mutex<FileStatus>>,
     status_is_old: bool,
 }
 
@@ -67,11 +67,14 @@ struct Watch {
 }
 
 struct Tracked {
-    source: FileSource,
+    id: FileId,
+    source: File,
     directory: PathBuf,
     file_name: OsString,
-    /// The value in force, once it has been reported.
+    /// The value in force.
     value: Option<i32>,
+    /// Whether this thread has looked at it.
+    looked_at: bool,
     /// How the file looked when last read; `None` if it was missing or unreadable.
     read_at: Option<Stamp>,
     /// How it looked at the last poll if it has changed since it was read. It is read when it has
@@ -90,34 +93,31 @@ struct Event {
 }
 
 impl Watcher {
-    pub(super) fn new(sink: Sink, status: Arc<Mutex<FileStatus>>) -> Self {
+    pub(super) fn new(desk: Arc<Desk>, board: Arc<Board>) -> Self {
         Self {
+            desk,
+            board,
             inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
                 .map_err(|e| e.to_string()),
             directories: BTreeMap::new(),
             files: Vec::new(),
-            news: Vec::new(),
-            sink,
-            status,
             status_is_old: false,
         }
     }
 
     /// The thread's loop, until told to stop.
-    pub(super) fn run(mut self, mailbox: &Mailbox<FileSource>, poller: Poller) {
+    pub(super) fn run(mut self, poller: Poller) -> io::Result<()> {
         self.listen(&poller);
         let mut next_check = Instant::now();
         loop {
-            let ready = poller.wait(Some(next_check));
+            let ready = poller.wait(Some(next_check))?;
+            self.desk.begin_turn();
             if ready.contains(&BELL) {
-                let mail = mailbox.take();
-                if mail.stop {
-                    return;
+                if !self.desk.answer_bell() {
+                    return Ok(());
                 }
-                if let Some(sources) = mail.sources {
-                    self.reconfigure(sources);
-                    next_check = Instant::now() + self.check_interval();
-                }
+                self.adopt();
+                next_check = Instant::now() + self.check_interval();
             }
             if ready.contains(&INOTIFY) {
                 self.read_events();
@@ -126,6 +126,11 @@ impl Watcher {
                 self.check_directories();
                 self.poll_files();
                 next_check = Instant::now() + self.check_interval();
+            }
+            if self.desk.end_turn() {
+                self.start_over();
+                next_check = Instant::now();
+                continue;
             }
             self.publish();
         }
@@ -145,23 +150,53 @@ impl Watcher {
         }
     }
 
-    fn reconfigure(&mut self, sources: Vec<FileSource>) {
-        let mut old: BTreeMap<Arc<str>, Tracked> =
-            self.files.drain(..).map(|file| (Arc::clone(&file.source.name), file)).collect();
-        for source in sources {
-            let file = match old.remove(&source.name) {
-                Some(file) if file.source.path == source.path => Tracked { source, ..file },
-                _ => Tracked::new(source),
+    /// Takes on the files that are this thread's now.
+    fn adopt(&mut self) {
+        let mut old: BTreeMap<FileId, Tracked> =
+            self.files.drain(..).map(|file| (file.id, file)).collect();
+        for assigned in self.board.assigned(self.desk.id) {
+            let file = match old.remove(&assigned.id) {
+                Some(file) => Tracked { source: assigned.file, ..file },
+                None => Tracked::new(assigned),
             };
             self.files.push(file);
         }
         self.match_directories();
         for index in 0..self.files.len() {
-            if self.files[index].value.is_none() {
+            if !self.files[index].looked_at {
+                self.initialise(index);
                 self.refresh(index);
             }
         }
         self.status_is_old = true;
+    }
+
+    /// After a long wait for an answer: which files are this thread's has changed, and what became of them
+    /// meanwhile is not known.
+    fn start_over(&mut self) {
+        let directories: Vec<PathBuf> = self.directories.keys().cloned().collect();
+        directories.iter().for_each(|path| self.detach(path));
+        self.directories.clear();
+        self.files.clear();
+        self.desk.begin_turn();
+        self.adopt();
+        if !self.desk.end_turn() {
+            self.publish();
+        }
+    }
+
+    fn initialise(&mut self, index: usize) {
+        let file = &mut self.files[index];
+        let Some(init) = file.source.init else { return };
+        let may_look = self.desk.may_look_at(|| Target::File(file.id));
+        if !may_look || !self.board.claim_initialisation(self.desk.id, file.id) {
+            return;
+        }
+        if let Err(e) = content::initialise(&file.source.path, init) {
+            let problem = format!("cannot be initialised: {e}");
+            log::warn!("{}: {} {problem}", file.source.name, file.source.path.display());
+            file.init_problem = Some(problem);
+        }
     }
 
     /// Watches the directories of the files, and no others.
@@ -183,6 +218,9 @@ impl Watcher {
     fn check_directories(&mut self) {
         let paths: Vec<PathBuf> = self.directories.keys().cloned().collect();
         for path in paths {
+            if !self.desk.may_look_at(|| Target::Directory(path.clone())) {
+                return;
+            }
             let now = fs::metadata(&path).ok().map(|metadata| content::identity(&metadata));
             let watch = self.directories[&path].watch.as_ref();
             if watch.is_some() && watch.map(|watch| watch.identity) == now {
@@ -199,6 +237,9 @@ impl Watcher {
 
     /// Sets the watch on a directory that has none. Files are read after, not before: nothing is missed.
     fn attach(&mut self, path: &Path) -> bool {
+        if !self.desk.may_look_at(|| Target::Directory(path.to_owned())) {
+            return false;
+        }
         let attempt = Watch::set(self.inotify.as_ref(), path);
         let Some(directory) = self.directories.get_mut(path) else { return false };
         match attempt {
@@ -244,7 +285,7 @@ impl Watcher {
             } else if let Some(name) = &event.file_name {
                 let mut files = self.files_called(event.watch, name);
                 if event.flags.contains(ReadFlags::CREATE) {
-                    files.retain(|&index| content::is_complete(&self.files[index].source.path));
+                    files.retain(|&index| self.is_complete(index));
                 }
                 dirty.extend(files);
             }
@@ -252,6 +293,11 @@ impl Watcher {
         for index in dirty {
             self.refresh(index);
         }
+    }
+
+    fn is_complete(&self, index: usize) -> bool {
+        let file = &self.files[index];
+        self.desk.may_look_at(|| Target::File(file.id)) && content::is_complete(&file.source.path)
     }
 
     fn files_called(&self, watch: i32, name: &OsStr) -> Vec<usize> {
@@ -288,18 +334,21 @@ impl Watcher {
         }
     }
 
-    /// Reads one file; its value is reported if it is news.
+    /// Reads one file.
     fn refresh(&mut self, index: usize) {
-        self.status_is_old = true;
-        if let Some(value) = self.files[index].read() {
-            let name = Arc::clone(&self.files[index].source.name);
-            self.news.push(Update { name, reading: Reading::File { value } });
+        let file = &mut self.files[index];
+        if self.desk.may_look_at(|| Target::File(file.id)) {
+            self.status_is_old = true;
+            file.read();
         }
     }
 
     /// Looks at the files that inotify does not tell everything about.
     fn poll_files(&mut self) {
         for index in 0..self.files.len() {
+            if !self.desk.may_look_at(|| Target::File(self.files[index].id)) {
+                return;
+            }
             self.files[index].look_whether_seen(&mut self.status_is_old);
             if self.polled(&self.files[index]).is_none() {
                 continue;
@@ -333,14 +382,14 @@ impl Watcher {
         }
     }
 
-    /// Status first: whoever receives an update finds it in status already.
     fn publish(&mut self) {
-        if std::mem::take(&mut self.status_is_old) {
-            let sources = self.files.iter().map(|file| file.status(self.polled(file))).collect();
-            lock(&self.status).sources = sources;
-        }
-        for update in self.news.drain(..) {
-            (self.sink)(update);
+        if std::mem::take(&mut self.status_is_old) && !self.board.is_closed() {
+            let found = |file: &Tracked| Found {
+                id: file.id,
+                value: file.value,
+                status: file.status(self.polled(file)),
+            };
+            self.board.publish(self.desk.id, self.files.iter().map(found).collect());
         }
     }
 }
@@ -400,7 +449,7 @@ impl Watch {
         let inotify = inotify.map_err(|e| format!("there is no inotify: {e}"))?;
         let failed =
             |e: std::io::Error| format!("cannot watch the directory {}: {e}", path.display());
-        let directory = File::open(path).map_err(failed)?;
+        let directory = fs::File::open(path).map_err(failed)?;
         let metadata = directory.metadata().map_err(failed)?;
         Ok(Self {
             descriptor: inotify::add_watch(inotify, path, flags).map_err(|e| failed(e.into()))?,
@@ -411,33 +460,24 @@ impl Watch {
 }
 
 impl Tracked {
-    /// A new source; its file is initialised here.
-    fn new(source: FileSource) -> Self {
-        let parent = source.path.parent().unwrap_or(Path::new("/"));
-        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        let init_problem = source.init.and_then(|init| {
-            let error = content::initialise(&source.path, init).err()?;
-            Some(format!("cannot be initialised: {error}"))
-        });
-        if let Some(problem) = &init_problem {
-            log::warn!("{}: {} {problem}", source.name, source.path.display());
-        }
+    fn new(Assigned { id, file: source, value }: Assigned) -> Self {
         Self {
-            directory: parent.to_owned(),
+            id,
+            directory: source.directory().to_owned(),
             file_name: source.path.file_name().unwrap_or_default().to_owned(),
             source,
-            value: None,
+            value,
+            looked_at: false,
             read_at: None,
             settling: None,
             unreadable: false,
             unseen: None,
             problem: None,
-            init_problem,
+            init_problem: None,
         }
     }
 
-    /// Reads the file; returns the value to report, if it is the first or a new one.
-    fn read(&mut self) -> Option<i32> {
+    fn read(&mut self) {
         let path = &self.source.path;
         self.unseen = content::unseen_by_inotify(path);
         self.settling = None;
@@ -449,15 +489,14 @@ impl Tracked {
             Content::Unreadable(problem) => (None, Err(problem)),
         };
         self.read_at = read_at;
+        self.looked_at = true;
         self.unreadable = read_at.is_none() && read.is_err();
         let (value, problem) = match read {
             Ok(value) => (value, None),
             Err(problem) => (self.value.unwrap_or(0), Some(problem)),
         };
         self.note(problem, value);
-        let is_news = self.value != Some(value);
         self.value = Some(value);
-        is_news.then_some(value)
     }
 
     fn note(&mut self, problem: Option<String>, value: i32) {
@@ -491,7 +530,7 @@ impl Tracked {
         FileSourceStatus {
             name: Arc::clone(&self.source.name),
             path: self.source.path.clone(),
-            value: self.value.unwrap_or(0),
+            value: self.value,
             exists: self.read_at.is_some() || self.unreadable,
             problem: self.problem.clone().or_else(|| self.init_problem.clone()),
             polled,

@@ -11,8 +11,9 @@ use rustix::process::{Pid, PidfdFlags, Resource, getrlimit, pidfd_open};
 use super::index::Index;
 use super::procfs::{self, Proc, Stat};
 use super::rota::Rota;
-use super::source::{COMM_MAX_BYTES, ProcessSource};
+use super::source::{COMM_MAX_BYTES, Process};
 use super::table::{Member, Table};
+use crate::handle::Wanted;
 use crate::poll::Poller;
 
 /// Of the descriptors that this process may have, so many are taken for processes: one in four.
@@ -55,11 +56,11 @@ impl Census {
     }
 
     /// Starts over with other sources; a scan must follow.
-    pub(super) fn set_sources(&mut self, sources: &[ProcessSource], poller: &Poller) {
+    pub(super) fn set_sources(&mut self, sources: &[Wanted<Process>], poller: &Poller) {
         self.table.pidfds().for_each(|pidfd| poller.remove(pidfd));
         self.pidfds = 0;
         self.table = Table::new(sources.len());
-        self.index = Index::new(sources);
+        self.index = Index::new(sources.iter().map(|wanted| &wanted.source));
     }
 
     pub(super) fn count(&self, source: usize) -> u32 {

@@ -1,23 +1,24 @@
 //! The thread that watches processes.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::census::Census;
 use super::connector::{Connector, Event};
 use super::judge::Judge;
-use super::{Detection, ProcessSource, ProcessSourceStatus, ProcessStatus, SCAN_INTERVAL};
-use crate::handle::{BELL, Mailbox, lock};
+use super::{Detection, Process, ProcessSourceStatus, ProcessStatus, SCAN_INTERVAL};
+use crate::handle::{BELL, Mailbox, Wanted, lock};
 use crate::poll::Poller;
-use crate::{Reading, Sink, Update};
+use crate::{Reading, Sink, SourceKind, Update};
 
 /// The poller's token for the connector; those of pidfds are process ids, far below.
 const CONNECTOR: u64 = BELL - 1;
 
 pub(super) struct Engine {
     census: Census,
-    sources: Vec<ProcessSource>,
+    sources: Vec<Wanted<Process>>,
     /// One for each source.
     judges: Vec<Judge>,
     link: Link,
@@ -63,14 +64,14 @@ impl Engine {
     }
 
     /// The thread's loop, until told to stop.
-    pub(super) fn run(mut self, mailbox: &Mailbox<ProcessSource>) {
+    pub(super) fn run(mut self, mailbox: &Mailbox<Process>) -> io::Result<()> {
         loop {
-            for token in self.poller.wait(self.next_deadline()) {
+            for token in self.poller.wait(self.next_deadline())? {
                 match token {
                     BELL => {
                         let mail = mailbox.take();
                         if mail.stop {
-                            return;
+                            return Ok(());
                         }
                         if let Some(sources) = mail.sources {
                             self.reconfigure(sources);
@@ -96,16 +97,16 @@ impl Engine {
     }
 
     /// A source that has not changed keeps its judge, and with it its verdict and a delay under way.
-    fn reconfigure(&mut self, sources: Vec<ProcessSource>) {
+    fn reconfigure(&mut self, sources: Vec<Wanted<Process>>) {
         let old = self.sources.drain(..).zip(self.judges.drain(..));
-        let mut old: HashMap<Arc<str>, (ProcessSource, Judge)> =
-            old.map(|(source, judge)| (Arc::clone(&source.name), (source, judge))).collect();
-        let judge_of = |source: &ProcessSource| match old.remove(&source.name) {
-            Some((same, judge)) if same == *source => judge,
+        let mut old: HashMap<Arc<str>, (Wanted<Process>, Judge)> =
+            old.map(|(old, judge)| (Arc::clone(&old.source.name), (old, judge))).collect();
+        let judge_of = |wanted: &Wanted<Process>| match old.remove(&wanted.source.name) {
+            Some((same, judge)) if same == *wanted => judge,
             _ => Judge::default(),
         };
         self.judges = sources.iter().map(judge_of).collect();
-        for source in &sources {
+        for Wanted { source, .. } in &sources {
             if let Some(warning) = source.warning() {
                 log::warn!("{}: {warning}", source.name);
             }
@@ -228,12 +229,15 @@ impl Engine {
 
     fn judge(&mut self) {
         let now = Instant::now();
-        for (place, (source, judge)) in self.sources.iter().zip(&mut self.judges).enumerate() {
+        let sources = self.sources.iter().map(|wanted| &wanted.source);
+        for (place, (source, judge)) in sources.zip(&mut self.judges).enumerate() {
             let count = self.census.count(place);
             let before = (judge.count(), judge.pending(), judge.verdict());
             if let Some(verdict) = judge.observe(source, count, now) {
-                let reading = Reading::Process { verdict, count };
-                self.news.push(Update { name: Arc::clone(&source.name), reading });
+                let plural = if count == 1 { "" } else { "es" };
+                let detail = format!("{count} process{plural}");
+                let reading = Reading::new(Process::KIND, verdict, detail);
+                self.news.push(Update::new(Arc::clone(&source.name), reading));
             }
             self.status_is_old |= before != (judge.count(), judge.pending(), judge.verdict());
         }
@@ -250,13 +254,14 @@ impl Engine {
     }
 
     fn status(&self) -> ProcessStatus {
-        let entry = |(source, judge): (&ProcessSource, &Judge)| ProcessSourceStatus {
-            name: Arc::clone(&source.name),
-            verdict: judge.verdict(),
-            count: judge.count(),
-            pending: judge.pending(),
-            warning: source.warning(),
-        };
+        let entry =
+            |(Wanted { source, .. }, judge): (&Wanted<Process>, &Judge)| ProcessSourceStatus {
+                name: Arc::clone(&source.name),
+                verdict: judge.verdict(),
+                count: judge.count(),
+                pending: judge.pending(),
+                warning: source.warning(),
+            };
         ProcessStatus {
             detection: self.detection(),
             hidden: self.hidden.clone(),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use super::source::{Matcher, Parameters, ProcessSource};
+use super::source::{Matcher, Parameters, Process};
 
 /// The sources by what they look for; a source is known by its place.
 #[derive(Debug, Default)]
@@ -14,9 +14,9 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn new(sources: &[ProcessSource]) -> Self {
+    pub(super) fn new<'a>(sources: impl IntoIterator<Item = &'a Process>) -> Self {
         let mut index = Self::default();
-        for (place, source) in sources.iter().enumerate() {
+        for (place, source) in sources.into_iter().enumerate() {
             match &source.matcher {
                 Matcher::Comm(name) => {
                     index.comms.entry(name.as_bytes().to_vec()).or_default().push(place);
@@ -91,8 +91,8 @@ mod tests {
 
     fn matches(matcher: Matcher, comm: &[u8], cmdline: &[u8]) -> bool {
         let index = Index::new(&[
-            ProcessSource::new("other", Matcher::comm("other")),
-            ProcessSource::new("p", matcher),
+            Process::new("other", Matcher::comm("other")),
+            Process::new("p", matcher),
         ]);
         let found: Vec<usize> =
             index.by_comm(comm).iter().copied().chain(index.by_cmdline(cmdline)).collect();
@@ -167,9 +167,9 @@ mod tests {
     fn one_process_may_belong_to_several_sources() {
         let any = Matcher::from_words("d", vec![], true, None);
         let index = Index::new(&[
-            ProcessSource::new("a", any.clone()),
-            ProcessSource::new("b", Matcher::from_words("d", vec!["-x".into()], false, None)),
-            ProcessSource::new("c", any),
+            Process::new("a", any.clone()),
+            Process::new("b", Matcher::from_words("d", vec!["-x".into()], false, None)),
+            Process::new("c", any),
         ]);
         assert_eq!(index.by_cmdline(b"d\0").collect::<Vec<_>>(), [0, 2]);
         assert_eq!(index.by_cmdline(b"d\0-x\0").collect::<Vec<_>>(), [0, 1, 2]);

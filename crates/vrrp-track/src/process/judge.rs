@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::ProcessSource;
+use super::Process;
 use crate::Verdict;
 use crate::poll::LONGEST;
 
@@ -22,7 +22,7 @@ impl Judge {
     /// `terminate_delay` if one has gone, and is forgotten if the number is right again before.
     pub(super) fn observe(
         &mut self,
-        source: &ProcessSource,
+        source: &Process,
         count: u32,
         now: Instant,
     ) -> Option<Verdict> {
@@ -69,15 +69,15 @@ mod tests {
     use super::super::Matcher;
     use super::*;
 
-    fn source() -> ProcessSource {
-        ProcessSource::new("p", Matcher::comm("p"))
+    fn source() -> Process {
+        Process::new("p", Matcher::comm("p"))
     }
 
     const UP: Option<Verdict> = Some(Verdict::Up);
     const DOWN: Option<Verdict> = Some(Verdict::Down);
 
     /// Observes `(milliseconds, count)` in turn and returns what each observation decided.
-    fn decisions(source: &ProcessSource, observations: &[(u64, u32)]) -> Vec<Option<Verdict>> {
+    fn decisions(source: &Process, observations: &[(u64, u32)]) -> Vec<Option<Verdict>> {
         let (mut judge, start) = (Judge::default(), Instant::now());
         let at = |ms| start + Duration::from_millis(ms);
         observations.iter().map(|&(ms, count)| judge.observe(source, count, at(ms))).collect()

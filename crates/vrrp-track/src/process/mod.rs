@@ -17,11 +17,11 @@
 //! ```
 //! use std::process::Command;
 //! use std::sync::mpsc;
-//! use vrrp_track::process::{Matcher, ProcessSource, ProcessTracker};
+//! use vrrp_track::process::{Matcher, Process, ProcessTracker};
 //!
 //! let (updates, inbox) = mpsc::channel();
 //! let sleep = Matcher::from_words("sleep", vec!["4242".into()], false, None);
-//! let source = ProcessSource::new("sleeper", sleep);
+//! let source = Process::new("sleeper", sleep);
 //! let tracker = ProcessTracker::start(vec![source], Box::new(move |update| drop(updates.send(update))))?;
 //! assert_eq!(inbox.recv()?.to_string(), "sleeper: down (0 processes)");
 //! let mut child = Command::new("sleep").arg("4242").spawn()?;
@@ -47,12 +47,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-pub use source::{COMM_MAX_BYTES, Matcher, ParamMatch, Parameters, ProcessSource};
+pub use source::{COMM_MAX_BYTES, Matcher, ParamMatch, Parameters, Process};
 
 use self::census::Census;
 use self::engine::Engine;
-use crate::handle::{Handle, check_names, lock};
-use crate::{Sink, TrackError, Verdict};
+use crate::handle::{Handle, Mailbox, check_names, lock};
+use crate::{Kind, Sink, SourceKind, SourceStatus, TrackError, Tracker, Verdict};
 
 /// How often /proc is scanned where the kernel's process connector is of no use. A process that starts or renames
 /// itself is noticed this much later, and the time that a scan takes.
@@ -60,7 +60,7 @@ pub const SCAN_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Watches processes on one thread, until dropped or [stopped](Self::stop).
 pub struct ProcessTracker {
-    handle: Handle<ProcessSource>,
+    handle: Handle<Process>,
     status: Arc<Mutex<ProcessStatus>>,
 }
 
@@ -69,14 +69,13 @@ impl ProcessTracker {
     ///
     /// # Errors
     /// Two sources of one name, or no thread or descriptor to be had.
-    pub fn start(sources: Vec<ProcessSource>, sink: Sink) -> Result<Self, TrackError> {
-        check_names(sources.iter().map(|source| &source.name))?;
+    pub fn start(sources: Vec<Process>, sink: Sink) -> Result<Self, TrackError> {
+        check_names(&sources)?;
         let status = Arc::new(Mutex::new(ProcessStatus::default()));
-        let census =
-            Census::new().map_err(|source| TrackError::System { what: "/proc", source })?;
+        let census = Census::new().map_err(TrackError::system("/proc"))?;
         let for_thread = Arc::clone(&status);
-        let run = move |mailbox: Arc<_>, poller| {
-            Engine::new(census, poller, sink, for_thread).run(&mailbox)
+        let run = move |mailbox: &Mailbox<_>, poller| {
+            Engine::new(census, poller, sink, for_thread).run(mailbox)
         };
         let handle = Handle::spawn("track-process", sources, run)?;
         Ok(Self { handle, status })
@@ -89,8 +88,8 @@ impl ProcessTracker {
     ///
     /// # Errors
     /// Two sources of one name: nothing changes then.
-    pub fn reconfigure(&self, sources: Vec<ProcessSource>) -> Result<(), TrackError> {
-        check_names(sources.iter().map(|source| &source.name))?;
+    pub fn reconfigure(&self, sources: Vec<Process>) -> Result<(), TrackError> {
+        check_names(&sources)?;
         self.handle.reconfigure(sources);
         Ok(())
     }
@@ -102,6 +101,38 @@ impl ProcessTracker {
 
     /// Stops watching; no update is reported after this returns. Dropping does the same.
     pub fn stop(self) {}
+}
+
+impl SourceKind for Process {
+    const KIND: Kind = Kind::new("process");
+
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn start(sink: Sink) -> Result<Box<dyn Tracker<Self>>, TrackError> {
+        Ok(Box::new(ProcessTracker::start(Vec::new(), sink)?))
+    }
+}
+
+impl Tracker<Process> for ProcessTracker {
+    fn set_sources(&self, sources: Vec<Process>) {
+        self.handle.reconfigure(sources);
+    }
+
+    fn status(&self) -> Vec<SourceStatus> {
+        let status = Self::status(self);
+        // With every reason why some may be missed or seen late.
+        let how = status.to_string();
+        let one = |source: ProcessSourceStatus| {
+            let warning = source.warning.map(|warning| format!("; {warning}")).unwrap_or_default();
+            let detail = format!("{} running, seen by {how}{warning}", source.count);
+            let measure = source.verdict.map(Into::into);
+            SourceStatus::new(Process::KIND, source.name, measure, detail)
+                .or_failed(self.handle.failure())
+        };
+        status.sources.into_iter().map(one).collect()
+    }
 }
 
 /// How a [`ProcessTracker`] stands.

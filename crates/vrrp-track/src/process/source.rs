@@ -12,7 +12,7 @@ pub const COMM_MAX_BYTES: usize = 15;
 
 /// A number of processes to watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProcessSource {
+pub struct Process {
     /// Its name in updates and status.
     pub name: Arc<str>,
     /// Which processes count.
@@ -28,7 +28,7 @@ pub struct ProcessSource {
     pub terminate_delay: Duration,
 }
 
-impl ProcessSource {
+impl Process {
     /// At least one such process, no delays.
     pub fn new(name: impl Into<Arc<str>>, matcher: Matcher) -> Self {
         Self {
@@ -180,24 +180,24 @@ mod tests {
 
     #[test]
     fn names_that_can_never_match_are_warned_about() {
-        let warning = |name: &str| ProcessSource::new("t", Matcher::comm(name)).warning();
+        let warning = |name: &str| Process::new("t", Matcher::comm(name)).warning();
         assert_eq!(warning("fifteen-bytes-x"), None);
         assert!(warning("sixteen-bytes-xy").unwrap().contains("`sixteen-bytes-x`"));
         assert!(warning("/usr/sbin/httpd").unwrap().contains("path"));
-        let never = ProcessSource::new("t", Matcher::comm("a")).quorum(3).quorum_max(2);
+        let never = Process::new("t", Matcher::comm("a")).quorum(3).quorum_max(2);
         assert!(never.warning().unwrap().contains("never up"));
     }
 
     #[test]
     fn the_verdict_is_up_from_quorum_to_quorum_max() {
-        let source = ProcessSource::new("t", Matcher::comm("a")).quorum(2).quorum_max(3);
+        let source = Process::new("t", Matcher::comm("a")).quorum(2).quorum_max(3);
         let verdicts: Vec<bool> = (0..5).map(|count| source.judge(count).is_up()).collect();
         assert_eq!(verdicts, [false, false, true, true, false]);
     }
 
     #[test]
     fn quorum_max_zero_means_must_not_run() {
-        let source = ProcessSource::new("t", Matcher::comm("a")).quorum_max(0);
+        let source = Process::new("t", Matcher::comm("a")).quorum_max(0);
         assert!(source.judge(0).is_up());
         assert!(!source.judge(1).is_up());
         assert_eq!(source.warning(), None);

@@ -1,17 +1,19 @@
 //! The thread that runs scripts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Signal, getrlimit};
 
 use super::schedule::Ticks;
-use super::{MAX_RUNNING, MIN_INTERVAL, ScriptSource, ScriptSourceStatus, ScriptStatus};
-use crate::handle::{BELL, Mailbox, lock};
+use super::{MAX_RUNNING, MIN_INTERVAL, Script, ScriptSourceStatus, ScriptStatus};
+use crate::handle::{BELL, Mailbox, Wanted, lock};
 use crate::poll::{LONGEST, Poller};
-use crate::spawn::{self, Running, Tether};
-use crate::{Damper, Outcome, Reading, Sink, Update, Verdict};
+use crate::refusal::Refusal;
+use crate::spawn::{self, Reserve, Running, Tether};
+use crate::{Damper, Outcome, Reading, Sink, SourceKind, Update, Verdict};
 
 /// From SIGTERM to SIGKILL after a timeout.
 const GRACE_AFTER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -22,6 +24,9 @@ const GRACE_AT_STOP: Duration = Duration::from_secs(1);
 /// How long the thread waits at its end for programs that even SIGKILL does not end at once.
 const WAIT_AFTER_KILL: Duration = Duration::from_secs(1);
 
+/// How long nothing is started when this machine is short of something, unless a program ends before.
+const RETRY_AFTER_SHORTAGE: Duration = Duration::from_millis(500);
+
 /// A run needs a pidfd and a pipe, for a moment two pipes: with this many descriptors per run, enough
 /// remain for everything else.
 const DESCRIPTORS_PER_RUN: u64 = 8;
@@ -30,7 +35,7 @@ const DESCRIPTORS_PER_RUN: u64 = 8;
 type Id = u64;
 
 pub(super) struct Engine {
-    scripts: BTreeMap<Id, Script>,
+    scripts: BTreeMap<Id, Check>,
     next_id: Id,
     /// The deadline of each script that has one, earliest first.
     deadlines: BTreeSet<(Instant, Id)>,
@@ -38,20 +43,27 @@ pub(super) struct Engine {
     queue: VecDeque<Id>,
     running: usize,
     running_max: usize,
+    /// Descriptors for starting programs.
+    reserve: Reserve,
+    /// When to try again to start programs, while this machine is short of something.
+    retry: Option<Instant>,
     poller: Poller,
     news: Vec<Update>,
     sink: Sink,
     status: Arc<Mutex<ScriptStatus>>,
 }
 
-struct Script {
-    source: ScriptSource,
+struct Check {
+    source: Script,
+    since: u64,
     state: State,
     ticks: Ticks,
     damper: Damper,
     reported: Option<Verdict>,
     last: Option<(Outcome, Duration)>,
     results: u64,
+    /// Why it could not be started, though nothing is wrong with it.
+    shortage: Option<Arc<str>>,
     /// Its place in status; `None` once it is no longer wanted and only dies.
     place: Option<usize>,
 }
@@ -89,7 +101,12 @@ impl State {
 }
 
 impl Engine {
-    pub(super) fn new(poller: Poller, sink: Sink, status: Arc<Mutex<ScriptStatus>>) -> Self {
+    pub(super) fn new(
+        poller: Poller,
+        reserve: Reserve,
+        sink: Sink,
+        status: Arc<Mutex<ScriptStatus>>,
+    ) -> Self {
         Self {
             scripts: BTreeMap::new(),
             next_id: 0,
@@ -97,6 +114,8 @@ impl Engine {
             queue: VecDeque::new(),
             running: 0,
             running_max: running_max(),
+            reserve,
+            retry: None,
             poller,
             news: Vec::new(),
             sink,
@@ -105,9 +124,9 @@ impl Engine {
     }
 
     /// The thread's loop, until told to stop.
-    pub(super) fn run(mut self, mailbox: &Mailbox<ScriptSource>) {
+    pub(super) fn run(mut self, mailbox: &Mailbox<Script>) -> io::Result<()> {
         loop {
-            for token in self.poller.wait(self.next_deadline()) {
+            for token in self.poller.wait(self.next_deadline())? {
                 if token != BELL {
                     self.ended(token);
                     continue;
@@ -127,11 +146,12 @@ impl Engine {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|&(instant, _)| instant)
+        let retry = self.retry.filter(|_| !self.queue.is_empty());
+        self.deadlines.first().map(|&(instant, _)| instant).into_iter().chain(retry).min()
     }
 
     /// Changes a script; its deadline and its status follow.
-    fn update<R>(&mut self, id: Id, change: impl FnOnce(&mut Script) -> R) -> Option<R> {
+    fn update<R>(&mut self, id: Id, change: impl FnOnce(&mut Check) -> R) -> Option<R> {
         let script = self.scripts.get_mut(&id)?;
         let before = script.state.deadline();
         let result = change(script);
@@ -154,7 +174,7 @@ impl Engine {
             self.deadlines.pop_first();
             let news = self.update(id, |script| script.deadline_passed(now)).flatten();
             self.news.extend(news);
-            if self.scripts.get(&id).is_some_and(Script::is_queued) {
+            if self.scripts.get(&id).is_some_and(Check::is_queued) {
                 self.queue.push_back(id);
             }
         }
@@ -169,14 +189,22 @@ impl Engine {
         let news = match self.update(id, |script| std::mem::take(&mut script.state)) {
             Some(State::Running { run, .. }) => {
                 let (started, took) = (run.started(), run.age());
-                let outcome = self.close(run);
-                self.update(id, |script| script.ended(started, outcome, took)).flatten()
+                match self.close(run) {
+                    Err(Refusal::Shortage(why)) => {
+                        self.postpone(id, why);
+                        None
+                    }
+                    ended => {
+                        let outcome = ended.unwrap_or_else(Outcome::of_refusal);
+                        self.update(id, |script| script.ended(started, outcome, took)).flatten()
+                    }
+                }
             }
             Some(State::Dying { run, .. }) => {
                 // Before it is waited for: until then its group's number is nobody else's.
                 run.signal_group(Signal::KILL);
                 let started = run.started();
-                self.close(run);
+                let _ = self.close(run);
                 self.update(id, |script| script.due_after(started));
                 None
             }
@@ -188,13 +216,21 @@ impl Engine {
         }
     }
 
-    fn close(&mut self, run: Running) -> Outcome {
+    fn close(&mut self, run: Running) -> Result<Outcome, Refusal> {
         self.running -= 1;
-        run.finish(&self.poller)
+        let ended = run.finish(&self.poller);
+        // What it held may be what is lacking.
+        self.reserve.refill();
+        self.retry = None;
+        ended
     }
 
     fn start_queued(&mut self) {
-        while self.running < self.running_max {
+        if self.retry.is_some_and(|at| at > Instant::now()) {
+            return;
+        }
+        self.retry = None;
+        while self.running < self.running_max && self.retry.is_none() {
             let Some(id) = self.queue.pop_front() else { return };
             self.start(id);
         }
@@ -202,24 +238,53 @@ impl Engine {
 
     fn start(&mut self, id: Id) {
         let Some(script) = self.scripts.get(&id) else { return };
-        let started = spawn::start(&script.source.program, Tether::Tied, &self.poller, id);
-        self.running += usize::from(started.is_ok());
-        let news = self.update(id, |script| script.started(started, Instant::now())).flatten();
+        let (program, reserve) = (&script.source.program, &mut self.reserve);
+        let news = match spawn::start(program, Tether::Tied, &self.poller, id, reserve) {
+            Ok(run) => {
+                self.running += 1;
+                self.update(id, |script| script.started(run));
+                None
+            }
+            Err(Refusal::Shortage(why)) => {
+                self.postpone(id, why);
+                None
+            }
+            Err(Refusal::Program(why)) => {
+                let now = Instant::now();
+                self.update(id, |script| script.could_not_start(why, now)).flatten()
+            }
+        };
         self.news.extend(news);
     }
 
-    fn reconfigure(&mut self, sources: Vec<ScriptSource>) {
+    /// It goes back to the head of the queue: what this machine cannot do says nothing about what is checked.
+    fn postpone(&mut self, id: Id, why: Arc<str>) {
+        let postponed = self.update(id, |script| {
+            script.state = State::Queued;
+            if script.place.is_some() && script.shortage.is_none() {
+                log::warn!("{}: not run at present: {why}", script.source.name);
+            }
+            script.shortage = Some(why);
+        });
+        if postponed.is_some() {
+            self.queue.push_front(id);
+            self.retry = Some(Instant::now() + RETRY_AFTER_SHORTAGE);
+        }
+    }
+
+    fn reconfigure(&mut self, sources: Vec<Wanted<Script>>) {
         let now = Instant::now();
         let wanted = self.scripts.iter().filter(|(_, script)| script.place.is_some());
-        let old: HashMap<Arc<str>, Id> =
-            wanted.map(|(id, script)| (Arc::clone(&script.source.name), *id)).collect();
+        let old: HashMap<(Arc<str>, u64), Id> = wanted
+            .map(|(id, script)| ((Arc::clone(&script.source.name), script.since), *id))
+            .collect();
         let count = sources.len();
         let mut ids = Vec::with_capacity(count);
-        for (place, source) in sources.into_iter().enumerate() {
-            let same_name = old.get(&source.name).copied();
-            let kept = same_name.filter(|id| self.scripts[id].source.program == source.program);
+        for (place, Wanted { source, since }) in sources.into_iter().enumerate() {
+            let same = old.get(&(Arc::clone(&source.name), since)).copied();
+            let kept = same.filter(|id| self.scripts[id].source.program == source.program);
             let schedule = Ticks::spread(now, source.pace(), place, count);
-            let id = kept.unwrap_or_else(|| self.insert(&source, same_name, schedule));
+            let id = kept.unwrap_or_else(|| self.insert(&source, since, same, schedule));
             ids.push((id, source));
         }
         let kept: BTreeSet<Id> = ids.iter().map(|&(id, _)| id).collect();
@@ -230,7 +295,7 @@ impl Engine {
     }
 
     /// Gives the wanted scripts their sources, and status their order.
-    fn place(&mut self, ids: Vec<(Id, ScriptSource)>, now: Instant) {
+    fn place(&mut self, ids: Vec<(Id, Script)>, now: Instant) {
         let mut status = Vec::with_capacity(ids.len());
         for (place, (id, source)) in ids.into_iter().enumerate() {
             // Not in status while it moves to its new place.
@@ -251,14 +316,16 @@ impl Engine {
     /// stands until the first result.
     fn insert(
         &mut self,
-        source: &ScriptSource,
+        source: &Script,
+        since: u64,
         previous: Option<Id>,
         (ticks, due): (Ticks, Instant),
     ) -> Id {
         let reported = previous.and_then(|id| self.scripts[&id].reported);
         let damper = Damper::new(source.rise, source.fall);
-        let script = Script {
+        let script = Check {
             source: source.clone(),
+            since,
             state: State::Idle { due },
             ticks,
             damper: match source.init {
@@ -268,6 +335,7 @@ impl Engine {
             reported,
             last: None,
             results: 0,
+            shortage: None,
             place: None,
         };
         let id = self.next_id;
@@ -297,7 +365,7 @@ impl Engine {
     }
 
     /// Ends all programs; status and sink hear nothing of it.
-    fn stop(mut self) {
+    fn stop(mut self) -> io::Result<()> {
         let now = Instant::now();
         let ids: Vec<Id> = self.scripts.keys().copied().collect();
         for id in ids {
@@ -306,7 +374,7 @@ impl Engine {
         let give_up = now + GRACE_AT_STOP + WAIT_AFTER_KILL;
         while !self.scripts.is_empty() && Instant::now() < give_up {
             let deadline = self.next_deadline().map_or(give_up, |deadline| deadline.min(give_up));
-            for token in self.poller.wait(Some(deadline)) {
+            for token in self.poller.wait(Some(deadline))? {
                 self.ended(token);
             }
             self.deadlines_passed(Instant::now());
@@ -314,6 +382,7 @@ impl Engine {
         for script in self.scripts.values() {
             log::warn!("{}: `{}` cannot be killed", script.source.name, script.source.program);
         }
+        Ok(())
     }
 
     /// Status is there first: whoever receives an update finds it in status already.
@@ -325,7 +394,7 @@ impl Engine {
     }
 }
 
-impl Script {
+impl Check {
     fn is_queued(&self) -> bool {
         matches!(self.state, State::Queued)
     }
@@ -359,17 +428,13 @@ impl Script {
         }
     }
 
-    fn started(&mut self, started: Result<Running, Arc<str>>, now: Instant) -> Option<Update> {
-        match started {
-            Ok(run) => {
-                self.state = State::Running { limit: run.started() + self.source.limit(), run };
-                None
-            }
-            Err(why) => {
-                self.due_after(now);
-                self.observe(Outcome::CouldNotStart(why), Duration::ZERO)
-            }
-        }
+    fn started(&mut self, run: Running) {
+        self.state = State::Running { limit: run.started() + self.source.limit(), run };
+    }
+
+    fn could_not_start(&mut self, why: Arc<str>, now: Instant) -> Option<Update> {
+        self.due_after(now);
+        self.observe(Outcome::CouldNotStart(why), Duration::ZERO)
     }
 
     fn ended(&mut self, started: Instant, outcome: Outcome, took: Duration) -> Option<Update> {
@@ -398,6 +463,7 @@ impl Script {
     fn observe(&mut self, outcome: Outcome, took: Duration) -> Option<Update> {
         self.place?;
         self.results += 1;
+        self.shortage = None;
         self.damper.observe(Verdict::from(outcome.is_success()));
         self.last = Some((outcome.clone(), took));
         self.news(Some(outcome))
@@ -409,12 +475,14 @@ impl Script {
         if self.reported.replace(verdict) == Some(verdict) {
             return None;
         }
-        let reading = Reading::Script { verdict, outcome };
-        Some(Update { name: Arc::clone(&self.source.name), reading })
+        let detail =
+            outcome.map_or_else(|| "assumed at start".to_owned(), |outcome| outcome.to_string());
+        let reading = Reading::new(Script::KIND, verdict, detail);
+        Some(Update::new(Arc::clone(&self.source.name), reading))
     }
 
     /// Takes over what may differ without a new program: pace, timeout, rise and fall.
-    fn adopt(&mut self, source: ScriptSource, now: Instant) {
+    fn adopt(&mut self, source: Script, now: Instant) {
         if (source.rise, source.fall) != (self.source.rise, self.source.fall) {
             let damper = Damper::new(source.rise, source.fall);
             self.damper = match self.damper.verdict() {
@@ -439,11 +507,12 @@ impl Script {
             last: self.last.clone(),
             running: self.state.run().map(Running::started),
             results: self.results,
+            shortage: self.shortage.clone(),
         }
     }
 }
 
-impl ScriptSource {
+impl Script {
     fn pace(&self) -> Duration {
         self.interval.clamp(MIN_INTERVAL, LONGEST)
     }

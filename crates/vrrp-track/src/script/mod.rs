@@ -12,12 +12,12 @@
 //! ```
 //! use std::sync::mpsc;
 //! use vrrp_track::Program;
-//! use vrrp_track::script::{ScriptSource, ScriptTracker};
+//! use vrrp_track::script::{Script, ScriptTracker};
 //!
 //! let (updates, inbox) = mpsc::channel();
 //! let sources = vec![
-//!     ScriptSource::new("always", Program::new("true")),
-//!     ScriptSource::new("never", Program::new("sh").arg("-c").arg("exit 3")),
+//!     Script::new("always", Program::new("true")),
+//!     Script::new("never", Program::new("sh").arg("-c").arg("exit 3")),
 //! ];
 //! let tracker = ScriptTracker::start(sources, Box::new(move |update| drop(updates.send(update))))?;
 //! let mut texts = [inbox.recv()?.to_string(), inbox.recv()?.to_string()];
@@ -30,17 +30,19 @@
 mod engine;
 mod schedule;
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use self::engine::Engine;
-use crate::handle::{Handle, check_names, lock};
-use crate::{Outcome, Program, Sink, TrackError, Verdict};
+use crate::handle::{Handle, Mailbox, check_names, lock};
+use crate::spawn::Reserve;
+use crate::{Kind, Outcome, Program, Sink, SourceKind, SourceStatus, TrackError, Tracker, Verdict};
 
 /// A program to run at intervals.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptSource {
+pub struct Script {
     /// Its name in updates and status.
     pub name: Arc<str>,
     /// What to run, and as whom.
@@ -62,7 +64,7 @@ pub struct ScriptSource {
 /// The shortest interval from start to start; a shorter one is taken as this.
 pub const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
-impl ScriptSource {
+impl Script {
     /// Runs `program` every second.
     pub fn new(name: impl Into<Arc<str>>, program: Program) -> Self {
         Self {
@@ -114,7 +116,7 @@ impl ScriptSource {
 
 /// Runs scripts on one thread, until dropped or [stopped](Self::stop).
 pub struct ScriptTracker {
-    handle: Handle<ScriptSource>,
+    handle: Handle<Script>,
     status: Arc<Mutex<ScriptStatus>>,
 }
 
@@ -123,12 +125,14 @@ impl ScriptTracker {
     ///
     /// # Errors
     /// Two sources of one name, or no thread or descriptor to be had.
-    pub fn start(sources: Vec<ScriptSource>, sink: Sink) -> Result<Self, TrackError> {
-        check_names(sources.iter().map(|source| &source.name))?;
+    pub fn start(sources: Vec<Script>, sink: Sink) -> Result<Self, TrackError> {
+        check_names(&sources)?;
         let status = Arc::new(Mutex::new(ScriptStatus::default()));
         let for_thread = Arc::clone(&status);
-        let run =
-            move |mailbox: Arc<_>, poller| Engine::new(poller, sink, for_thread).run(&mailbox);
+        let reserve = Reserve::new();
+        let run = move |mailbox: &Mailbox<_>, poller| {
+            Engine::new(poller, reserve, sink, for_thread).run(mailbox)
+        };
         let handle = Handle::spawn("track-script", sources, run)?;
         Ok(Self { handle, status })
     }
@@ -141,8 +145,8 @@ impl ScriptTracker {
     ///
     /// # Errors
     /// Two sources of one name: nothing changes then.
-    pub fn reconfigure(&self, sources: Vec<ScriptSource>) -> Result<(), TrackError> {
-        check_names(sources.iter().map(|source| &source.name))?;
+    pub fn reconfigure(&self, sources: Vec<Script>) -> Result<(), TrackError> {
+        check_names(&sources)?;
         self.handle.reconfigure(sources);
         Ok(())
     }
@@ -155,6 +159,33 @@ impl ScriptTracker {
     /// Ends all runs (SIGTERM to each process group, after 1 s SIGKILL) and returns when they are over; no
     /// update is reported after that. Dropping does the same.
     pub fn stop(self) {}
+}
+
+impl SourceKind for Script {
+    const KIND: Kind = Kind::new("script");
+
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn start(sink: Sink) -> Result<Box<dyn Tracker<Self>>, TrackError> {
+        Ok(Box::new(ScriptTracker::start(Vec::new(), sink)?))
+    }
+}
+
+impl Tracker<Script> for ScriptTracker {
+    fn set_sources(&self, sources: Vec<Script>) {
+        self.handle.reconfigure(sources);
+    }
+
+    fn status(&self) -> Vec<SourceStatus> {
+        let one = |source: ScriptSourceStatus| {
+            let (detail, measure) = (source.to_string(), source.verdict.map(Into::into));
+            SourceStatus::new(Script::KIND, source.name, measure, detail)
+                .or_failed(self.handle.failure())
+        };
+        Self::status(self).sources.into_iter().map(one).collect()
+    }
 }
 
 /// How a [`ScriptTracker`] stands.
@@ -184,4 +215,23 @@ pub struct ScriptSourceStatus {
     pub running: Option<Instant>,
     /// How many results there have been.
     pub results: u64,
+    /// Why it cannot be run at present although nothing is wrong with it: this machine is short of something.
+    /// The verdict stands meanwhile, and it is tried again.
+    pub shortage: Option<Arc<str>>,
+}
+
+impl fmt::Display for ScriptSourceStatus {
+    /// The last result, how far it goes against the verdict, and what keeps it from being run, in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.last {
+            Some((outcome, took)) => write!(f, "last result: {outcome} after {took:.1?}")?,
+            None => f.write_str("no result yet")?,
+        }
+        match (self.against, self.verdict) {
+            (0, _) | (_, None) => {}
+            (against, Some(Verdict::Up)) => write!(f, "; failures in a row: {against}")?,
+            (against, Some(Verdict::Down)) => write!(f, "; successes in a row: {against}")?,
+        }
+        self.shortage.iter().try_for_each(|why| write!(f, "; not run at present: {why}"))
+    }
 }

@@ -69,3 +69,39 @@ pub(crate) fn pid_in(path: &std::path::Path) -> u32 {
     wait_until("the script has written its process id", || read().is_some());
     read().unwrap()
 }
+
+/// A file system in user space whose server says nothing: whoever looks at it waits. Until it is dropped, then it
+/// is broken.
+pub(crate) struct SilentServer {
+    _connection: std::fs::File,
+}
+
+impl SilentServer {
+    /// In a mount namespace of the test's own.
+    pub(crate) fn mount(path: &std::path::Path) -> Self {
+        let connection = std::fs::File::options().read(true).write(true).open("/dev/fuse").unwrap();
+        let options = format!(
+            "fd={},rootmode=40000,user_id=0,group_id=0",
+            std::os::fd::AsRawFd::as_raw_fd(&connection)
+        );
+        let options = std::ffi::CString::new(options).unwrap();
+        let flags = rustix::mount::MountFlags::empty();
+        rustix::mount::mount("silent", path, "fuse", flags, Some(options.as_c_str())).unwrap();
+        Self { _connection: connection }
+    }
+}
+
+/// Runs a test in a mount namespace, which goes when its threads have gone.
+pub(crate) fn with_own_mounts(test: impl FnOnce() + Send) {
+    if !rustix::process::geteuid().is_root() || !std::path::Path::new("/dev/fuse").exists() {
+        return skip("mounting a file system of user space needs root and /dev/fuse");
+    }
+    let mounting = || {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+        let private =
+            std::process::Command::new("mount").args(["--make-rprivate", "/"]).status().unwrap();
+        assert!(private.success());
+        test();
+    };
+    std::thread::scope(|scope| scope.spawn(mounting).join().unwrap());
+}
