@@ -91,3 +91,8 @@ pub use ip::{GROUP_V4, GROUP_V6, HOP_LIMIT, IpMeta, PROTOCOL, group, split_ipv4}
 pub use message::{MAX_MESSAGE_LEN, peek_vrid};
 pub use rules::{Cast, HopLimits, Rules};
 pub use words::{Family, Interval, Priority, Version, Vrid, WordError};
+
+/// The examples of the page that registries show.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
