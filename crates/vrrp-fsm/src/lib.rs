@@ -214,3 +214,8 @@ pub use router::Router;
 pub use time::Instant;
 pub use timing::{active_down_interval, skew_time};
 pub use trackers::Contribution;
+
+/// The examples of the page that registries show.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -99,13 +99,24 @@ fn image(router: &Router, now: Instant) -> impl PartialEq + core::fmt::Debug + u
     let deadline = router.deadline().filter(|_| router.state() == State::Backup);
     let faults: Vec<_> = router.faults().collect();
     let intervals = (router.active_adver_interval(), router.active_down_interval());
-    let mut after = router.clone();
-    let next = after.deadline().map(|at| after.handle(at.max(now), Event::Timer));
-    let adverts = next.into_iter().flatten().filter(|_| router.state() == State::Active);
-    let adverts: Vec<_> =
-        adverts.filter(|action| matches!(action, Action::SendAdvert { .. })).collect();
+    let adverts = adverts(router.clone(), now);
     let trackers = router.contributions().to_vec();
     (router.state(), router.priority(), follows, deadline, faults, intervals, adverts, trackers)
+}
+
+/// The priority of the next two adverts of an Active Router, and the time between them.
+fn adverts(mut router: Router, now: Instant) -> Vec<(Priority, Duration)> {
+    let (mut adverts, mut last, mut at) = (Vec::new(), None, now);
+    while adverts.len() < 2 && router.state() == State::Active {
+        at = at.max(router.deadline().unwrap());
+        for action in router.handle(at, Event::Timer) {
+            if let Action::SendAdvert { priority } = action {
+                let since = last.replace(at).unwrap_or(at);
+                adverts.push((priority, at.saturating_since(since)));
+            }
+        }
+    }
+    adverts
 }
 
 /// How long it may take until the past does not matter any more.

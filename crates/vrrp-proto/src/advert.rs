@@ -14,7 +14,7 @@ use crate::words::{Family, Interval, Priority, Version, Vrid};
 
 /// The length of an IPv4 packet that fills an Ethernet frame to its minimum. Devices exist that
 /// count the frame's padding into the IP packet's length.
-const MIN_ETHERNET_PAYLOAD_LEN: usize = 46;
+pub(crate) const MIN_ETHERNET_PAYLOAD_LEN: usize = 46;
 
 /// An advertisement: what the Active Router says about itself and its virtual router.
 ///

@@ -44,7 +44,8 @@ pub struct IpMeta {
 }
 
 impl IpMeta {
-    /// A packet whose header has no options or extensions.
+    /// A packet with these addresses and this hop limit: of either family as a socket tells them
+    /// beside the message, without the header. It is taken to have no options or extensions.
     pub const fn new(source: IpAddr, destination: IpAddr, hop_limit: u8) -> Self {
         let header_len = match Family::of(source) {
             Family::V4 => 20,

@@ -11,6 +11,8 @@
 //!   no reason to drop comes back as [`Remarks`].
 //! * [`Advert::write`] writes into the caller's buffer; a [`PreparedAdvert`] is written once and
 //!   then only changes its priority.
+//! * [`Advert::dissect`] takes a message apart without rules: every field with its place, and
+//!   everything that is wrong, also where a router would have dropped it at the first look.
 //! * Both [checksum forms](ChecksumForm) of VRRPv3 over IPv4 are read and written, since both are
 //!   in use.
 //!
@@ -18,7 +20,9 @@
 //!
 //! What it does *not* do: it opens no socket, knows no time and keeps no state. The state
 //! machine, and what to do with an advert once it is understood, is `vrrp-fsm`; sockets are
-//! `vrrp-net`. IPv6 headers are not parsed, since IPv6 sockets do not deliver them.
+//! `vrrp-net`. Who has source, destination and hop limit from a socket makes an [`IpMeta`] of
+//! them; who has a raw IPv4 packet uses [`split_ipv4`]. IPv6 headers are not parsed, since IPv6
+//! sockets do not deliver them.
 //!
 //! # Example
 //!
@@ -70,6 +74,7 @@ mod addresses;
 mod advert;
 mod auth;
 mod checksum;
+mod dissect;
 mod error;
 mod ip;
 mod message;
@@ -80,8 +85,14 @@ pub use addresses::{AddressList, AddressListError, Addresses, MAX_ADDRESSES};
 pub use advert::{Advert, PreparedAdvert};
 pub use auth::{Authentication, Password};
 pub use checksum::ChecksumForm;
+pub use dissect::{AuthData, Dissection, Field, Finding, Flaw};
 pub use error::{DecodeError, DropReason, EncodeError, IpHeaderFault, Remark, Remarks};
 pub use ip::{GROUP_V4, GROUP_V6, HOP_LIMIT, IpMeta, PROTOCOL, group, split_ipv4};
 pub use message::{MAX_MESSAGE_LEN, peek_vrid};
 pub use rules::{Cast, HopLimits, Rules};
 pub use words::{Family, Interval, Priority, Version, Vrid, WordError};
+
+/// The examples of the page that registries show.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

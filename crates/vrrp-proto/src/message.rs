@@ -37,23 +37,23 @@ use crate::words::{Family, Priority, Version, Vrid};
 /// |                     IPvX Address(es)  ...                     |
 /// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 /// ```
-mod field {
+pub(crate) mod field {
     use core::ops::{Range, RangeFrom};
 
-    pub(super) const VERSION_AND_TYPE: usize = 0;
-    pub(super) const VRID: usize = 1;
-    pub(super) const PRIORITY: usize = 2;
-    pub(super) const COUNT: usize = 3;
-    pub(super) const PRIORITY_AND_COUNT: Range<usize> = 2..4;
-    pub(super) const AUTH_TYPE: usize = 4;
-    pub(super) const ADVER_INT: usize = 5;
-    pub(super) const MAX_ADVER_INT: Range<usize> = 4..6;
-    pub(super) const CHECKSUM: Range<usize> = 6..8;
-    pub(super) const BODY: RangeFrom<usize> = 8..;
+    pub(crate) const VERSION_AND_TYPE: usize = 0;
+    pub(crate) const VRID: usize = 1;
+    pub(crate) const PRIORITY: usize = 2;
+    pub(crate) const COUNT: usize = 3;
+    pub(crate) const PRIORITY_AND_COUNT: Range<usize> = 2..4;
+    pub(crate) const AUTH_TYPE: usize = 4;
+    pub(crate) const ADVER_INT: usize = 5;
+    pub(crate) const MAX_ADVER_INT: Range<usize> = 4..6;
+    pub(crate) const CHECKSUM: Range<usize> = 6..8;
+    pub(crate) const BODY: RangeFrom<usize> = 8..;
 }
 
 /// The octets in front of the addresses.
-const HEADER_LEN: usize = 8;
+pub(crate) const HEADER_LEN: usize = 8;
 
 /// The longest message: a VRRPv3 one with 255 IPv6 addresses.
 pub const MAX_MESSAGE_LEN: usize = HEADER_LEN + crate::addresses::MAX_ADDRESSES * 16;

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 
 use crate::addresses::Addresses;
 use crate::auth::Authentication;
-use crate::ip::{HOP_LIMIT, group};
+use crate::ip::{HOP_LIMIT, IpMeta, group};
 use crate::words::{Family, Interval, Version, Vrid};
 
 /// What [`Advert::parse`](crate::Advert::parse) demands: the virtual router's own settings, and
@@ -98,6 +98,31 @@ pub enum Cast<'a> {
 }
 
 impl Cast<'_> {
+    /// Whether an advert in this packet may be for the virtual router, as far as source and
+    /// destination tell.
+    ///
+    /// That, and not the VRID alone, says which virtual router a packet belongs to: one number
+    /// may be in use on one interface with several groups, and with several sets of peers.
+    ///
+    /// ```
+    /// use vrrp_proto::{Cast, IpMeta};
+    ///
+    /// let (peer, own) = ("192.0.2.2".parse()?, "192.0.2.1".parse()?);
+    /// let sources = [peer];
+    /// let to_peers = Cast::Unicast { sources: Some(&sources), accept_old_checksum: false };
+    /// let to_group = Cast::Multicast { group: "224.0.0.18".parse()? };
+    ///
+    /// // As a socket tells it: source, destination, hop limit.
+    /// let packet = IpMeta::new(peer, own, 255);
+    /// assert!(to_peers.admits(&packet) && !to_group.admits(&packet));
+    /// let packet = IpMeta::multicast(peer);
+    /// assert!(to_group.admits(&packet) && !to_peers.admits(&packet));
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub fn admits(&self, ip: &IpMeta) -> bool {
+        self.admits_destination(ip.destination) && self.admits_source(ip.source)
+    }
+
     /// Whether adverts may be sent to this address.
     pub(crate) fn admits_destination(&self, destination: IpAddr) -> bool {
         match *self {

@@ -13,6 +13,8 @@ use vrrp_proto::{
     Interval, IpMeta, PROTOCOL, Password, Remark, Rules, Version, Vrid, peek_vrid, split_ipv4,
 };
 
+mod agreement;
+
 /// Protocol number of the IP authentication header.
 const AH: u8 = 51;
 
@@ -189,6 +191,7 @@ fn every_recorded_advert_is_what_the_index_says() {
                 message.drain(..24);
             }
             assert_eq!(message, expected.message, "{file} #{number}");
+            agreement::check(&message, &ip);
             assert_eq!(peek_vrid(&message), Ok(expected.vrid), "{file} #{number}");
             understood += usize::from(check(&expected, &format!("{file} #{number}")));
         }
@@ -347,8 +350,10 @@ fn assert_no_advert(message: &[u8]) {
     ] {
         let addresses = AddressList::new(family);
         let rules = Rules::new(version, vrid, Interval::DEFAULT, addresses.as_addresses());
-        let parsed = Advert::parse(message, &IpMeta::multicast(source), &rules);
+        let ip = IpMeta::multicast(source);
+        let parsed = Advert::parse(message, &ip, &rules);
         assert!(parsed.is_err(), "{message:x?} is {parsed:?}");
+        agreement::check(message, &ip);
     }
 }
 

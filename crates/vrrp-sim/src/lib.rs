@@ -81,3 +81,8 @@ pub use node::Node;
 pub use run::{Finding, Story, Summary, shrink, simulate, simulate_noting};
 pub use scenario::{Cue, Incident, Member, NodeId, Scenario, Wire};
 pub use timeline::Timeline;
+
+/// The examples of the page that registries show.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
