@@ -213,18 +213,19 @@ fn process(defined: &model::TrackedProcess) -> Process {
     let parameters = defined.parameters.iter().map(Into::into).collect();
     let matcher =
         Matcher::from_words(&*defined.process, parameters, defined.full_command, param_match);
-    Process {
-        quorum: defined.quorum,
-        quorum_max: defined.quorum_max,
-        fork_delay: defined.fork_delay,
-        terminate_delay: defined.terminate_delay,
-        ..Process::new(Arc::clone(&defined.name), matcher)
-    }
+    let mut source = Process::new(Arc::clone(&defined.name), matcher)
+        .quorum(defined.quorum)
+        .fork_delay(defined.fork_delay)
+        .terminate_delay(defined.terminate_delay);
+    source.quorum_max = defined.quorum_max;
+    source
 }
 
 fn file(defined: &model::TrackedFile) -> File {
-    let init = defined.init.map(|init| InitFile { value: init.value, overwrite: init.overwrite });
-    File { init, ..File::new(Arc::clone(&defined.name), &*defined.path) }
+    let mut source = File::new(Arc::clone(&defined.name), &*defined.path);
+    source.init =
+        defined.init.map(|init| InitFile { value: init.value, overwrite: init.overwrite });
+    source
 }
 
 fn script(defined: &model::Script, users: &Users) -> Result<Script, HealthError> {
@@ -233,14 +234,13 @@ fn script(defined: &model::Script, users: &Users) -> Result<Script, HealthError>
         .script(&defined.command)
         .map_err(|source| HealthError::User { name: Arc::clone(&name), source })?;
     let times = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
-    Ok(Script {
-        interval: defined.interval,
-        timeout: Some(defined.timeout),
-        rise: times(defined.rise),
-        fall: times(defined.fall),
-        init: defined.init_fail.then_some(vrrp_track::Verdict::Down),
-        ..Script::new(name, program)
-    })
+    let mut source = Script::new(name, program)
+        .interval(defined.interval)
+        .timeout(defined.timeout)
+        .rise(times(defined.rise))
+        .fall(times(defined.fall));
+    source.init = defined.init_fail.then_some(vrrp_track::Verdict::Down);
+    Ok(source)
 }
 
 fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
