@@ -612,7 +612,6 @@ impl Router {
             }
             Phase::Backup(backup) => {
                 backup.active_down = backup.active_down.shifted(skew_before, skew_after);
-                self.reconsider(out);
             }
             Phase::Active(active) if after < before => {
                 active.advertise(now, &self.config, after, out);

@@ -63,16 +63,14 @@ fn an_advert_that_differs_is_not() {
 }
 
 #[test]
-fn a_preemption_that_is_called_off_ends_in_following() {
-    let patient = || Config { preempt_delay: Duration::from_secs(60), ..DEFAULT };
-    let nopreempt = || Event::Reconfigure(Config { preempt: false, ..DEFAULT });
+fn a_preemption_that_new_settings_call_off_ends_in_following() {
+    let becomes = |config| told(DEFAULT, [advert(1, 50), Event::Reconfigure(config)]);
     let rows = [
-        ("no longer outranked", told(DEFAULT, [advert(1, 50), weight(-60)])),
-        ("no longer outranked, nor delayed", told(patient(), [advert(1, 50), weight(-60)])),
-        ("preemption switched off", told(DEFAULT, [advert(1, 50), nopreempt()])),
+        ("priority lowered", Config { priority: Priority::new(40), ..DEFAULT }),
+        ("preemption switched off", Config { preempt: false, ..DEFAULT }),
     ];
-    for (situation, router) in rows {
-        assert_eq!(router.expected_advert(), Some(heard(1, 50)), "{situation}");
+    for (situation, config) in rows {
+        assert_eq!(becomes(config).expected_advert(), Some(heard(1, 50)), "{situation}");
     }
 }
 
@@ -85,6 +83,8 @@ fn nothing_is_expected_from_a_router_that_is_not_followed() {
         ("nobody heard", told(DEFAULT, [])),
         ("about to preempt", told(DEFAULT, [advert(1, 50)])),
         ("preemption delayed", told(patient(), [advert(1, 50)])),
+        ("no longer outranked", told(DEFAULT, [advert(1, 50), weight(-60)])),
+        ("no longer delayed", told(patient(), [advert(1, 50), weight(-60)])),
         ("outranked meanwhile", told(DEFAULT, [advert(1, 150), weight(100)])),
         ("it resigned", followed_but(advert(1, 0))),
         ("another resigned", followed_but(advert(2, 0))),

@@ -142,6 +142,7 @@ impl fmt::Debug for Links {
 
 /// An interface whose state counts.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Interface {
     /// Its name in updates and status.
     pub name: Arc<str>,

@@ -75,3 +75,8 @@ pub use script::Script;
 pub use source::{Source, SourceKind, Tracker};
 pub use trackers::Trackers;
 pub use verdict::{Outcome, Verdict};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

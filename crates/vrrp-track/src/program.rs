@@ -86,6 +86,7 @@ impl fmt::Display for Program {
 
 /// What becomes of a program's standard output and standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Output {
     /// Thrown away.
     #[default]

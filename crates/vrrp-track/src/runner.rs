@@ -44,6 +44,7 @@ pub struct Runner {
 
 /// How much a [`Runner`] takes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RunnerLimits {
     /// Programs at the same time, not counting those that overran; default 64.
     pub running: NonZeroUsize,
@@ -57,6 +58,29 @@ impl Default for RunnerLimits {
     fn default() -> Self {
         let running = const { NonZeroUsize::new(64).expect("64 is not zero") };
         Self { running, queued: 4096, overrun: 256 }
+    }
+}
+
+impl RunnerLimits {
+    /// Sets how many programs run at the same time.
+    #[must_use]
+    pub const fn running(mut self, running: NonZeroUsize) -> Self {
+        self.running = running;
+        self
+    }
+
+    /// Sets how many programs wait their turn.
+    #[must_use]
+    pub const fn queued(mut self, queued: usize) -> Self {
+        self.queued = queued;
+        self
+    }
+
+    /// Sets how many programs may have overrun.
+    #[must_use]
+    pub const fn overrun(mut self, overrun: usize) -> Self {
+        self.overrun = overrun;
+        self
     }
 }
 
@@ -99,6 +123,7 @@ pub type Report = Box<dyn FnMut(RunReport) + Send>;
 /// The runner refuses a program: as many are waiting as it was told to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{queued} programs are waiting already")]
+#[non_exhaustive]
 pub struct QueueFull {
     /// How many are waiting.
     pub queued: usize,

@@ -179,8 +179,8 @@ fn the_target_of_a_symbolic_link_is_polled() {
 
 /// The status of the source called `name`.
 fn status_of(tracker: &FileTracker, name: &str) -> FileSourceStatus {
-    let sources = tracker.status().sources.into_iter();
-    sources.filter(|source| &*source.name == name).next_back().unwrap()
+    let mut sources = tracker.status().sources.into_iter();
+    sources.find(|source| &*source.name == name).unwrap()
 }
 
 fn is_silent(tracker: &FileTracker, name: &str) -> bool {

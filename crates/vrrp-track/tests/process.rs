@@ -132,7 +132,7 @@ fn settle(tracker: &ProcessTracker) -> ProcessStatus {
     let is_settled = || match tracker.status().detection {
         Detection::Connector => true,
         Detection::Scan { why, .. } => !why.contains("tested"),
-        Detection::Idle => false,
+        _ => false,
     };
     wait_until("the tracker has decided", is_settled);
     tracker.status()

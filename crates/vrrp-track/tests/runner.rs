@@ -134,7 +134,7 @@ fn limits_hold_for_waiting_running_and_overrunning_programs() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     let one = NonZeroUsize::MIN;
-    let runner = Runner::start(RunnerLimits { running: one, queued: 1, overrun: 1 }).unwrap();
+    let runner = Runner::start(RunnerLimits::default().running(one).queued(1).overrun(1)).unwrap();
     let (report, inbox) = reports();
 
     let first = format!("echo $$ > {}; {}", path("pid").display(), until(&path("gate")));

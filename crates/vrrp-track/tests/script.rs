@@ -268,7 +268,9 @@ fn a_changed_program_starts_afresh_but_its_verdict_stands_until_then() {
     assert_eq!(inbox.next_text(), "s: up (exit code 0)");
     let gate = switch.path("gate");
     let code = format!("until test -e {}; do sleep 0.01; done; exit 1", gate.display());
-    tracker.reconfigure(vec![Script { program: shell(code), ..old }]).unwrap();
+    let mut changed = old;
+    changed.program = shell(code);
+    tracker.reconfigure(vec![changed]).unwrap();
     wait_until("the new one runs", || status(&tracker).running.is_some());
     assert_eq!((status(&tracker).verdict, status(&tracker).results), (Some(Verdict::Up), 0));
     assert!(inbox.is_empty());

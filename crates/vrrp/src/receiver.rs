@@ -14,8 +14,8 @@ use rustix::io::Errno;
 use vrrp_fsm::{Heard, Instant};
 use vrrp_net::{Datagram, Interface, InterfaceName, NetError, Operation, Waker};
 use vrrp_proto::{
-    AddressList, Advert, Authentication, Cast, ChecksumForm, DecodeError, Family, HopLimits,
-    Interval, IpMeta, Remark, Rules, Version, Vrid, peek_vrid,
+    Advert, Cast, ChecksumForm, DecodeError, Family, HopLimits, IpMeta, Remark, Rules, Version,
+    Vrid, peek_vrid,
 };
 
 use crate::counters::{Counter, Drops, RemarkCounts};
@@ -31,46 +31,27 @@ const RETRY: Duration = Duration::from_millis(200);
 /// takes, and seldom enough for a flood not to keep the reader from everything else.
 const DRAIN_ROUNDS: usize = 32;
 
-/// What a router demands of its adverts, owned: [`Rules`] borrow from it.
-#[derive(Debug, Clone)]
-pub(crate) struct Demands {
-    version: Version,
-    vrid: Vrid,
-    interval: Interval,
-    authentication: Authentication,
-    addresses: AddressList,
+/// What a router demands of its adverts: [`Rules`] borrow from it.
+#[derive(Debug)]
+struct Demands {
+    settings: Arc<Settings>,
     /// The addresses that the interface has now.
     own_sources: Vec<IpAddr>,
-    destination: Destination,
-    accept_no_addresses: bool,
     /// The checksum that the last sound advert had: version 3 over IPv4 has two dialects.
     seen_checksum: Option<ChecksumForm>,
 }
 
 impl Demands {
-    fn of(settings: &Settings, own_sources: Vec<IpAddr>) -> Self {
-        Self {
-            version: settings.machine.version,
-            vrid: settings.vrid,
-            interval: settings.machine.interval,
-            authentication: settings.authentication,
-            addresses: settings.advertised.clone(),
-            own_sources,
-            destination: settings.destination,
-            accept_no_addresses: settings.accept_no_addresses,
-            seen_checksum: None,
-        }
-    }
-
     fn rules(&self) -> Rules<'_> {
-        let Destination::Multicast(group) = self.destination;
+        let Settings { machine, vrid, advertised, .. } = &*self.settings;
+        let Destination::Multicast(group) = self.settings.destination;
         Rules {
             own_sources: &self.own_sources,
-            authentication: self.authentication,
+            authentication: self.settings.authentication,
             cast: Cast::Multicast { group },
             hop_limits: HopLimits::SAME_LINK,
-            accept_no_addresses: self.accept_no_addresses,
-            ..Rules::new(self.version, self.vrid, self.interval, self.addresses.as_addresses())
+            accept_no_addresses: self.settings.accept_no_addresses,
+            ..Rules::new(machine.version, *vrid, machine.interval, advertised.as_addresses())
         }
     }
 }
@@ -111,11 +92,13 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    pub(crate) fn new(settings: &Settings, outlet: Outlet, events: EventSender) -> Self {
+    pub(crate) fn new(settings: &Arc<Settings>, outlet: Outlet, events: EventSender) -> Self {
+        let (own_sources, seen_checksum) = (Vec::new(), None);
+        let demands = Demands { settings: Arc::clone(settings), own_sources, seen_checksum };
         Self {
             router: Arc::clone(&settings.name),
             destination: settings.destination,
-            demands: Mutex::new(Demands::of(settings, Vec::new())),
+            demands: Mutex::new(demands),
             outlet,
             events,
             mailbox: Mailbox::default(),
@@ -128,16 +111,16 @@ impl Route {
     }
 
     /// Judges by other settings from now on, and with these addresses of the interface.
-    pub(crate) fn demand(&self, settings: &Settings, own_sources: &[IpAddr]) {
+    pub(crate) fn demand(&self, settings: &Arc<Settings>, own_sources: &[IpAddr]) {
         let mut demands = self.demands();
-        let seen_checksum = demands.seen_checksum;
-        *demands = Demands { seen_checksum, ..Demands::of(settings, own_sources.to_vec()) };
+        demands.settings = Arc::clone(settings);
+        demands.own_sources = own_sources.to_vec();
     }
 
     /// Which of the checksums of version 3 over IPv4 the last sound advert had.
     pub(crate) fn seen_checksum(&self) -> Option<ChecksumForm> {
         let demands = self.demands();
-        demands.seen_checksum.filter(|_| demands.version == Version::V3)
+        demands.seen_checksum.filter(|_| demands.settings.machine.version == Version::V3)
     }
 
     /// The last advert that was dropped for what it is.

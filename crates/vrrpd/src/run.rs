@@ -141,6 +141,9 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     let users = Arc::new(Users::new(setup::any_anonymous(&config)));
     let runner = Runner::start(RunnerLimits::default())?;
     let meaning = Meaning::of(&config, &users, &host.link_states())?;
+    // It has been read: what is left of it would only take memory.
+    drop(config);
+    let count = meaning.setup.routers.len();
     let mut service = host.spawn()?;
     let notifier = Notifier::start(service.events(), runner, Arc::clone(&users))?;
     notifier.use_programs(meaning.notify);
@@ -154,7 +157,7 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     };
     let mut daemon = Daemon { args, run_dir, users, service, notifier, loaded };
     let (version, place) = (env!("CARGO_PKG_VERSION"), daemon.run_dir.path().display());
-    log::info!("vrrpd {version} runs {} instance(s), status in {place}", config.instances.len());
+    log::info!("vrrpd {version} runs {count} instance(s), status in {place}");
     tell_manager(&[NotifyState::Ready]);
     daemon.work(&tasks);
     tell_manager(&[NotifyState::Stopping]);

@@ -63,9 +63,6 @@ fn preemption() -> Vec<Row> {
         row("settings/priority-calls-off", DECIDED, about_to_preempt(V3))
             .when(2_000_000, becomes(base(40, V3)))
             .then([changed(100, 40)], Backup, 4_843_750),
-        row("priority/calls-off", DECIDED, about_to_preempt(V3))
-            .when(2_000_000, tracker("disk", Influence::Weight(-60)))
-            .then([changed(100, 40)], Backup, 4_843_750),
     ]
 }
 

@@ -54,6 +54,7 @@ pub const SILENT_MAX: usize = 32;
 
 /// A file whose content is a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct File {
     /// Its name in updates and status.
     pub name: Arc<str>,
@@ -180,6 +181,7 @@ impl Tracker<File> for FileTracker {
 
 /// How a [`FileTracker`] stands.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct FileStatus {
     /// One entry per source, in the order of the configuration.
     pub sources: Vec<FileSourceStatus>,
@@ -187,6 +189,7 @@ pub struct FileStatus {
 
 /// How one file source stands.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct FileSourceStatus {
     /// The source's name.
     pub name: Arc<str>,

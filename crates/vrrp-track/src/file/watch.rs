@@ -161,13 +161,13 @@ impl Watcher {
             };
             self.files.push(file);
         }
+        let fresh: Vec<usize> =
+            (0..self.files.len()).filter(|&index| !self.files[index].looked_at).collect();
+        // Before the directories are watched: what is written here is no news.
+        self.knock(&fresh);
+        fresh.iter().for_each(|&index| self.initialise(index));
         self.match_directories();
-        for index in 0..self.files.len() {
-            if !self.files[index].looked_at {
-                self.initialise(index);
-                self.refresh(index);
-            }
-        }
+        fresh.iter().for_each(|&index| self.refresh(index));
         self.status_is_old = true;
     }
 
@@ -182,6 +182,17 @@ impl Watcher {
         self.adopt();
         if !self.desk.end_turn() {
             self.publish();
+        }
+    }
+
+    /// Finds out once, and not with each file, whether their directories answer at all.
+    fn knock(&self, files: &[usize]) {
+        let directories: BTreeSet<&Path> =
+            files.iter().map(|&index| &*self.files[index].directory).collect();
+        for path in directories {
+            if self.desk.may_look_at(|| Target::Directory(path.to_owned())) {
+                let _ = fs::metadata(path);
+            }
         }
     }
 

@@ -137,6 +137,7 @@ impl Tracker<Process> for ProcessTracker {
 
 /// How a [`ProcessTracker`] stands.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct ProcessStatus {
     /// How starts and renames are noticed.
     pub detection: Detection,
@@ -164,6 +165,7 @@ impl fmt::Display for ProcessStatus {
 
 /// How one process source stands.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ProcessSourceStatus {
     /// The source's name.
     pub name: Arc<str>,
@@ -179,6 +181,7 @@ pub struct ProcessSourceStatus {
 
 /// How starts and renames of processes are noticed. Exits of matching processes are seen at once either way.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Detection {
     /// Not at all: there are no sources, or the thread is just starting.
     #[default]

@@ -12,6 +12,7 @@ pub const COMM_MAX_BYTES: usize = 15;
 
 /// A number of processes to watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Process {
     /// Its name in updates and status.
     pub name: Arc<str>,
@@ -94,6 +95,7 @@ impl Process {
 
 /// Which processes count.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Matcher {
     /// Those whose kernel name (`/proc/PID/comm`) is exactly this.
     ///
@@ -111,6 +113,7 @@ pub enum Matcher {
 
 /// Which parameters a process must have been started with.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Parameters {
     /// Any, or none.
     Any,

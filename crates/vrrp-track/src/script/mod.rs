@@ -42,6 +42,7 @@ use crate::{Kind, Outcome, Program, Sink, SourceKind, SourceStatus, TrackError, 
 
 /// A program to run at intervals.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Script {
     /// Its name in updates and status.
     pub name: Arc<str>,
@@ -190,6 +191,7 @@ impl Tracker<Script> for ScriptTracker {
 
 /// How a [`ScriptTracker`] stands.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct ScriptStatus {
     /// How many runs are waiting because [too many](MAX_RUNNING) are under way.
     pub waiting: usize,
@@ -202,6 +204,7 @@ pub const MAX_RUNNING: usize = 256;
 
 /// How one script source stands.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ScriptSourceStatus {
     /// The source's name.
     pub name: Arc<str>,
