@@ -23,13 +23,13 @@ use std::sync::Arc;
 use vrrp_conf::model::{self, Authentication as ConfAuthentication, Config, Tracks};
 use vrrp_fsm::{Announce, Weight};
 use vrrp_net::{AddressFlags, Broadcast, Preferred, Scope};
-use vrrp_proto::{AddressList, Authentication, ChecksumForm, Family, Password, Version};
+use vrrp_proto::{Authentication, ChecksumForm, Family, Password, Version};
 use vrrp_track::interface::Links;
 use vrrp_track::process::ParamMatch;
 use vrrp_track::{File, Interface, Kind, Matcher, Process, Program, Script, Source, SourceKind};
 
 use crate::health::TrackerKey;
-use crate::settings::{Destination, Settings, SettingsError, Track, VirtualAddress};
+use crate::settings::{Advertised, Destination, Settings, SettingsError, Track, VirtualAddress};
 
 /// The settings of an instance.
 ///
@@ -56,7 +56,7 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
             (Version::V3, model::Checksum::MessageOnly) => ChecksumForm::MessageOnly,
             (version, _) => ChecksumForm::usual(version),
         },
-        advertised: AddressList::from_addresses(instance.family, advertised)?,
+        advertised: Advertised::from_addresses(instance.family, advertised)?,
         addresses,
         accept_no_addresses: instance.no_addresses,
         destination: Destination::Multicast(group.value),

@@ -381,7 +381,7 @@ impl Core {
         let member = self.members.remove(name)?;
         self.links.lock().forget(name);
         self.health.forget(name);
-        member.outlet.order(Order::Input(Input::Shutdown));
+        member.outlet.order(Order::Input(Box::new(Input::Shutdown)));
         Some(member)
     }
 
@@ -403,7 +403,7 @@ impl Core {
         let view = links.watch(settings, outlet.clone());
         self.health.subscribe(outlet.clone(), settings, |influences| {
             let settings = Arc::clone(settings);
-            outlet.order(Order::Input(Input::Reconfigure { settings, view, influences }));
+            outlet.order(Order::Input(Box::new(Input::Reconfigure { settings, view, influences })));
         });
         drop(links);
         outlet.order(Order::Done(done)).then_some(reply)

@@ -203,8 +203,9 @@ impl Engine {
     }
 
     /// What happened since the last time, in order.
-    pub fn take_events(&mut self) -> std::vec::Drain<'_, EventKind> {
-        self.events.drain(..)
+    pub fn take_events(&mut self) -> Vec<EventKind> {
+        // The list goes with what is in it: there may be nothing to tell for days.
+        std::mem::take(&mut self.events)
     }
 
     /// Whether something happened that [`take_events`](Self::take_events) has to tell.
@@ -301,6 +302,7 @@ impl Engine {
     }
 
     /// Brings the sockets and the router to the interfaces as they are now.
+    #[inline(never)]
     fn take_interfaces(&mut self, now: Instant, view: InterfaceView) {
         let socket_fault = || FaultReason::Other(Arc::from("no socket on the interface"));
         let followed = self.port.follow(&view);
@@ -353,6 +355,7 @@ impl Engine {
 
     /// Takes away what a killed predecessor left on the interfaces. The owner of the addresses
     /// keeps them: it is about to use them.
+    #[inline(never)]
     fn remove_leftovers(&mut self) {
         if self.settings.is_owner() {
             return;
@@ -366,6 +369,7 @@ impl Engine {
 
     /// Puts objects back that someone else has taken away. Those that were taken away here, and
     /// are there again, show as what they are: the kernel has them already.
+    #[inline(never)]
     fn put_back(&mut self, now: Instant, removed: &[ObjectKey]) {
         if !self.is_installed {
             return;
@@ -383,6 +387,7 @@ impl Engine {
     }
 
     /// Goes by other settings without leaving its state.
+    #[inline(never)]
     fn reconfigure(
         &mut self,
         now: Instant,
@@ -409,6 +414,7 @@ impl Engine {
 /// What the state machine wants done.
 impl Engine {
     /// Tells the state machine, and does what it says.
+    #[inline(never)]
     fn tell(&mut self, now: Instant, event: Event) {
         let actions = self.router.handle(now, event);
         self.carry_out(now, actions);
@@ -456,6 +462,7 @@ impl Engine {
         }
     }
 
+    #[inline(never)]
     fn install(&mut self, now: Instant) {
         self.is_installed = true;
         match self.port.install() {
@@ -478,6 +485,7 @@ impl Engine {
 
     /// Brings the addresses to the settings and the interfaces of now, and announces what is new;
     /// or tries all of them again.
+    #[inline(never)]
     fn complete_addresses(&mut self, now: Instant) {
         if let Some(retry_at) = &mut self.retry_install_at {
             *retry_at = now;
@@ -494,6 +502,7 @@ impl Engine {
         }
     }
 
+    #[inline(never)]
     fn remove(&mut self) {
         self.is_installed = false;
         self.port.stop_announcing();
@@ -502,6 +511,7 @@ impl Engine {
         }
     }
 
+    #[inline(never)]
     fn report(&mut self, report: Report) {
         let Some(name) = report_name(&report) else {
             // These come from this machine, not from a neighbour.

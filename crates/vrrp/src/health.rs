@@ -63,7 +63,7 @@ impl Health {
         board.readings.insert(key, update.reading.clone());
         // Under the lock: what a source reads next must not overtake this.
         for (outlet, input) in orders {
-            outlet.order(Order::Input(input));
+            outlet.order(Order::Input(Box::new(input)));
         }
     }
 

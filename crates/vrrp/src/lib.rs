@@ -83,6 +83,7 @@ pub use crate::port::PortError;
 pub use crate::receiver::{Dropped, ReceiverStatus};
 pub use crate::service::Service;
 pub use crate::settings::{
-    Destination, RouterKey, Settings, SettingsError, Track, VirtualAddress, VirtualRouter,
+    Advertised, Destination, RouterKey, Settings, SettingsError, Track, VirtualAddress,
+    VirtualRouter,
 };
 pub use crate::status::{Past, RouterStatus};

@@ -78,10 +78,10 @@ impl Table {
         }
         for (name, news) in self.interfaces.news() {
             let Some(outlet) = self.outlets.get(&name) else { continue };
-            outlet.order(Order::Input(match news {
+            outlet.order(Order::Input(Box::new(match news {
                 News::View(view) => Input::Interfaces(view),
                 News::Removed(keys) => Input::Removed(keys),
-            }));
+            })));
         }
     }
 }

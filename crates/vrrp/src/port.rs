@@ -149,6 +149,7 @@ impl Port {
         Ok(())
     }
 
+    #[inline(never)]
     fn prepare(&self, source: IpAddr) -> Result<PreparedAdvert<Vec<u8>>, EncodeError> {
         let Settings { machine, vrid, advertised, authentication, checksum, .. } = &*self.settings;
         let addresses = advertised.as_addresses();
@@ -200,6 +201,7 @@ impl Port {
 
     /// Brings about that the kernel has these objects of the router and no others. Says which
     /// are new.
+    #[inline(never)]
     fn reconcile(&mut self, wanted: &[Object]) -> Result<Vec<ObjectKey>, PortError> {
         let target: HashMap<ObjectKey, &Object> =
             wanted.iter().map(|object| (object.key(), object)).collect();
@@ -223,6 +225,7 @@ impl Port {
     }
 
     /// Puts objects there. Those that were there already are none of the ones that it names.
+    #[inline(never)]
     fn put_there(&mut self, objects: Vec<Object>) -> Result<Vec<ObjectKey>, PortError> {
         let (all, mut added, mut refusals) = (objects.len(), Vec::new(), Vec::new());
         for chunk in objects.chunks(CHANGE_CHUNK) {
@@ -246,6 +249,7 @@ impl Port {
 
     /// Takes objects away, unless another router holds them too. What the kernel keeps is still
     /// held, and tried again with the next change.
+    #[inline(never)]
     fn take_away(&mut self, objects: Vec<Object>) -> Result<(), PortError> {
         let (all, mut refusals) = (objects.len(), Vec::new());
         let mut kept = HashSet::new();
@@ -295,6 +299,7 @@ impl Port {
 
     /// Takes away what a dead predecessor left: every address of the settings that is there and
     /// that nobody alive holds. Says how many there were.
+    #[inline(never)]
     pub(crate) fn remove_leftovers(&mut self) -> Result<usize, PortError> {
         let (mut removed, mut refusals) = (0, Vec::new());
         // What stands on an interface that does not exist is gone already.
@@ -392,6 +397,7 @@ impl Port {
 
     /// Sends the part of an announcement that is due, and no more than a few frames: adverts and
     /// messages come before the rest.
+    #[inline(never)]
     pub(crate) fn announce_some(&mut self, now: Instant) -> Result<(), PortError> {
         let Some(mut announcing) = self.announcing.take() else { return Ok(()) };
         let pace = self.settings.announce_pace;

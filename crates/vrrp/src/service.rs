@@ -56,7 +56,7 @@ struct ThreadTable {
 /// A thread that waits for its router.
 struct Waiting {
     name: Arc<str>,
-    gate: Sender<Unit>,
+    gate: Sender<Box<Unit>>,
     thread: JoinHandle<()>,
 }
 
@@ -154,7 +154,7 @@ impl Service {
                 Some(Waiting { name, gate, thread }) => {
                     self.threads.lock().routers.insert(name, thread);
                     // It waits for this, and ends only after it.
-                    let _ = gate.send(unit);
+                    let _ = gate.send(Box::new(unit));
                 }
                 None => {
                     self.threads.lock().unstarted.push(unit);
@@ -222,7 +222,7 @@ impl Drop for Service {
 
 impl Waiting {
     fn start(name: &Arc<str>) -> io::Result<Self> {
-        let (gate, unit): (_, Gate<Unit>) = bounded(1);
+        let (gate, unit): (_, Gate<Box<Unit>>) = bounded(1);
         let thread = unit_thread(name).spawn(move || {
             if let Ok(unit) = unit.recv() {
                 unit.run();
@@ -265,7 +265,7 @@ impl Threads {
         match Waiting::start(&name) {
             Ok(Waiting { gate, thread, .. }) => {
                 self.lock().routers.insert(name, thread);
-                let _ = gate.send(unit);
+                let _ = gate.send(Box::new(unit));
                 Ok(())
             }
             Err(error) => Err((Some(unit), error)),

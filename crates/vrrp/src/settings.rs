@@ -13,8 +13,8 @@ use vrrp_net::{
     WordError,
 };
 use vrrp_proto::{
-    AddressList, AddressListError, Authentication, ChecksumForm, Family, Interval, Password,
-    Priority, Version, Vrid, group,
+    AddressList, AddressListError, Addresses, Authentication, ChecksumForm, Family, Interval,
+    Password, Priority, Version, Vrid, group,
 };
 
 use crate::health::TrackerKey;
@@ -132,7 +132,7 @@ pub struct Settings {
     /// The checksum of VRRPv3 adverts over IPv4, which has two dialects.
     pub checksum: ChecksumForm,
     /// The addresses in its adverts.
-    pub advertised: AddressList,
+    pub advertised: Advertised,
     /// Every address that moves with it, those in its adverts among them.
     pub addresses: Vec<VirtualAddress>,
     /// Whether VRRPv3 adverts without addresses are accepted.
@@ -164,7 +164,7 @@ impl Settings {
         let first = addresses.first().ok_or(SettingsError::NoAddress)?;
         let family = Family::of(first.address);
         let of_family = addresses.iter().map(|address| address.address);
-        let advertised = AddressList::from_addresses(family, of_family)?;
+        let advertised = Advertised::from_addresses(family, of_family)?;
         if version == Version::V2 && family == Family::V6 {
             return Err(SettingsError::Version);
         }
@@ -223,6 +223,32 @@ impl Settings {
             };
             (track, shown)
         })
+    }
+}
+
+/// The addresses in a router's adverts, as they stand there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advertised {
+    family: Family,
+    octets: Box<[u8]>,
+}
+
+impl Advertised {
+    /// These addresses, in this order.
+    ///
+    /// # Errors
+    /// If one is of another family, or there are more than an advert holds.
+    pub fn from_addresses(
+        family: Family,
+        addresses: impl IntoIterator<Item = IpAddr>,
+    ) -> Result<Self, AddressListError> {
+        let list = AddressList::from_addresses(family, addresses)?;
+        Ok(Self { family, octets: list.as_addresses().as_octets().into() })
+    }
+
+    /// The same, as an advert takes it.
+    pub fn as_addresses(&self) -> Addresses<'_> {
+        Addresses::from_octets(self.family, &self.octets).unwrap_or(Addresses::none(self.family))
     }
 }
 

@@ -1,4 +1,8 @@
 //! What one thread drives: a virtual router with its inbox, started again when it dies.
+//!
+//! A page of stack that was touched once stays with its thread, and there may be hundreds. So what
+//! is seldom or deep is kept out of the frames of its callers (`#[inline(never)]`), here and in
+//! what is called from here: an idle router has three pages.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -35,8 +39,8 @@ const RESTART_FORGOTTEN: Duration = Duration::from_secs(120);
 /// What a router is told by the rest of its host.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// Something for its engine.
-    Input(Input),
+    /// Something for its engine; apart, because an inbox has many places and few of these.
+    Input(Box<Input>),
     /// Whether adverts can be received may have changed.
     Hearing,
     /// Say when everything before this is done.
@@ -152,7 +156,7 @@ impl Unit {
     }
 
     /// Drives the router until it is shut down.
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(mut self: Box<Self>) {
         self.parts.inbox.wait_alone();
         while !self.has_ended() {
             self.turn();
@@ -248,6 +252,7 @@ impl Unit {
     }
 
     /// Handles what waits, but no more than an inbox holds: a flood has to leave time for timers.
+    #[inline(never)]
     fn take_waiting(&mut self) {
         let mut has_taken = false;
         for _ in 0..INBOX_MESSAGES {
@@ -282,7 +287,7 @@ impl Unit {
     fn take(&mut self, message: Message) {
         match message {
             Message::Advert { at, heard } => self.tell(at, Input::Advert(heard)),
-            Message::Order(Order::Input(input)) => self.take_input(input),
+            Message::Order(Order::Input(input)) => self.take_input(*input),
             Message::Order(Order::Hearing) => {
                 let can_hear = !self.parts.receiver.is_deaf();
                 self.tell(self.now(), Input::Hearing(can_hear));
@@ -293,6 +298,7 @@ impl Unit {
     }
 
     /// Keeps what a router that is started again has to know, and passes it on.
+    #[inline(never)]
     fn take_input(&mut self, input: Input) {
         match &input {
             Input::Interfaces(view) => self.take_view(view.clone()),
@@ -342,6 +348,7 @@ impl Unit {
         }
     }
 
+    #[inline(never)]
     fn restart_if_due(&mut self, now: Instant) {
         match &self.phase {
             Phase::Waiting(until) if *until <= now => {}
@@ -361,6 +368,7 @@ impl Unit {
         self.refresh();
     }
 
+    #[inline(never)]
     fn start(&mut self, now: Instant) -> Result<(), vrrp_net::NetError> {
         let parts = &mut self.parts;
         let kernel = match parts.kernel.take() {
@@ -382,6 +390,7 @@ impl Unit {
 
     /// What a dead router held is removed and it resigns, so that its peers need not wait for its
     /// silence.
+    #[inline(never)]
     fn die(&mut self, now: Instant, why: Arc<str>) {
         let again_in = RESTART_PAUSE * (1 << self.deaths.min(RESTART_DOUBLINGS));
         self.deaths = self.deaths.saturating_add(1);
@@ -459,6 +468,7 @@ impl Unit {
     }
 
     /// Passes on what happened in the engine.
+    #[inline(never)]
     fn tell_events(&mut self) {
         let Phase::Running(engine, _) = &mut self.phase else { return };
         let name = &self.parts.settings.name;
@@ -487,6 +497,7 @@ impl Unit {
     }
 
     /// Publishes how the router stands, after something that may have changed it.
+    #[inline(never)]
     fn refresh(&self) {
         let Phase::Running(engine, _) = &self.phase else { return };
         let became_active = totals(engine, self.before).became_active;

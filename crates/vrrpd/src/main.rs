@@ -21,6 +21,11 @@ use clap::Parser as _;
 
 use crate::cli::{Cli, Command, StatusArgs};
 
+/// The C library's allocator keeps a cache for each thread, which hundreds of threads that hardly
+/// ever allocate would fill once and keep.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     // Both are this program run again by itself in another part, and return only if it is not.
     vrrp::track::shim::intercept();

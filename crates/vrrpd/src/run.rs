@@ -24,7 +24,7 @@ use crate::exit;
 use crate::logging;
 use crate::notify::Notifier;
 use crate::rundir::{self, RunDir, RunDirError};
-use crate::setup::{self, Meaning, SetupError};
+use crate::setup::{Meaning, SetupError};
 use crate::status::{self, InstanceStatus, InterfaceStatus, Status, TrackerStatus};
 use crate::users::Users;
 
@@ -138,7 +138,7 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     // From here on signals wait until they are asked for, so none can end the process unawares.
     let tasks = follow_signals()?;
 
-    let users = Arc::new(Users::new(setup::any_anonymous(&config)));
+    let users = Arc::new(Users::new());
     let runner = Runner::start(RunnerLimits::default())?;
     let meaning = Meaning::of(&config, &users, &host.link_states())?;
     // It has been read: what is left of it would only take memory.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use vrrp::track::interface::Links;
 use vrrp::track::{LookupError, Output};
 use vrrp::{SettingsError, Setup};
-use vrrp_conf::model::{Command, Config, Notify};
+use vrrp_conf::model::{Config, Notify};
 
 use crate::users::Users;
 
@@ -62,15 +62,4 @@ impl Meaning {
             NotifyPrograms { programs: programs.collect(), limit: config.global.notify_timeout };
         Ok(Self { setup: Setup { routers, sources }, notify })
     }
-}
-
-/// Whether there are programs to run of which nobody says as whom.
-pub(crate) fn any_anonymous(config: &Config) -> bool {
-    let notify = config.instances.iter().flat_map(|instance| {
-        let notify = &instance.notify;
-        [&notify.master, &notify.backup, &notify.fault, &notify.stop, &notify.any]
-    });
-    let scripts = config.scripts.values().map(|script| &script.command.value);
-    let nobody = |command: &Command| command.user.is_none();
-    notify.flatten().map(|command| &command.value).chain(scripts).any(nobody)
 }

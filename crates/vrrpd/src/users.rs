@@ -1,42 +1,48 @@
 //! As whom programs run: their own user, else `script_user`, else `keepalived_script` if there is
 //! one, else the daemon's.
 
+use std::sync::OnceLock;
+
 use vrrp::track::{Credentials, LookupError, Output, Program};
 use vrrp_conf::model::{Command, ScriptUser};
 
 /// The user that keepalived's packages make for scripts.
 const CUSTOMARY_USER: &str = "keepalived_script";
 
-/// Who runs the programs that name nobody.
+/// Who runs the programs that name nobody. It is looked up when the first of them runs: where
+/// there is none, nobody has to be asked.
 #[derive(Debug, Default)]
 pub(crate) struct Users {
-    fallback: Option<Credentials>,
+    fallback: OnceLock<Option<Credentials>>,
 }
 
 impl Users {
-    /// Looks the customary user up; warns where programs that name nobody will run as the
-    /// daemon's own user (`any_anonymous`: whether there are such programs at all).
-    pub(crate) fn new(any_anonymous: bool) -> Self {
-        let users = Self::look_up().unwrap_or_else(|error| {
-            log::warn!("{error}");
-            Self::default()
-        });
-        if users.fallback.is_none() && any_anonymous {
-            log::warn!(
-                "scripts without a user run as the daemon's own user: there is neither \
-                 `script_user` in global_defs nor a user `{CUSTOMARY_USER}` on this machine"
-            );
-        }
-        users
+    /// Nobody looked up yet.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// The customary user. Warns where programs that name nobody run as the daemon's own.
+    fn fallback(&self) -> Option<Credentials> {
+        let look_up = || {
+            let customary = customary().unwrap_or_else(|error| {
+                log::warn!("{error}");
+                None
+            });
+            if customary.is_none() {
+                log::warn!(
+                    "scripts without a user run as the daemon's own user: there is neither \
+                     `script_user` in global_defs nor a user `{CUSTOMARY_USER}` on this machine"
+                );
+            }
+            customary
+        };
+        self.fallback.get_or_init(look_up).clone()
     }
 
     /// The same without warnings.
     pub(crate) fn look_up() -> Result<Self, LookupError> {
-        match Credentials::of_user(CUSTOMARY_USER) {
-            Ok(credentials) => Ok(Self { fallback: Some(credentials) }),
-            Err(LookupError::NoUser(_)) => Ok(Self::default()),
-            Err(error) => Err(error),
-        }
+        Ok(Self { fallback: OnceLock::from(customary()?) })
     }
 
     /// The program that a command means. What it prints goes where the daemon's log goes.
@@ -59,8 +65,17 @@ impl Users {
     ) -> Result<Option<Credentials>, LookupError> {
         match &command.user {
             Some(user) => named(&user.value).map(Some),
-            None => Ok(self.fallback.clone()),
+            None => Ok(self.fallback()),
         }
+    }
+}
+
+/// The user that keepalived's packages make, if this machine has it.
+fn customary() -> Result<Option<Credentials>, LookupError> {
+    match Credentials::of_user(CUSTOMARY_USER) {
+        Ok(credentials) => Ok(Some(credentials)),
+        Err(LookupError::NoUser(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

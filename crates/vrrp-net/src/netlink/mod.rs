@@ -343,7 +343,8 @@ impl Netlink {
         count: usize,
     ) -> Vec<Result<Answer, NetError>> {
         let mut slots = vec![None; count];
-        let mut buffer = [0; ANSWER_BYTES_MAX];
+        // Not on the stack: a thread would keep the page for good.
+        let mut buffer = vec![0; ANSWER_BYTES_MAX];
         let mut missing = count;
         let mut error = NetError::NoAnswer { operation, interface: None };
         while missing > 0 {
