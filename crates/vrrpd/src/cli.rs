@@ -53,6 +53,14 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 answered, 2 wrong usage, 3 no daemon answers there.
     Status(StatusArgs),
+    /// Let the running daemon read its configuration anew, and wait until it is in force: all of
+    /// it, or nothing.
+    ///
+    /// Instances that stay do not resign, and an address that stays is not touched.
+    ///
+    /// Exit status: 0 in force, or with --dry-run could be; 1 refused, the configuration before it
+    /// is in force; 2 wrong usage; 3 no daemon answers there.
+    Reload(ReloadArgs),
     /// Watch a failover: two daemons, two network namespaces, no root needed.
     ///
     /// Exit status: 0 the story ended as told, 1 something did not happen, 2 wrong usage, 3 this
@@ -135,6 +143,19 @@ pub(crate) enum Format {
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// Print everything, as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The run directory of the daemon to ask.
+    #[arg(long, default_value = DEFAULT_RUN_DIR)]
+    pub(crate) run_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReloadArgs {
+    /// Only tell what would change.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print what became of it as JSON.
     #[arg(long)]
     pub(crate) json: bool,
     /// The run directory of the daemon to ask.

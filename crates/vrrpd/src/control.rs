@@ -1,158 +1,293 @@
 //! The control socket: one line asks, one JSON document answers.
+//!
+//! One thread serves all clients side by side, so that one that is slow, or says nothing, keeps
+//! nobody waiting.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsFd;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, TryRecvError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use vrrp_net::Waker;
 
-use crate::rundir;
-use crate::status::Status;
+use crate::rundir::{self, Socket};
+use crate::status::{ReloadReport, Status};
 
 /// The longest question; a longer one is cut and not understood.
 const QUESTION_BYTES_MAX: usize = 1024;
 /// The longest answer that a client takes.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
-/// How long the daemon gives a client to ask, and then to take the answer; and what a client allows
-/// for one step of the daemon's.
+/// How many clients are served at the same time. One more takes the place of the one that has
+/// been silent longest.
+const CLIENTS_MAX: usize = 64;
+/// How long a client has to ask, and then to take the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a client of the daemon's waits for a reload.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(120);
+/// How often it is looked whether the socket is still where clients look for it.
+const SOCKET_CHECK: Duration = Duration::from_secs(2);
 const STACK_BYTES: usize = 512 << 10;
 
-/// The thread that answers. Clients are served one after another, each for a bounded time.
+/// What there is to answer.
+pub(crate) trait Answers: Send + 'static {
+    /// How things stand.
+    fn status(&self) -> Status;
+
+    /// Reloads, or says what a reload would change. The answer comes later, with a wake-up.
+    fn reload(&self, is_dry: bool, answered: Waker) -> Receiver<ReloadReport>;
+}
+
+/// The thread that answers.
 pub(crate) struct Control {
     thread: Option<JoinHandle<()>>,
-    stop: Waker,
+    stop: Arc<AtomicBool>,
+    waker: Waker,
 }
 
 impl Control {
-    /// Answers on `listener`, with what `status` tells at that moment.
-    pub(crate) fn start(
-        listener: UnixListener,
-        status: impl Fn() -> Status + Send + 'static,
-    ) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        let stop = Waker::new().map_err(io::Error::other)?;
-        let stopping = stop.clone();
+    /// Answers on `socket`.
+    pub(crate) fn start(socket: Socket, answers: impl Answers) -> io::Result<Self> {
+        let waker = Waker::new().map_err(io::Error::other)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        socket.listener().set_nonblocking(true)?;
+        let mut server = Server {
+            socket,
+            clients: Vec::new(),
+            waker: waker.clone(),
+            stop: Arc::clone(&stop),
+            answers,
+            check_at: Instant::now() + SOCKET_CHECK,
+        };
         let thread = thread::Builder::new()
             .name("control".into())
             .stack_size(STACK_BYTES)
-            .spawn(move || serve(&listener, &stopping, &status))?;
-        Ok(Self { thread: Some(thread), stop })
+            .spawn(move || server.serve())?;
+        Ok(Self { thread: Some(thread), stop, waker })
     }
 }
 
 impl Drop for Control {
     /// Whatever a client is doing at that moment, or not doing, is broken off.
     fn drop(&mut self) {
-        self.stop.wake();
+        self.stop.store(true, Ordering::Release);
+        self.waker.wake();
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             log::error!("the control thread has panicked");
         }
     }
 }
 
-/// Why a client is not served any further.
-#[derive(Debug, thiserror::Error)]
-enum Broken {
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error("the client took too long")]
-    TooLong,
-    #[error("the daemon stops")]
-    Stopping,
+struct Server<A> {
+    socket: Socket,
+    clients: Vec<Client>,
+    waker: Waker,
+    stop: Arc<AtomicBool>,
+    answers: A,
+    check_at: Instant,
 }
 
-fn serve(listener: &UnixListener, stop: &Waker, status: &dyn Fn() -> Status) {
-    loop {
-        let served = wait(listener, PollFlags::IN, stop, None)
-            .and_then(|()| Ok(listener.accept()?.0))
-            .and_then(|stream| answer(&stream, stop, status));
-        match served {
-            Ok(()) => {}
-            Err(Broken::Stopping) => return,
-            Err(error) => {
-                log::debug!("control socket: {error}");
-                // An accept that fails at once (no descriptors left) must not spin.
-                thread::sleep(Duration::from_millis(10));
+/// One client, and how far it has come.
+struct Client {
+    stream: UnixStream,
+    phase: Phase,
+    /// Until when it has to have come further.
+    deadline: Instant,
+}
+
+enum Phase {
+    /// It has asked this much so far.
+    Asking(Vec<u8>),
+    /// What it asked for is being done.
+    Waiting(Receiver<ReloadReport>),
+    /// It has to take this, from this byte on.
+    Answering(Vec<u8>, usize),
+    /// It was served, or has broken off.
+    Done,
+}
+
+impl Client {
+    fn new(stream: UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        let (phase, deadline) = (Phase::Asking(Vec::new()), Instant::now() + PATIENCE);
+        Ok(Self { stream, phase, deadline })
+    }
+
+    /// What it can be waited for.
+    fn events(&self) -> PollFlags {
+        match self.phase {
+            Phase::Asking(_) => PollFlags::IN,
+            Phase::Answering(..) => PollFlags::OUT,
+            Phase::Waiting(_) | Phase::Done => PollFlags::empty(),
+        }
+    }
+
+    fn answer(&mut self, body: serde_json::Result<Vec<u8>>) {
+        self.deadline = Instant::now() + PATIENCE;
+        self.phase = body.map_or(Phase::Done, |body| Phase::Answering(body, 0));
+    }
+}
+
+impl<A: Answers> Server<A> {
+    fn serve(&mut self) {
+        while !self.stop.load(Ordering::Acquire) {
+            let is_ready = self.wait();
+            self.waker.take();
+            if is_ready.first().is_some_and(|is_ready| *is_ready) {
+                self.accept();
+            }
+            for index in 0..self.clients.len() {
+                self.step(index);
+            }
+            let now = Instant::now();
+            self.clients
+                .retain(|client| !matches!(client.phase, Phase::Done) && client.deadline > now);
+            if self.check_at <= now {
+                self.check_socket();
             }
         }
     }
+
+    /// Waits for the listener, a client, or the next deadline; says first of all whether a client
+    /// wants in.
+    fn wait(&self) -> Vec<bool> {
+        let deadlines = self.clients.iter().map(|client| client.deadline);
+        let until = deadlines.chain([self.check_at]).min().unwrap_or(self.check_at);
+        let left = until.saturating_duration_since(Instant::now());
+        let listener = self.socket.listener().as_fd();
+        let mut fds = vec![
+            PollFd::from_borrowed_fd(listener, PollFlags::IN),
+            PollFd::new(&self.waker, PollFlags::IN),
+        ];
+        fds.extend(
+            self.clients
+                .iter()
+                .map(|client| PollFd::from_borrowed_fd(client.stream.as_fd(), client.events())),
+        );
+        let timeout = Timespec::try_from(left).ok();
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => {
+                log::error!("the control socket cannot be waited on: {errno}");
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
+        fds.iter().map(|fd| !fd.revents().is_empty()).collect()
+    }
+
+    /// Takes in the clients that want in.
+    fn accept(&mut self) {
+        loop {
+            match self.socket.listener().accept() {
+                Ok((stream, _)) => {
+                    if self.clients.len() >= CLIENTS_MAX {
+                        self.send_one_away();
+                    }
+                    self.clients.extend(Client::new(stream).ok());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    log::debug!("control socket: {error}");
+                    // With no descriptors left the one of a silent client helps the next.
+                    self.send_one_away();
+                    return thread::sleep(Duration::from_millis(10));
+                }
+            }
+        }
+    }
+
+    /// Gives up the client that has been silent longest, or else the one with the least time left.
+    fn send_one_away(&mut self) {
+        let key = |client: &&Client| (!matches!(client.phase, Phase::Asking(_)), client.deadline);
+        let longest = self.clients.iter().min_by_key(key).map(|client| client.deadline);
+        if let Some(at) = longest
+            .and_then(|longest| self.clients.iter().position(|client| client.deadline == longest))
+        {
+            self.clients.remove(at);
+        }
+    }
+
+    /// Goes as far with a client as it goes without waiting.
+    fn step(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        match &mut client.phase {
+            Phase::Asking(question) => match read_question(&client.stream, question) {
+                Ok(Some(question)) => self.begin(index, &question),
+                Ok(None) => {}
+                Err(_) => client.phase = Phase::Done,
+            },
+            Phase::Waiting(reply) => match reply.try_recv() {
+                Ok(report) => client.answer(serde_json::to_vec(&report)),
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => client.phase = Phase::Done,
+            },
+            Phase::Answering(body, sent) => match (&client.stream).write(&body[*sent..]) {
+                Ok(written) => {
+                    *sent += written;
+                    if *sent == body.len() {
+                        client.phase = Phase::Done;
+                    }
+                }
+                Err(error) if is_passing(&error) => {}
+                Err(_) => client.phase = Phase::Done,
+            },
+            Phase::Done => {}
+        }
+    }
+
+    fn begin(&mut self, index: usize, question: &str) {
+        let client = &mut self.clients[index];
+        match question {
+            "status" => client.answer(serde_json::to_vec(&self.answers.status())),
+            "reload" | "plan" => {
+                let reply = self.answers.reload(question == "plan", self.waker.clone());
+                client.deadline = Instant::now() + RELOAD_PATIENCE;
+                client.phase = Phase::Waiting(reply);
+            }
+            other => client.answer(serde_json::to_vec(
+                &serde_json::json!({ "error": format!("unknown request {other:?}") }),
+            )),
+        }
+        if matches!(self.clients[index].phase, Phase::Answering(..)) {
+            self.step(index);
+        }
+    }
+
+    /// Puts the socket back if somebody has removed it.
+    fn check_socket(&mut self) {
+        self.check_at = Instant::now() + SOCKET_CHECK;
+        match self.socket.put_back() {
+            Ok(false) => {}
+            Ok(true) => log::warn!("the control socket was removed: put back"),
+            Err(error) => log::warn!("the control socket was removed: {error}"),
+        }
+    }
 }
 
-fn answer(stream: &UnixStream, stop: &Waker, status: &dyn Fn() -> Status) -> Result<(), Broken> {
-    stream.set_nonblocking(true)?;
-    let question = read_line(stream, stop)?;
-    let body = match question.trim_end() {
-        "status" => serde_json::to_vec(&status()),
-        other => serde_json::to_vec(
-            &serde_json::json!({ "error": format!("unknown request {other:?}") }),
-        ),
+/// Reads more of a question; returns it once it is whole: at its line's end, the client's, or the
+/// limit.
+fn read_question(mut stream: &UnixStream, question: &mut Vec<u8>) -> io::Result<Option<String>> {
+    let mut buffer = [0; QUESTION_BYTES_MAX];
+    let is_over = match stream.read(&mut buffer) {
+        Ok(read) => {
+            question.extend_from_slice(&buffer[..read]);
+            read == 0
+        }
+        Err(error) if is_passing(&error) => return Ok(None),
+        Err(error) => return Err(error),
     };
-    write_all(stream, stop, &body.map_err(io::Error::from)?)
-}
-
-/// Reads up to the first line's end, the client's, or the limit.
-fn read_line(mut stream: &UnixStream, stop: &Waker) -> Result<String, Broken> {
-    let deadline = Instant::now() + PATIENCE;
-    let (mut question, mut filled) = ([0; QUESTION_BYTES_MAX], 0);
-    while filled < question.len() && !question[..filled].contains(&b'\n') {
-        wait(stream, PollFlags::IN, stop, Some(deadline))?;
-        match stream.read(&mut question[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if is_passing(&error) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let line = question[..filled].split(|byte| *byte == b'\n').next().unwrap_or_default();
-    Ok(String::from_utf8_lossy(line).into_owned())
-}
-
-fn write_all(mut stream: &UnixStream, stop: &Waker, body: &[u8]) -> Result<(), Broken> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut left = body;
-    while !left.is_empty() {
-        wait(stream, PollFlags::OUT, stop, Some(deadline))?;
-        match stream.write(left) {
-            Ok(written) => left = &left[written..],
-            Err(error) if is_passing(&error) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
+    let is_whole = is_over || question.contains(&b'\n') || question.len() >= QUESTION_BYTES_MAX;
+    let line = question.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(is_whole.then(|| String::from_utf8_lossy(line).trim_end().to_owned()))
 }
 
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
-/// Waits for a descriptor, but neither beyond the deadline nor beyond the daemon's end.
-fn wait(
-    fd: impl AsFd,
-    flags: PollFlags,
-    stop: &Waker,
-    deadline: Option<Instant>,
-) -> Result<(), Broken> {
-    loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let left = left.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
-        let mut fds = [PollFd::new(&fd, flags), PollFd::new(stop, PollFlags::IN)];
-        let ready = match poll(&mut fds, left.as_ref()) {
-            Ok(ready) => ready,
-            Err(Errno::INTR) => continue,
-            Err(errno) => return Err(Broken::Io(errno.into())),
-        };
-        return match ready {
-            0 => Err(Broken::TooLong),
-            _ if !fds[1].revents().is_empty() => Err(Broken::Stopping),
-            _ => Ok(()),
-        };
-    }
 }
 
 /// Why no answer came.
@@ -165,17 +300,30 @@ pub(crate) enum AskError {
 }
 
 /// Asks the daemon of a run directory for its status.
-pub(crate) fn ask(run_dir: &Path) -> Result<Status, AskError> {
+pub(crate) fn ask_status(run_dir: &Path) -> Result<Status, AskError> {
+    ask(run_dir, "status\n", 2 * PATIENCE)
+}
+
+/// Asks the daemon of a run directory to reload, or what a reload would change, and waits.
+pub(crate) fn ask_reload(run_dir: &Path, is_dry: bool) -> Result<ReloadReport, AskError> {
+    ask(run_dir, if is_dry { "plan\n" } else { "reload\n" }, RELOAD_PATIENCE)
+}
+
+fn ask<T: serde::de::DeserializeOwned>(
+    run_dir: &Path,
+    question: &str,
+    patience: Duration,
+) -> Result<T, AskError> {
     let path = rundir::socket_path(run_dir);
     let shown = path.display().to_string();
-    let answer = exchange(&path, "status\n")
+    let answer = exchange(&path, question, patience)
         .map_err(|source| AskError::Unreachable { path: shown.clone(), source })?;
     serde_json::from_slice(&answer).map_err(|source| AskError::Garbled { path: shown, source })
 }
 
-fn exchange(path: &Path, question: &str) -> io::Result<Vec<u8>> {
+fn exchange(path: &Path, question: &str, patience: Duration) -> io::Result<Vec<u8>> {
     let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(2 * PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(question.as_bytes())?;
     let mut answer = Vec::new();
@@ -187,21 +335,61 @@ fn exchange(path: &Path, question: &str) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
 
+    struct NoAnswers;
+
+    impl Answers for NoAnswers {
+        fn status(&self) -> Status {
+            Status::default()
+        }
+
+        fn reload(&self, _is_dry: bool, _answered: Waker) -> Receiver<ReloadReport> {
+            crossbeam_channel::never()
+        }
+    }
+
+    fn control(dir: &Path) -> Control {
+        let run_dir = rundir::RunDir::hold(dir.to_owned()).unwrap();
+        Control::start(run_dir.listen().unwrap(), NoAnswers).unwrap()
+    }
+
     #[test]
     fn a_silent_client_does_not_keep_the_daemon_from_its_end() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("socket");
-        let control = Control::start(UnixListener::bind(&path).unwrap(), || {
-            unreachable!("nobody asks for the status")
-        });
-        let mut silent = UnixStream::connect(&path).unwrap();
+        let control = control(dir.path());
+        let mut silent = UnixStream::connect(rundir::socket_path(dir.path())).unwrap();
         silent.write_all(b"half a quest").unwrap();
         let before = Instant::now();
-        drop(control.unwrap());
+        drop(control);
         assert!(before.elapsed() < PATIENCE);
         let mut rest = Vec::new();
         // Reset or closed, but over.
         let _ = silent.read_to_end(&mut rest);
         assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn hundreds_of_silent_clients_and_one_that_waits_for_a_reload_delay_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let _control = control(dir.path());
+        let connect = || UnixStream::connect(rundir::socket_path(dir.path())).unwrap();
+        let mut reloading = connect();
+        reloading.write_all(b"reload\n").unwrap();
+        let silent: Vec<_> = (0..3 * CLIENTS_MAX).map(|_| connect()).collect();
+        let before = Instant::now();
+        ask_status(dir.path()).unwrap();
+        assert!(before.elapsed() < PATIENCE, "it waited for the silent ones");
+        drop(silent);
+    }
+
+    #[test]
+    fn a_socket_that_was_removed_comes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let _control = control(dir.path());
+        std::fs::remove_file(rundir::socket_path(dir.path())).unwrap();
+        let before = Instant::now();
+        while ask_status(dir.path()).is_err() {
+            assert!(before.elapsed() < 20 * SOCKET_CHECK, "it did not come back");
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 }

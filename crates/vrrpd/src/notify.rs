@@ -49,6 +49,17 @@ impl Notifier {
         before
     }
 
+    /// The instances that run now and for which other programs would run by these.
+    pub(crate) fn changed_programs(&self, new: &NotifyPrograms) -> impl Iterator<Item = Arc<str>> {
+        let now = lock(&self.programs);
+        let differs = |(name, notify): &(&Arc<str>, &Arc<Notify>)| {
+            now.programs.get(*name).is_some_and(|before| before != *notify)
+        };
+        let changed: Vec<_> =
+            new.programs.iter().filter(differs).map(|(name, _)| Arc::clone(name)).collect();
+        changed.into_iter()
+    }
+
     /// Runs exactly these programs from now on.
     pub(crate) fn restore_programs(&self, before: NotifyPrograms) {
         *lock(&self.programs) = before;

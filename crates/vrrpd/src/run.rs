@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
@@ -14,18 +14,19 @@ use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SI
 use signal_hook::iterator::Signals;
 use vrrp::track::TrackError;
 use vrrp::track::runner::{Runner, RunnerLimits};
-use vrrp::{ApplyError, Host, HostError, Observer, Platform as _, Service, System};
+use vrrp::{ApplyError, Change, Host, HostError, Observer, Platform as _, Service, System};
 use vrrp_conf::model::Config;
+use vrrp_net::Waker;
 
 use crate::check;
 use crate::cli::RunArgs;
-use crate::control::Control;
+use crate::control::{Answers, Control};
 use crate::exit;
 use crate::logging;
 use crate::notify::Notifier;
 use crate::rundir::{self, RunDir, RunDirError};
-use crate::setup::{Meaning, SetupError};
-use crate::status::{self, InstanceStatus, InterfaceStatus, Status, TrackerStatus};
+use crate::setup::{Meaning, NotifyPrograms, SetupError};
+use crate::status::{self, InstanceStatus, InterfaceStatus, ReloadReport, Status, TrackerStatus};
 use crate::users::Users;
 
 /// How long the last log lines may take to be written.
@@ -53,7 +54,9 @@ enum RunError {
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &RunArgs) -> ExitCode {
-    let config = match read(args) {
+    let Reading { config, diagnostics } = read(args);
+    logging::show(&diagnostics);
+    let config = match config {
         Ok(config) => config,
         Err(Refusal { why, exit }) => {
             let way_out = lenient_command(args)
@@ -88,15 +91,26 @@ struct Refusal {
     exit: u8,
 }
 
-/// Reads the configuration and shows what there is to say about it.
-fn read(args: &RunArgs) -> Result<Config, Refusal> {
+/// A configuration as it was read, with all that there is to say about it.
+struct Reading {
+    config: Result<Config, Refusal>,
+    diagnostics: String,
+}
+
+/// Reads the configuration.
+fn read(args: &RunArgs) -> Reading {
     let file = args.file.display();
-    let loaded =
-        check::load(&args.file, args.config_id.as_deref(), args.lenient).map_err(|error| {
-            Refusal { why: format!("cannot read {file}: {error}"), exit: exit::USAGE }
-        })?;
-    logging::show(&check::rendered(&loaded.diagnostics, &loaded.sources));
-    loaded.config.ok_or_else(|| Refusal { why: format!("{file} has errors"), exit: exit::CONFIG })
+    let loaded = match check::load(&args.file, args.config_id.as_deref(), args.lenient) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let why = format!("cannot read {file}: {error}");
+            let config = Err(Refusal { why, exit: exit::USAGE });
+            return Reading { config, diagnostics: String::new() };
+        }
+    };
+    let diagnostics = check::rendered(&loaded.diagnostics, &loaded.sources);
+    let refusal = || Refusal { why: format!("{file} has errors"), exit: exit::CONFIG };
+    Reading { config: loaded.config.ok_or_else(refusal), diagnostics }
 }
 
 /// The command that would start with this configuration, if there is one.
@@ -111,6 +125,12 @@ fn lenient_command(args: &RunArgs) -> Option<String> {
 /// What the main thread has to do.
 enum Task {
     Signal(i32),
+    /// Reload, or only say what that would change; answer, and wake whoever waits for it.
+    Reload {
+        is_dry: bool,
+        reply: Sender<ReloadReport>,
+        answered: Waker,
+    },
 }
 
 /// What a running daemon is made of.
@@ -136,7 +156,8 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     let run_dir = RunDir::hold(run_dir_of(args, &config))?;
     let listener = run_dir.listen()?;
     // From here on signals wait until they are asked for, so none can end the process unawares.
-    let tasks = follow_signals()?;
+    let (requests, tasks) = unbounded();
+    follow_signals(requests.clone())?;
 
     let users = Arc::new(Users::new());
     let runner = Runner::start(RunnerLimits::default())?;
@@ -150,11 +171,10 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     let loaded = Loaded { at_unix_s: now_unix_s(), reload_refused: None };
     let loaded = Arc::new(Mutex::new(loaded));
     service.start(meaning.setup)?;
-    let control = {
-        let (observer, loaded) = (service.observer(), Arc::clone(&loaded));
-        let file = args.file.display().to_string();
-        Control::start(listener, move || status(&observer, &loaded, &file))?
-    };
+    let file = args.file.display().to_string();
+    let answers =
+        Answering { observer: service.observer(), loaded: Arc::clone(&loaded), file, requests };
+    let control = Control::start(listener, answers)?;
     let mut daemon = Daemon { args, run_dir, users, service, notifier, loaded };
     let (version, place) = (env!("CARGO_PKG_VERSION"), daemon.run_dir.path().display());
     log::info!("vrrpd {version} runs {count} instance(s), status in {place}");
@@ -173,84 +193,121 @@ fn run_dir_of(args: &RunArgs, config: &Config) -> PathBuf {
 }
 
 /// Signals become tasks.
-fn follow_signals() -> std::io::Result<Receiver<Task>> {
-    let (sender, tasks) = unbounded();
+fn follow_signals(tasks: Sender<Task>) -> std::io::Result<()> {
     let mut signals = Signals::new(
         [SIGTERM, SIGINT, SIGHUP].into_iter().chain(harmless_signals().map(|(signal, _)| signal)),
     )?;
     thread::Builder::new().name("signals".into()).stack_size(SIGNALS_STACK_BYTES).spawn(
         move || {
-            let forward = |signal| sender.send(Task::Signal(signal));
+            let forward = |signal| tasks.send(Task::Signal(signal));
             // The daemon's end ends this too.
             let _ = signals.forever().try_for_each(forward);
         },
     )?;
-    Ok(tasks)
+    Ok(())
 }
 
 /// What keepalived's users send to keepalived for other purposes, and what serves those here.
 fn harmless_signals() -> impl Iterator<Item = (i32, &'static str)> {
     let status = "`vrrpd status` tells how things stand";
-    let signals = [SIGUSR1, SIGUSR2, SIGALRM, SIGQUIT].map(|signal| (signal, status));
-    let real_time =
-        (libc::SIGRTMIN()..=libc::SIGRTMAX()).take(8).map(move |signal| (signal, status));
-    signals.into_iter().chain(real_time)
+    let named = [SIGUSR1, SIGUSR2, SIGALRM, SIGQUIT].into_iter();
+    named.chain(libc::SIGRTMIN()..=libc::SIGRTMAX()).map(move |signal| (signal, status))
+}
+
+fn signal_name(signal: i32) -> String {
+    let known = signal_hook::low_level::signal_name(signal).map(str::to_owned);
+    known.unwrap_or_else(|| format!("SIGRTMIN+{}", signal - libc::SIGRTMIN()))
 }
 
 impl Daemon<'_> {
-    /// Does what signals ask for, until one asks for the end.
+    /// Does what signals and clients ask for, until one asks for the end.
     fn work(&mut self, tasks: &Receiver<Task>) {
         for task in tasks {
             match task {
-                Task::Signal(SIGHUP) => self.reload(),
+                Task::Signal(SIGHUP) => drop(self.reload()),
                 Task::Signal(SIGTERM | SIGINT) => return,
                 Task::Signal(other) => {
                     let what = harmless_signals().find(|(signal, _)| *signal == other);
                     let what = what.map_or("", |(_, what)| what);
-                    log::info!("signal {other} does nothing here: {what}");
+                    log::info!("{} does nothing here: {what}", signal_name(other));
+                }
+                Task::Reload { is_dry, reply, answered } => {
+                    let report = if is_dry { self.dry_run() } else { self.reload() };
+                    // Whoever asked may have given up waiting.
+                    let _ = reply.try_send(report);
+                    answered.wake();
                 }
             }
         }
     }
 
     /// Reads the configuration anew and puts it into force: all of it, or nothing.
-    fn reload(&mut self) {
+    fn reload(&mut self) -> ReloadReport {
         log::info!("reloading {}", self.args.file.display());
         tell_manager(&reloading());
-        let applied = self.apply_anew();
+        let Reading { config, diagnostics } = read(self.args);
+        logging::show(&diagnostics);
+        let applied = config.map_err(|refusal| refusal.why).and_then(|config| self.apply(&config));
         match &applied {
-            Ok(()) => log::info!("reloaded"),
+            Ok(_) => log::info!("reloaded"),
             Err(why) => {
                 log::error!("not reloaded, the configuration before it is in force: {why}");
             }
         }
+        let report = report(false, applied, diagnostics);
         let mut loaded = lock(&self.loaded);
-        if applied.is_ok() {
+        if report.applied {
             loaded.at_unix_s = now_unix_s();
         }
-        loaded.reload_refused = applied.err();
+        loaded.reload_refused.clone_from(&report.refused);
         drop(loaded);
         tell_manager(&[NotifyState::Ready]);
+        report
     }
 
-    fn apply_anew(&mut self) -> Result<(), String> {
-        let config = read(self.args).map_err(|refusal| refusal.why)?;
-        if run_dir_of(self.args, &config) != *self.run_dir.path() {
+    /// Says what a reload would change.
+    fn dry_run(&self) -> ReloadReport {
+        let Reading { config, diagnostics } = read(self.args);
+        let planned = config.map_err(|refusal| refusal.why).and_then(|config| {
+            let meaning = self.meaning(&config)?;
+            meaning.setup.check().map_err(|error| error.to_string())?;
+            let plan = vrrp::plan(self.service.setup(), &meaning.setup);
+            Ok(self.lines(&plan, &meaning.notify))
+        });
+        report(true, planned, diagnostics)
+    }
+
+    fn apply(&mut self, config: &Config) -> Result<Vec<String>, String> {
+        let meaning = self.meaning(config)?;
+        if run_dir_of(self.args, config) != *self.run_dir.path() {
             log::warn!("another `instance` needs a restart: the run directory stays");
         }
-        let meaning = Meaning::of(&config, &self.users, &self.service.link_states());
-        let meaning = meaning.map_err(|error| error.to_string())?;
+        let changed_programs = self.lines(&[], &meaning.notify);
         let before = self.notifier.use_programs(meaning.notify);
         match self.service.apply(meaning.setup) {
             Ok(plan) => {
-                plan.iter().for_each(|change| log::info!("{change}"));
-                Ok(())
+                let plan = plan.iter().map(ToString::to_string);
+                let lines: Vec<_> = plan.chain(changed_programs).collect();
+                lines.iter().for_each(|line| log::info!("{line}"));
+                Ok(lines)
             }
             Err(error) => {
                 self.notifier.restore_programs(before);
                 Err(error.to_string())
             }
         }
+    }
+
+    fn meaning(&self, config: &Config) -> Result<Meaning, String> {
+        let meaning = Meaning::of(config, &self.users, &self.service.link_states());
+        meaning.map_err(|error| error.to_string())
+    }
+
+    /// A line for each change, those of programs among them.
+    fn lines(&self, plan: &[Change], notify: &NotifyPrograms) -> Vec<String> {
+        let programs = self.notifier.changed_programs(notify);
+        let plan = plan.iter().map(ToString::to_string);
+        plan.chain(programs.map(|name| format!("{name}: other notify programs"))).collect()
     }
 
     fn stop(self, control: Control) {
@@ -276,20 +333,50 @@ fn tell_manager(states: &[NotifyState<'_>]) {
     }
 }
 
-fn status(observer: &Observer, loaded: &Mutex<Loaded>, file: &str) -> Status {
-    let now = System.now();
-    let Loaded { at_unix_s, reload_refused } = lock(loaded).clone();
-    let routers = observer.routers();
-    Status {
-        format: status::FORMAT,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        pid: std::process::id(),
-        config: file.to_owned(),
-        loaded_unix_s: at_unix_s,
-        reload_refused,
-        instances: routers.iter().map(|router| InstanceStatus::of(router, now)).collect(),
-        interfaces: observer.receivers().iter().map(InterfaceStatus::of).collect(),
-        trackers: observer.trackers().iter().map(TrackerStatus::of).collect(),
+fn report(
+    dry_run: bool,
+    changes: Result<Vec<String>, String>,
+    diagnostics: String,
+) -> ReloadReport {
+    let (changes, refused) = match changes {
+        Ok(changes) => (changes, None),
+        Err(why) => (Vec::new(), Some(why)),
+    };
+    let (format, applied) = (status::FORMAT, refused.is_none());
+    ReloadReport { format, applied, dry_run, refused, diagnostics, changes }
+}
+
+/// What clients are answered.
+struct Answering {
+    observer: Observer,
+    loaded: Arc<Mutex<Loaded>>,
+    file: String,
+    requests: Sender<Task>,
+}
+
+impl Answers for Answering {
+    fn status(&self) -> Status {
+        let now = System.now();
+        let Loaded { at_unix_s, reload_refused } = lock(&self.loaded).clone();
+        let routers = self.observer.routers();
+        Status {
+            format: status::FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            config: self.file.clone(),
+            loaded_unix_s: at_unix_s,
+            reload_refused,
+            instances: routers.iter().map(|router| InstanceStatus::of(router, now)).collect(),
+            interfaces: self.observer.receivers().iter().map(InterfaceStatus::of).collect(),
+            trackers: self.observer.trackers().iter().map(TrackerStatus::of).collect(),
+        }
+    }
+
+    fn reload(&self, is_dry: bool, answered: Waker) -> Receiver<ReloadReport> {
+        let (reply, report) = bounded(1);
+        // A daemon that is about to end gives no answer: the client sees the connection end.
+        let _ = self.requests.send(Task::Reload { is_dry, reply, answered });
+        report
     }
 }
 

@@ -6,9 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Mode;
 use rustix::fs::{FlockOperation, Gid, chown, flock};
-use rustix::process::umask;
 use thiserror::Error;
 
 const LOCK_NAME: &str = "lock";
@@ -23,6 +21,8 @@ pub(crate) enum RunDirError {
         "another vrrpd runs with the run directory {0} (its lock is held); `--run-dir` names another place"
     )]
     Held(PathBuf),
+    #[error("the lock {0} is no regular file")]
+    NoFile(PathBuf),
     #[error("cannot {action} {path}: {source}")]
     Io { action: &'static str, path: PathBuf, source: io::Error },
 }
@@ -61,13 +61,18 @@ impl RunDir {
             .create(&path)
             .map_err(failed("create the run directory", &path))?;
         let lock_path = path.join(LOCK_NAME);
+        // A pipe in its place would be waited on for ever.
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .mode(0o600)
+            .custom_flags(libc::O_NONBLOCK)
             .open(&lock_path)
             .map_err(failed("open the lock", &lock_path))?;
+        if !lock.metadata().is_ok_and(|lock| lock.is_file()) {
+            return Err(RunDirError::NoFile(lock_path));
+        }
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(RunDirError::Held(path)),
@@ -80,33 +85,65 @@ impl RunDir {
         &self.path
     }
 
-    /// Listens on the control socket, in place of one that a dead daemon left. Call it before the
-    /// first thread is spawned: the umask is the process's.
-    pub(crate) fn listen(&self) -> Result<UnixListener, RunDirError> {
+    /// Listens on the control socket, in place of one that a dead daemon left.
+    pub(crate) fn listen(&self) -> Result<Socket, RunDirError> {
         let path = socket_path(&self.path);
-        let failed = |action| {
-            let path = path.clone();
-            move |source| RunDirError::Io { action, path, source }
-        };
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed("remove the old socket")(error));
-            }
-            _ => {}
-        }
-        let before = umask(Mode::from_raw_mode(0o177));
-        let listener = UnixListener::bind(&path);
-        umask(before);
-        let listener = listener.map_err(failed("listen on"))?;
-        if let Some(gid) = group_id(SOCKET_GROUP)
-            && let Err(errno) = chown(&path, None, Some(Gid::from_raw(gid)))
-        {
-            log::warn!("{}: cannot give it to the group {SOCKET_GROUP}: {errno}", path.display());
-        }
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o660))
-            .map_err(failed("set the mode of"))?;
-        Ok(listener)
+        let listener = listen(&path)?;
+        Ok(Socket { path, listener })
     }
+}
+
+/// The control socket, as long as the daemon listens on it.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    path: PathBuf,
+    listener: UnixListener,
+}
+
+impl Socket {
+    /// What clients connect to.
+    pub(crate) const fn listener(&self) -> &UnixListener {
+        &self.listener
+    }
+
+    /// Listens anew if there is nothing at its path any more; says whether that was so.
+    pub(crate) fn put_back(&mut self) -> Result<bool, RunDirError> {
+        if self.path.symlink_metadata().is_ok() {
+            return Ok(false);
+        }
+        self.listener = listen(&self.path)?;
+        let path = self.path.clone();
+        let failed = |source| RunDirError::Io { action: "listen on", path, source };
+        self.listener.set_nonblocking(true).map_err(failed)?;
+        Ok(true)
+    }
+}
+
+/// Makes a socket under another name first: it appears with its mode and its group.
+fn listen(path: &Path) -> Result<UnixListener, RunDirError> {
+    let new = path.with_extension("new");
+    let failed = |action| {
+        let path = path.to_owned();
+        move |source| RunDirError::Io { action, path, source }
+    };
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(failed("remove the old socket of")(error));
+        }
+        _ => {}
+    }
+    let listener = UnixListener::bind(&new).map_err(failed("listen on"))?;
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o600))
+        .map_err(failed("set the mode of"))?;
+    if let Some(gid) = group_id(SOCKET_GROUP)
+        && let Err(errno) = chown(&new, None, Some(Gid::from_raw(gid)))
+    {
+        log::warn!("{}: cannot give it to the group {SOCKET_GROUP}: {errno}", path.display());
+    }
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o660))
+        .map_err(failed("set the mode of"))?;
+    fs::rename(&new, path).map_err(failed("replace"))?;
+    Ok(listener)
 }
 
 impl Drop for RunDir {
@@ -137,6 +174,18 @@ mod tests {
         let second = RunDir::hold(base.path().join("run"));
         assert!(matches!(second, Err(RunDirError::Held(_))));
         assert!(socket_path(first.path()).exists());
+    }
+
+    #[test]
+    fn a_pipe_in_place_of_the_lock_is_refused_at_once() {
+        let base = tempfile::tempdir().unwrap();
+        let lock = base.path().join(LOCK_NAME);
+        let made = std::process::Command::new("mkfifo").arg(&lock).status().unwrap();
+        assert!(made.success());
+        // With somebody at its other end it can even be opened.
+        let _reader = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&lock);
+        let held = RunDir::hold(base.path().to_owned());
+        assert!(matches!(held, Err(RunDirError::NoFile(_))), "{held:?}");
     }
 
     #[test]

@@ -17,8 +17,39 @@ use crate::words;
 /// The version of the JSON form; it rises when a field changes its meaning or goes.
 pub(crate) const FORMAT: u32 = 1;
 
+/// What became of a reload, or would become of one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ReloadReport {
+    pub(crate) format: u32,
+    /// Whether the configuration file is in force now; of a dry run, whether it could be.
+    pub(crate) applied: bool,
+    /// Whether nothing was to be changed.
+    pub(crate) dry_run: bool,
+    /// Why it is not.
+    pub(crate) refused: Option<String>,
+    /// What there is to say about the file, as `vrrpd check` would.
+    pub(crate) diagnostics: String,
+    /// What has changed, or would change: a line each.
+    pub(crate) changes: Vec<String>,
+}
+
+impl fmt::Display for ReloadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for change in &self.changes {
+            writeln!(f, "{change}")?;
+        }
+        match (&self.refused, self.dry_run, self.changes.is_empty()) {
+            (Some(_), _, _) => Ok(()),
+            (None, true, true) => f.write_str("nothing would change"),
+            (None, true, false) => f.write_str("nothing was changed: this was a dry run"),
+            (None, false, true) => f.write_str("reloaded, nothing has changed"),
+            (None, false, false) => f.write_str("reloaded"),
+        }
+    }
+}
+
 /// The whole answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Status {
     pub(crate) format: u32,
     pub(crate) version: String,

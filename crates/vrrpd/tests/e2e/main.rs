@@ -9,5 +9,6 @@ mod article;
 mod daemon;
 mod hostile;
 mod interop;
+mod reload;
 mod stage;
 mod trouble;
