@@ -347,15 +347,16 @@ mod tests {
         }
     }
 
-    fn control(dir: &Path) -> Control {
+    /// The run directory goes last, and its socket with it.
+    fn control(dir: &Path) -> (Control, rundir::RunDir) {
         let run_dir = rundir::RunDir::hold(dir.to_owned()).unwrap();
-        Control::start(run_dir.listen().unwrap(), NoAnswers).unwrap()
+        (Control::start(run_dir.listen().unwrap(), NoAnswers).unwrap(), run_dir)
     }
 
     #[test]
     fn a_silent_client_does_not_keep_the_daemon_from_its_end() {
         let dir = tempfile::tempdir().unwrap();
-        let control = control(dir.path());
+        let (control, _run_dir) = control(dir.path());
         let mut silent = UnixStream::connect(rundir::socket_path(dir.path())).unwrap();
         silent.write_all(b"half a quest").unwrap();
         let before = Instant::now();
@@ -370,7 +371,7 @@ mod tests {
     #[test]
     fn hundreds_of_silent_clients_and_one_that_waits_for_a_reload_delay_nobody() {
         let dir = tempfile::tempdir().unwrap();
-        let _control = control(dir.path());
+        let (_control, _run_dir) = control(dir.path());
         let connect = || UnixStream::connect(rundir::socket_path(dir.path())).unwrap();
         let mut reloading = connect();
         reloading.write_all(b"reload\n").unwrap();
@@ -384,7 +385,7 @@ mod tests {
     #[test]
     fn a_socket_that_was_removed_comes_back() {
         let dir = tempfile::tempdir().unwrap();
-        let _control = control(dir.path());
+        let (_control, _run_dir) = control(dir.path());
         std::fs::remove_file(rundir::socket_path(dir.path())).unwrap();
         let before = Instant::now();
         while ask_status(dir.path()).is_err() {
