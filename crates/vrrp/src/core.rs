@@ -170,6 +170,7 @@ impl Core {
     pub(crate) fn open(
         platform: Arc<dyn Platform>,
         driver: Option<Waker>,
+        holdings: Holdings,
     ) -> Result<(Self, Box<dyn LinkSource>, Events), NetError> {
         let (source, snapshot) = platform.open_links()?;
         let links = Links::default();
@@ -188,7 +189,7 @@ impl Core {
             links,
             health,
             trackers: Arc::new(Mutex::new(trackers)),
-            holdings: Holdings::default(),
+            holdings,
             events,
             directory: Arc::default(),
             setup: Setup::default(),

@@ -19,6 +19,7 @@ use vrrp_track::interface;
 
 use crate::core::{ApplyError, Committed, Core, Mode, Observer};
 use crate::events::{EventKind, Events};
+use crate::holdings::Holdings;
 use crate::plan::{Change, Setup};
 use crate::platform::{LinkSource, Platform, System};
 use crate::service::Service;
@@ -44,6 +45,9 @@ pub enum HostError {
     /// There is no descriptor left to wait on.
     #[error("cannot make a descriptor to wait on: {0}")]
     Descriptor(#[from] io::Error),
+    /// There is no socket or no thread to tell other processes what this one holds.
+    #[error("cannot tell other processes which addresses this one holds: {0}")]
+    Holdings(#[source] io::Error),
     /// The router's description has a mistake.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -141,7 +145,11 @@ impl Host {
     /// [`HostError`] if the platform does not have what a host needs.
     pub fn on(platform: Arc<dyn Platform>) -> Result<Self, HostError> {
         let waiting = Waiting::new()?;
-        let (core, links, events) = Core::open(platform, Some(waiting.waker.clone()))?;
+        let holdings = match platform.is_shared() {
+            true => Holdings::shared().map_err(HostError::Holdings)?,
+            false => Holdings::default(),
+        };
+        let (core, links, events) = Core::open(platform, Some(waiting.waker.clone()), holdings)?;
         if let Some(fd) = links.as_fd() {
             waiting.add(fd)?;
         }

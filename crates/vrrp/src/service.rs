@@ -73,7 +73,7 @@ impl Service {
             threads.serve(&receiver).map_err(ApplyError::Thread)?;
         }
         for unit in units {
-            threads.run(unit).map_err(|(_, error)| ApplyError::Thread(error))?;
+            threads.run(unit).map_err(|refused| ApplyError::Thread(refused.1))?;
         }
         Ok(Self { core, threads, events, links })
     }
@@ -260,7 +260,7 @@ impl Threads {
     }
 
     /// Gives a router a thread, or gives it back with the reason why not.
-    fn run(&self, unit: Unit) -> Result<(), (Option<Unit>, io::Error)> {
+    fn run(&self, unit: Unit) -> Result<(), Box<(Unit, io::Error)>> {
         let name = Arc::clone(unit.name());
         match Waiting::start(&name) {
             Ok(Waiting { gate, thread, .. }) => {
@@ -268,7 +268,7 @@ impl Threads {
                 let _ = gate.send(unit);
                 Ok(())
             }
-            Err(error) => Err((Some(unit), error)),
+            Err(error) => Err(Box::new((unit, error))),
         }
     }
 
@@ -284,8 +284,8 @@ impl Threads {
             }
         }
         for unit in units {
-            if let Err((unit, _)) = self.run(unit) {
-                self.lock().unstarted.extend(unit);
+            if let Err(refused) = self.run(unit) {
+                self.lock().unstarted.push(refused.0);
             }
         }
         let table = self.lock();

@@ -9,5 +9,6 @@ mod article;
 mod daemon;
 mod hostile;
 mod interop;
+mod mend;
 mod stage;
 mod trouble;
