@@ -1,0 +1,240 @@
+//! Routers that die, and setups that cannot be put into force: nothing may be left of either.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use vrrp::{
+    AdvertSource, EventKind, Events, Host, LinkSource, Platform, Service, Setup, State, System,
+    VirtualRouter,
+};
+use vrrp_net::{
+    AddressSpec, Announcement, Change, Errno, Family, Interface, Kernel, Link, LinkChange,
+    NetError, NetNamespace, Netlink, NewLink, NewLinkKind, Operation, Outcome, Snapshot, VethPeer,
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What goes wrong, by the test's will.
+#[derive(Default)]
+struct Trouble {
+    /// So many adverts are sent, the next one panics; 0 is never.
+    panic_after: AtomicUsize,
+    refuses_kernels: AtomicBool,
+}
+
+/// This machine, but for the trouble.
+struct Troubled(Arc<Trouble>);
+
+struct TroubledKernel(Box<dyn Kernel>, Arc<Trouble>);
+
+impl Platform for Troubled {
+    fn now(&self) -> vrrp::Instant {
+        System.now()
+    }
+
+    fn open_kernel(&self, family: Family) -> Result<Box<dyn Kernel>, NetError> {
+        if self.0.refuses_kernels.load(Ordering::SeqCst) {
+            return Err(NetError::Refused {
+                operation: Operation::OpenNetlink,
+                interface: None,
+                errno: Errno::from_raw(24),
+                explanation: None,
+            });
+        }
+        Ok(Box::new(TroubledKernel(System.open_kernel(family)?, Arc::clone(&self.0))))
+    }
+
+    fn open_receiver(
+        &self,
+        interface: Interface,
+        family: Family,
+        groups: &[IpAddr],
+    ) -> Result<Box<dyn AdvertSource>, NetError> {
+        System.open_receiver(interface, family, groups)
+    }
+
+    fn open_links(&self) -> Result<(Box<dyn LinkSource>, Snapshot), NetError> {
+        System.open_links()
+    }
+}
+
+impl Kernel for TroubledKernel {
+    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+        self.0.attach(interface)
+    }
+
+    fn detach(&mut self) {
+        self.0.detach();
+    }
+
+    fn link(&mut self, name: vrrp_net::InterfaceName) -> Result<Option<Link>, NetError> {
+        self.0.link(name)
+    }
+
+    fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
+        self.0.apply(changes)
+    }
+
+    fn send_advert(
+        &mut self,
+        source: IpAddr,
+        destination: IpAddr,
+        message: &[u8],
+    ) -> Result<(), NetError> {
+        // Of VRID 51 alone: the byte after version and type.
+        let is_meant = message.get(1) == Some(&51);
+        let left = self.1.panic_after.load(Ordering::SeqCst);
+        if is_meant && left > 0 {
+            self.1.panic_after.store(left - 1, Ordering::SeqCst);
+            assert!(left > 1, "a planted panic");
+        }
+        self.0.send_advert(source, destination, message)
+    }
+
+    fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError> {
+        self.0.announce(announcements)
+    }
+}
+
+/// Runs a test in a network namespace with a cable from `left` to `right`.
+fn isolated(test: impl FnOnce(&mut Netlink) + Send) {
+    let namespace = match NetNamespace::create() {
+        Ok(namespace) => namespace,
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "nothing may be skipped in CI, but: {error}");
+            return eprintln!("skipped: {error}");
+        }
+    };
+    namespace
+        .run(|| {
+            let mut netlink = Netlink::open().unwrap();
+            let peer = VethPeer { name: "right".parse().unwrap(), mac: None, netns: None };
+            let name = "left".parse().unwrap();
+            let veth = NewLink { name, kind: NewLinkKind::Veth(peer), mac: None };
+            netlink.create_link(&veth).unwrap();
+            for end in ["left", "right"] {
+                let link = netlink.link(end.parse().unwrap()).unwrap().unwrap();
+                netlink.change_link(link.interface.index, &LinkChange::UP).unwrap();
+            }
+            let left = netlink.link("left".parse().unwrap()).unwrap().unwrap().interface;
+            let own = AddressSpec::new(left, "192.0.2.1".parse().unwrap(), 24);
+            netlink.add_addresses(&[own]).into_iter().for_each(|added| drop(added.unwrap()));
+            test(&mut netlink);
+        })
+        .unwrap();
+}
+
+fn router(vrid: u8) -> VirtualRouter {
+    VirtualRouter::new("left", vrid)
+        .name(format!("VI_{vrid}"))
+        .interval(Duration::from_millis(50))
+        .address(&format!("192.0.2.{}/24", 100 + u16::from(vrid)))
+}
+
+fn setup(vrids: &[u8]) -> Setup {
+    vrids.iter().fold(Setup::default(), |setup, vrid| setup.with(&router(*vrid)).unwrap())
+}
+
+#[track_caller]
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[track_caller]
+fn wait_for_event(events: &Events, what: &str, is_it: impl Fn(&EventKind) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    let left = || deadline.saturating_duration_since(Instant::now());
+    while let Some(event) = events.next_within(left()) {
+        if is_it(&event.kind) {
+            return;
+        }
+    }
+    panic!("{what}: not within {PATIENCE:?}");
+}
+
+fn has(netlink: &mut Netlink, address: &str) -> bool {
+    let address: IpAddr = address.parse().unwrap();
+    netlink.addresses().unwrap().iter().any(|there| there.address == address)
+}
+
+fn states(service: &Service) -> Vec<State> {
+    service.observer().routers().iter().map(|router| router.state).collect()
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn start(trouble: &Arc<Trouble>, vrids: &[u8]) -> Service {
+    let mut service = Host::on(Arc::new(Troubled(Arc::clone(trouble)))).unwrap().spawn().unwrap();
+    service.start(setup(vrids)).unwrap();
+    service
+}
+
+#[test]
+fn a_router_that_panics_is_cleaned_up_after_and_started_again() {
+    isolated(|netlink| {
+        let trouble = Arc::<Trouble>::default();
+        let service = start(&trouble, &[51, 52]);
+        eventually("both are Active", || states(&service) == [State::Active; 2]);
+        let sent = || service.observer().routers()[1].adverts_sent;
+        let events = service.events();
+        trouble.panic_after.store(2, Ordering::SeqCst);
+        wait_for_event(&events, "it dies", |kind| matches!(kind, EventKind::Died { .. }));
+        eventually("status says why", || {
+            let told = service.observer().routers().swap_remove(0);
+            told.died.is_some_and(|why| why.contains("a planted panic"))
+        });
+        assert!(!has(netlink, "192.0.2.151"), "its address goes at once");
+        assert!(has(netlink, "192.0.2.152"));
+        let before = sent();
+        eventually("the other one runs on", || sent() > before + 2);
+        wait_for_event(&events, "it runs again", |kind| matches!(kind, EventKind::Restarted));
+        eventually("both are Active again", || states(&service) == [State::Active; 2]);
+        eventually("it has its address", || has(netlink, "192.0.2.151"));
+        service.shutdown(PATIENCE).unwrap();
+        assert!(!has(netlink, "192.0.2.151") && !has(netlink, "192.0.2.152"));
+    });
+}
+
+#[test]
+fn a_router_whose_kernel_cannot_be_opened_is_tried_again() {
+    isolated(|_| {
+        let trouble = Arc::<Trouble>::default();
+        trouble.refuses_kernels.store(true, Ordering::SeqCst);
+        let service = start(&trouble, &[51]);
+        let events = service.events();
+        wait_for_event(&events, "it cannot run", |kind| matches!(kind, EventKind::Died { .. }));
+        trouble.refuses_kernels.store(false, Ordering::SeqCst);
+        eventually("it is Active", || states(&service) == [State::Active]);
+    });
+}
+
+#[test]
+fn a_setup_that_is_refused_changes_nothing_and_leaks_nothing() {
+    isolated(|netlink| {
+        let trouble = Arc::<Trouble>::default();
+        let mut service = start(&trouble, &[51]);
+        eventually("it is Active", || states(&service) == [State::Active]);
+        let (before, history) = (descriptors(), service.observer().routers()[0].history.clone());
+        let in_force = service.setup().clone();
+        trouble.refuses_kernels.store(true, Ordering::SeqCst);
+        for _ in 0..3 {
+            service.apply(setup(&[52, 53])).unwrap_err();
+        }
+        assert_eq!(service.setup(), &in_force);
+        assert_eq!(service.observer().routers()[0].history, history);
+        assert!(has(netlink, "192.0.2.151"));
+        assert_eq!(states(&service), [State::Active]);
+        // The other tests of this process run beside this one: it is looked at until it is so.
+        eventually("the descriptors are given back", || descriptors() <= before);
+    });
+}
