@@ -28,6 +28,8 @@ use crate::unit::Unit;
 
 /// How long to wait before a socket is tried again that could not be opened.
 const RETRY: Duration = Duration::from_millis(200);
+/// How many turns a router gets to take in what it was told: each takes a full inbox.
+const SETTLE_ROUNDS: usize = 64;
 
 /// Why a host is not there, or does not do what it was asked.
 #[derive(Debug, Error)]
@@ -216,7 +218,7 @@ impl Host {
         }
         let plan = prepared.plan.clone();
         let mut committed = self.core.commit(prepared);
-        self.drive();
+        self.settle();
         self.units.append(&mut committed.units);
         self.core.finish(committed);
         self.drive();
@@ -302,9 +304,20 @@ impl Host {
     /// Names what the kernel did not let go of.
     pub fn shutdown(mut self) -> Result<(), LeftBehind> {
         let leaving = self.core.dismiss_all();
-        self.drive();
+        self.settle();
         self.core.finish(Committed::leaving(leaving));
         LeftBehind::check(self.core.left_behind())
+    }
+
+    /// Lets every router take in all that it was told: one turn leaves what is behind a flood.
+    fn settle(&mut self) {
+        self.drive();
+        for _ in 0..SETTLE_ROUNDS {
+            if !self.units.iter().any(Unit::has_messages) {
+                return;
+            }
+            self.drive();
+        }
     }
 
     /// Lets every router do what there is to do for it.

@@ -69,13 +69,15 @@ impl Service {
     ) -> Result<Self, ApplyError> {
         let threads = Threads::default();
         let links = LinksThread::start(links, core.links.clone(), core.events.clone(), &threads)?;
-        for receiver in core.receivers() {
-            threads.serve(&receiver).map_err(ApplyError::Thread)?;
+        // Dropped, it ends what has begun already.
+        let service = Self { core, threads, events, links };
+        for receiver in service.core.receivers() {
+            service.threads.serve(&receiver).map_err(ApplyError::Thread)?;
         }
         for unit in units {
-            threads.run(unit).map_err(|refused| ApplyError::Thread(refused.1))?;
+            service.threads.run(unit).map_err(|refused| ApplyError::Thread(refused.1))?;
         }
-        Ok(Self { core, threads, events, links })
+        Ok(service)
     }
 
     /// Puts another setup into force: all of it, or nothing. Returns what that took, once every

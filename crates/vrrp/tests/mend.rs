@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,14 +25,21 @@ struct Trouble {
     panic_after: AtomicUsize,
     /// So many kernels can still be opened.
     kernels: AtomicUsize,
+    /// Whether each resignation panics.
+    cannot_resign: AtomicBool,
     /// How many changes to objects were asked for.
     changes: AtomicUsize,
 }
 
 impl Trouble {
     fn none() -> Arc<Self> {
-        let (panic_after, changes) = Default::default();
-        Arc::new(Self { panic_after, kernels: AtomicUsize::new(usize::MAX), changes })
+        let (panic_after, cannot_resign, changes) = Default::default();
+        Arc::new(Self {
+            panic_after,
+            kernels: AtomicUsize::new(usize::MAX),
+            cannot_resign,
+            changes,
+        })
     }
 }
 
@@ -98,6 +105,8 @@ impl Kernel for TroubledKernel {
         destination: IpAddr,
         message: &[u8],
     ) -> Result<(), NetError> {
+        let is_resignation = message.get(2) == Some(&0);
+        assert!(!(is_resignation && self.1.cannot_resign.load(Ordering::SeqCst)), "it cannot");
         // Of VRID 51 alone: the byte after version and type.
         let is_meant = message.get(1) == Some(&51);
         let left = self.1.panic_after.load(Ordering::SeqCst);
@@ -219,6 +228,22 @@ fn a_router_that_panics_is_cleaned_up_after_and_started_again() {
         eventually("it has its address", || has(netlink, "192.0.2.151"));
         service.shutdown(PATIENCE).unwrap();
         assert!(!has(netlink, "192.0.2.151") && !has(netlink, "192.0.2.152"));
+    });
+}
+
+#[test]
+fn a_router_that_dies_of_its_end_has_ended() {
+    isolated(|netlink| {
+        let trouble = Trouble::none();
+        let mut service = start(&trouble, &[51, 52]);
+        eventually("both are Active", || states(&service) == [State::Active; 2]);
+        trouble.cannot_resign.store(true, Ordering::SeqCst);
+        let begun = Instant::now();
+        service.apply(setup(&[52])).unwrap();
+        assert!(!has(netlink, "192.0.2.151"));
+        service.shutdown(PATIENCE).unwrap();
+        assert!(begun.elapsed() < PATIENCE, "it was waited for");
+        assert!(!has(netlink, "192.0.2.152"));
     });
 }
 
