@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver as Reply, bounded};
 use thiserror::Error;
@@ -28,6 +29,9 @@ use crate::unit::{Order, Parts, Published, Unit};
 
 /// Who holds what moves from one router to another while that is done.
 const MOVER: HolderId = HolderId(0);
+
+/// How long all is held up by a router that does not take its new settings in.
+const RECONFIGURE_TIME: Duration = Duration::from_secs(5);
 
 /// Why a setup was not put into force; what was in force before still is.
 #[derive(Debug, Error)]
@@ -170,6 +174,7 @@ impl Core {
     pub(crate) fn open(
         platform: Arc<dyn Platform>,
         driver: Option<Waker>,
+        holdings: Holdings,
     ) -> Result<(Self, Box<dyn LinkSource>, Events), NetError> {
         let (source, snapshot) = platform.open_links()?;
         let links = Links::default();
@@ -188,7 +193,7 @@ impl Core {
             links,
             health,
             trackers: Arc::new(Mutex::new(trackers)),
-            holdings: Holdings::default(),
+            holdings,
             events,
             directory: Arc::default(),
             setup: Setup::default(),
@@ -349,8 +354,8 @@ impl Core {
     /// stay have taken their settings in.
     pub(crate) fn finish(&mut self, committed: Committed) {
         for reply in committed.reconfigured {
-            // It ends with an answer, or with the router.
-            let _ = reply.recv();
+            // It ends with an answer, or with the router; one that finds no thread answers later.
+            let _ = reply.recv_timeout(RECONFIGURE_TIME);
         }
         for member in committed.leaving {
             let is_needed = member.receiver.unroute(member.settings.vrid, &member.route);

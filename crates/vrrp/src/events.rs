@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use vrrp_fsm::{Report, Transition};
 use vrrp_net::{InterfaceName, NetError};
 use vrrp_proto::{DecodeError, Family, Priority, Remark};
@@ -221,10 +221,7 @@ impl Events {
 
     /// The next event, waited for up to `timeout`; `None` also when no more can come.
     pub fn next_within(&self, timeout: Duration) -> Option<Event> {
-        match self.0.recv_timeout(timeout) {
-            Ok(event) => Some(event),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.0.recv_timeout(timeout).ok()
     }
 }
 

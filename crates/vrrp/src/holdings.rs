@@ -2,9 +2,16 @@
 //! lets go of it.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use vrrp_net::{Object, ObjectKey};
+
+use crate::neighbours::{Answers, Elsewhere};
+
+/// How long what the others said is good for all routers that start at the same time.
+const ASKED_TOGETHER: Duration = Duration::from_millis(100);
 
 /// A number that no other holder in this process has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,25 +23,54 @@ pub(crate) struct HolderId(pub(crate) u64);
 /// kernel adds and removes objects, a few at a time: the kernel does that one after the other in
 /// any case.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Holdings(Arc<Mutex<Table>>);
+pub(crate) struct Holdings {
+    table: Arc<Mutex<Table>>,
+    others: Option<Arc<Others>>,
+}
 
 /// The lock's content: who holds what.
 #[derive(Debug, Default)]
 pub(crate) struct Table(HashMap<ObjectKey, (Object, Vec<HolderId>)>);
 
+/// The other processes that hold objects of the same kernel.
+#[derive(Debug)]
+struct Others {
+    answers: Answers,
+    /// What they said last, and when.
+    said: Mutex<Option<(Instant, Elsewhere)>>,
+}
+
 impl Holdings {
-    /// Which of these objects another process holds that is alive.
-    pub(crate) fn held_elsewhere(
-        &self,
-        _objects: &[Object],
-    ) -> std::collections::HashSet<ObjectKey> {
-        Default::default()
+    /// Holdings in a kernel that other processes use too: they are told what is held here.
+    pub(crate) fn shared() -> io::Result<Self> {
+        let table = Arc::<Mutex<Table>>::default();
+        let held = Arc::clone(&table);
+        let answers = Answers::start(move || lock(&held).0.keys().copied().collect())?;
+        let others = Some(Arc::new(Others { answers, said: Mutex::default() }));
+        Ok(Self { table, others })
+    }
+
+    /// What living processes hold beside this one. Takes a second at the most.
+    pub(crate) fn held_elsewhere(&self) -> io::Result<Elsewhere> {
+        let Some(others) = &self.others else { return Ok(Elsewhere::default()) };
+        let mut said = lock(&others.said);
+        match &*said {
+            Some((at, elsewhere)) if at.elapsed() < ASKED_TOGETHER => Ok(elsewhere.clone()),
+            _ => {
+                let elsewhere = others.answers.ask_others()?;
+                Ok(said.insert((Instant::now(), elsewhere)).1.clone())
+            }
+        }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Table> {
-        // An entry too many is at worst an address that stays: a poisoned table is as good as any.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.table)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // An entry too many is at worst an address that stays: a poisoned table is as good as any.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Table {

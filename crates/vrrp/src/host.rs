@@ -19,6 +19,7 @@ use vrrp_track::interface;
 
 use crate::core::{ApplyError, Committed, Core, Mode, Observer};
 use crate::events::{EventKind, Events};
+use crate::holdings::Holdings;
 use crate::plan::{Change, Setup};
 use crate::platform::{LinkSource, Platform, System};
 use crate::service::Service;
@@ -27,6 +28,8 @@ use crate::unit::Unit;
 
 /// How long to wait before a socket is tried again that could not be opened.
 const RETRY: Duration = Duration::from_millis(200);
+/// How many turns a router gets to take in what it was told: each takes a full inbox.
+const SETTLE_ROUNDS: usize = 64;
 
 /// Why a host is not there, or does not do what it was asked.
 #[derive(Debug, Error)]
@@ -44,6 +47,9 @@ pub enum HostError {
     /// There is no descriptor left to wait on.
     #[error("cannot make a descriptor to wait on: {0}")]
     Descriptor(#[from] io::Error),
+    /// There is no socket or no thread to tell other processes what this one holds.
+    #[error("cannot tell other processes which addresses this one holds: {0}")]
+    Holdings(#[source] io::Error),
     /// The router's description has a mistake.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -141,7 +147,11 @@ impl Host {
     /// [`HostError`] if the platform does not have what a host needs.
     pub fn on(platform: Arc<dyn Platform>) -> Result<Self, HostError> {
         let waiting = Waiting::new()?;
-        let (core, links, events) = Core::open(platform, Some(waiting.waker.clone()))?;
+        let holdings = match platform.is_shared() {
+            true => Holdings::shared().map_err(HostError::Holdings)?,
+            false => Holdings::default(),
+        };
+        let (core, links, events) = Core::open(platform, Some(waiting.waker.clone()), holdings)?;
         if let Some(fd) = links.as_fd() {
             waiting.add(fd)?;
         }
@@ -208,7 +218,7 @@ impl Host {
         }
         let plan = prepared.plan.clone();
         let mut committed = self.core.commit(prepared);
-        self.drive();
+        self.settle();
         self.units.append(&mut committed.units);
         self.core.finish(committed);
         self.drive();
@@ -294,9 +304,20 @@ impl Host {
     /// Names what the kernel did not let go of.
     pub fn shutdown(mut self) -> Result<(), LeftBehind> {
         let leaving = self.core.dismiss_all();
-        self.drive();
+        self.settle();
         self.core.finish(Committed::leaving(leaving));
         LeftBehind::check(self.core.left_behind())
+    }
+
+    /// Lets every router take in all that it was told: one turn leaves what is behind a flood.
+    fn settle(&mut self) {
+        self.drive();
+        for _ in 0..SETTLE_ROUNDS {
+            if !self.units.iter().any(Unit::has_messages) {
+                return;
+            }
+            self.drive();
+        }
     }
 
     /// Lets every router do what there is to do for it.

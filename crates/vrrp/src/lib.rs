@@ -58,6 +58,7 @@ mod host;
 mod inbox;
 mod interfaces;
 mod links;
+mod neighbours;
 mod plan;
 mod platform;
 mod port;

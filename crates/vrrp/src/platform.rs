@@ -40,6 +40,14 @@ pub trait Platform: Send + Sync {
     /// # Errors
     /// [`NetError`] if what it takes cannot be had.
     fn open_links(&self) -> Result<(Box<dyn LinkSource>, Snapshot), NetError>;
+
+    /// Whether other processes hold objects there too: then each tells the others which are its
+    /// own, through a socket in the network namespace of the thread that makes the host, so that
+    /// nobody takes them for leftovers. Where a simulation answers no, as this does, nothing is
+    /// opened.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// Where adverts come from.
@@ -107,6 +115,10 @@ impl Platform for System {
     fn open_links(&self) -> Result<(Box<dyn LinkSource>, Snapshot), NetError> {
         let (monitor, snapshot) = Monitor::open()?;
         Ok((Box::new(monitor), snapshot))
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 }
 

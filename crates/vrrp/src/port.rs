@@ -8,8 +8,8 @@ use std::time::Duration;
 use thiserror::Error;
 use vrrp_fsm::Instant;
 use vrrp_net::{
-    Announcement, Change, IfIndex, Interface, InterfaceName, Kernel, NetError, Object, ObjectKey,
-    Outcome,
+    Announcement, Change, Errno, IfIndex, Interface, InterfaceName, Kernel, NetError, Object,
+    ObjectKey, Outcome,
 };
 use vrrp_proto::{Advert, EncodeError, IpMeta, MAX_MESSAGE_LEN, PreparedAdvert, Priority};
 
@@ -49,6 +49,16 @@ pub enum PortError {
     /// There is no such interface.
     #[error("the interface {0} of an address does not exist")]
     NoDevice(InterfaceName),
+    /// Nobody knows what other processes hold: addresses that are theirs may have been removed as
+    /// leftovers.
+    #[error("cannot find out which addresses other processes hold: {0}")]
+    Others(Errno),
+    /// Other processes that hold addresses do not answer.
+    #[error(
+        "{0} other process(es) that may hold addresses do not answer: if a predecessor left \
+         addresses behind, they stay"
+    )]
+    OthersSilent(usize),
 }
 
 /// The way to the kernel.
@@ -181,11 +191,6 @@ impl Port {
 
 /// What the router has in the kernel.
 impl Port {
-    /// Whether the router has this object there.
-    pub(crate) fn holds(&self, key: &ObjectKey) -> bool {
-        self.held.iter().any(|object| object.key() == *key)
-    }
-
     /// Brings about that the kernel has all addresses of the settings, by the difference alone:
     /// what is there stays untouched, what is not wanted any more goes last.
     pub(crate) fn install(&mut self) -> Result<Reconciled, PortError> {
@@ -305,7 +310,15 @@ impl Port {
         // What stands on an interface that does not exist is gone already.
         let objects: Vec<_> = self.objects().into_iter().flatten().collect();
         let all = objects.len();
-        let elsewhere = self.holdings.held_elsewhere(&objects);
+        let (elsewhere, unknown) = match self.holdings.held_elsewhere() {
+            Ok(elsewhere) if elsewhere.silent > 0 => {
+                return Err(PortError::OthersSilent(elsewhere.silent));
+            }
+            Ok(elsewhere) => (elsewhere.keys, Ok(())),
+            // Who puts back what is taken from it does less harm than two that answer for one
+            // address.
+            Err(error) => (HashSet::new(), Err(PortError::Others(Errno::from(&error)))),
+        };
         for chunk in objects.chunks(CHANGE_CHUNK) {
             let table = self.holdings.lock();
             let is_left = |object: &&Object| {
@@ -320,7 +333,7 @@ impl Port {
                 }
             }
         }
-        summarize("removed", all, refusals).map(|()| removed)
+        summarize("removed", all, refusals).and(unknown).map(|()| removed)
     }
 
     /// All objects of the settings that can be there, and an interface that is missing although

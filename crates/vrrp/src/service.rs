@@ -69,13 +69,15 @@ impl Service {
     ) -> Result<Self, ApplyError> {
         let threads = Threads::default();
         let links = LinksThread::start(links, core.links.clone(), core.events.clone(), &threads)?;
-        for receiver in core.receivers() {
-            threads.serve(&receiver).map_err(ApplyError::Thread)?;
+        // Dropped, it ends what has begun already.
+        let service = Self { core, threads, events, links };
+        for receiver in service.core.receivers() {
+            service.threads.serve(&receiver).map_err(ApplyError::Thread)?;
         }
         for unit in units {
-            threads.run(unit).map_err(|(_, error)| ApplyError::Thread(error))?;
+            service.threads.run(unit).map_err(|refused| ApplyError::Thread(refused.1))?;
         }
-        Ok(Self { core, threads, events, links })
+        Ok(service)
     }
 
     /// Puts another setup into force: all of it, or nothing. Returns what that took, once every
@@ -260,7 +262,7 @@ impl Threads {
     }
 
     /// Gives a router a thread, or gives it back with the reason why not.
-    fn run(&self, unit: Unit) -> Result<(), (Option<Unit>, io::Error)> {
+    fn run(&self, unit: Unit) -> Result<(), Box<(Unit, io::Error)>> {
         let name = Arc::clone(unit.name());
         match Waiting::start(&name) {
             Ok(Waiting { gate, thread, .. }) => {
@@ -268,7 +270,7 @@ impl Threads {
                 let _ = gate.send(Box::new(unit));
                 Ok(())
             }
-            Err(error) => Err((Some(unit), error)),
+            Err(error) => Err(Box::new((unit, error))),
         }
     }
 
@@ -284,8 +286,8 @@ impl Threads {
             }
         }
         for unit in units {
-            if let Err((unit, _)) = self.run(unit) {
-                self.lock().unstarted.extend(unit);
+            if let Err(refused) = self.run(unit) {
+                self.lock().unstarted.push(refused.0);
             }
         }
         let table = self.lock();

@@ -110,6 +110,8 @@ pub(crate) struct Unit {
     phase: Phase,
     /// How often it died in a row.
     deaths: u32,
+    /// Whether it was told to shut down: then it is not started again, whatever happens.
+    is_ending: bool,
     history: VecDeque<Past>,
     /// The counters of engines that died.
     before: Totals,
@@ -137,7 +139,7 @@ impl Unit {
     pub(crate) fn new(parts: Parts) -> Self {
         let history = VecDeque::new();
         let phase = Phase::Waiting(Instant::ZERO);
-        Self { parts, phase, deaths: 0, history, before: Totals::default() }
+        Self { parts, phase, deaths: 0, is_ending: false, history, before: Totals::default() }
     }
 
     /// What it begins with.
@@ -300,6 +302,7 @@ impl Unit {
     /// Keeps what a router that is started again has to know, and passes it on.
     #[inline(never)]
     fn take_input(&mut self, input: Input) {
+        self.is_ending |= matches!(input, Input::Shutdown);
         match &input {
             Input::Interfaces(view) => self.take_view(view.clone()),
             Input::Tracker { name, influence } => {
@@ -404,6 +407,9 @@ impl Unit {
             }
             _ => false,
         };
+        if self.is_ending {
+            self.phase = Phase::Ended;
+        }
         self.send_event(EventKind::Died { why: Arc::clone(&why), again_in });
         let buried = catch_unwind(AssertUnwindSafe(|| self.bury(was_active)));
         if buried.is_err() {

@@ -10,5 +10,6 @@ mod daemon;
 mod hostile;
 mod interop;
 mod reload;
+mod mend;
 mod stage;
 mod trouble;

@@ -1,0 +1,343 @@
+//! Routers that die, and setups that cannot be put into force: nothing may be left of either.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+use std::net::IpAddr;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use vrrp::{
+    AdvertSource, EventKind, Events, Host, LinkSource, Platform, Service, Setup, State, System,
+    VirtualAddress, VirtualRouter,
+};
+use vrrp_net::{
+    AddressSpec, Announcement, Change, Errno, Family, Interface, Kernel, Link, LinkChange,
+    NetError, NetNamespace, Netlink, NewLink, NewLinkKind, Operation, Outcome, Snapshot, VethPeer,
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What goes wrong, by the test's will.
+struct Trouble {
+    /// So many adverts are sent, the next one panics; 0 is never.
+    panic_after: AtomicUsize,
+    /// So many kernels can still be opened.
+    kernels: AtomicUsize,
+    /// Whether each resignation panics.
+    cannot_resign: AtomicBool,
+    /// How many changes to objects were asked for.
+    changes: AtomicUsize,
+}
+
+impl Trouble {
+    fn none() -> Arc<Self> {
+        let (panic_after, cannot_resign, changes) = Default::default();
+        Arc::new(Self {
+            panic_after,
+            kernels: AtomicUsize::new(usize::MAX),
+            cannot_resign,
+            changes,
+        })
+    }
+}
+
+/// This machine, but for the trouble.
+struct Troubled(Arc<Trouble>);
+
+struct TroubledKernel(Box<dyn Kernel>, Arc<Trouble>);
+
+impl Platform for Troubled {
+    fn now(&self) -> vrrp::Instant {
+        System.now()
+    }
+
+    fn open_kernel(&self, family: Family) -> Result<Box<dyn Kernel>, NetError> {
+        let left = self.0.kernels.load(Ordering::SeqCst);
+        self.0.kernels.store(left.saturating_sub(1), Ordering::SeqCst);
+        if left == 0 {
+            return Err(NetError::Refused {
+                operation: Operation::OpenNetlink,
+                interface: None,
+                errno: Errno::from_raw(24),
+                explanation: None,
+            });
+        }
+        Ok(Box::new(TroubledKernel(System.open_kernel(family)?, Arc::clone(&self.0))))
+    }
+
+    fn open_receiver(
+        &self,
+        interface: Interface,
+        family: Family,
+        groups: &[IpAddr],
+    ) -> Result<Box<dyn AdvertSource>, NetError> {
+        System.open_receiver(interface, family, groups)
+    }
+
+    fn open_links(&self) -> Result<(Box<dyn LinkSource>, Snapshot), NetError> {
+        System.open_links()
+    }
+}
+
+impl Kernel for TroubledKernel {
+    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+        self.0.attach(interface)
+    }
+
+    fn detach(&mut self) {
+        self.0.detach();
+    }
+
+    fn link(&mut self, name: vrrp_net::InterfaceName) -> Result<Option<Link>, NetError> {
+        self.0.link(name)
+    }
+
+    fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
+        self.1.changes.fetch_add(changes.len(), Ordering::SeqCst);
+        self.0.apply(changes)
+    }
+
+    fn send_advert(
+        &mut self,
+        source: IpAddr,
+        destination: IpAddr,
+        message: &[u8],
+    ) -> Result<(), NetError> {
+        let is_resignation = message.get(2) == Some(&0);
+        assert!(!(is_resignation && self.1.cannot_resign.load(Ordering::SeqCst)), "it cannot");
+        // Of VRID 51 alone: the byte after version and type.
+        let is_meant = message.get(1) == Some(&51);
+        let left = self.1.panic_after.load(Ordering::SeqCst);
+        if is_meant && left > 0 {
+            self.1.panic_after.store(left - 1, Ordering::SeqCst);
+            assert!(left > 1, "a planted panic");
+        }
+        self.0.send_advert(source, destination, message)
+    }
+
+    fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError> {
+        self.0.announce(announcements)
+    }
+}
+
+/// One test at a time: they count the descriptors of the process, and its work.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Runs a test in a network namespace with a cable from `left` to `right`.
+fn isolated(test: impl FnOnce(&mut Netlink) + Send) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let namespace = match NetNamespace::create() {
+        Ok(namespace) => namespace,
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "nothing may be skipped in CI, but: {error}");
+            return eprintln!("skipped: {error}");
+        }
+    };
+    namespace
+        .run(|| {
+            let mut netlink = Netlink::open().unwrap();
+            let peer = VethPeer { name: "right".parse().unwrap(), mac: None, netns: None };
+            let name = "left".parse().unwrap();
+            let veth = NewLink { name, kind: NewLinkKind::Veth(peer), mac: None };
+            netlink.create_link(&veth).unwrap();
+            for end in ["left", "right"] {
+                let link = netlink.link(end.parse().unwrap()).unwrap().unwrap();
+                netlink.change_link(link.interface.index, &LinkChange::UP).unwrap();
+            }
+            let left = netlink.link("left".parse().unwrap()).unwrap().unwrap().interface;
+            let own = AddressSpec::new(left, "192.0.2.1".parse().unwrap(), 24);
+            assert_eq!(netlink.add_addresses(&[own]), [Ok(Outcome::Added)]);
+            test(&mut netlink);
+        })
+        .unwrap();
+}
+
+fn router(vrid: u8) -> VirtualRouter {
+    VirtualRouter::new("left", vrid)
+        .name(format!("VI_{vrid}"))
+        .interval(Duration::from_millis(50))
+        .address(&format!("192.0.2.{}/24", 100 + u16::from(vrid)))
+}
+
+fn setup(vrids: &[u8]) -> Setup {
+    vrids.iter().fold(Setup::default(), |setup, vrid| setup.with(&router(*vrid)).unwrap())
+}
+
+#[track_caller]
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[track_caller]
+fn wait_for_event(events: &Events, what: &str, is_it: impl Fn(&EventKind) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    let left = || deadline.saturating_duration_since(Instant::now());
+    while let Some(event) = events.next_within(left()) {
+        if is_it(&event.kind) {
+            return;
+        }
+    }
+    panic!("{what}: not within {PATIENCE:?}");
+}
+
+fn has(netlink: &mut Netlink, address: &str) -> bool {
+    let address: IpAddr = address.parse().unwrap();
+    netlink.addresses().unwrap().iter().any(|there| there.address == address)
+}
+
+fn states(service: &Service) -> Vec<State> {
+    service.observer().routers().iter().map(|router| router.state).collect()
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn start(trouble: &Arc<Trouble>, vrids: &[u8]) -> Service {
+    let mut service = Host::on(Arc::new(Troubled(Arc::clone(trouble)))).unwrap().spawn().unwrap();
+    service.start(setup(vrids)).unwrap();
+    service
+}
+
+#[test]
+fn a_router_that_panics_is_cleaned_up_after_and_started_again() {
+    isolated(|netlink| {
+        let trouble = Trouble::none();
+        let service = start(&trouble, &[51, 52]);
+        eventually("both are Active", || states(&service) == [State::Active; 2]);
+        let sent = || service.observer().routers()[1].adverts_sent;
+        let events = service.events();
+        trouble.panic_after.store(2, Ordering::SeqCst);
+        wait_for_event(&events, "it dies", |kind| matches!(kind, EventKind::Died { .. }));
+        eventually("status says why", || {
+            let told = service.observer().routers().swap_remove(0);
+            told.died.is_some_and(|why| why.contains("a planted panic"))
+        });
+        assert!(!has(netlink, "192.0.2.151"), "its address goes at once");
+        assert!(has(netlink, "192.0.2.152"));
+        let before = sent();
+        eventually("the other one runs on", || sent() > before + 2);
+        wait_for_event(&events, "it runs again", |kind| matches!(kind, EventKind::Restarted));
+        eventually("both are Active again", || states(&service) == [State::Active; 2]);
+        eventually("it has its address", || has(netlink, "192.0.2.151"));
+        service.shutdown(PATIENCE).unwrap();
+        assert!(!has(netlink, "192.0.2.151") && !has(netlink, "192.0.2.152"));
+    });
+}
+
+#[test]
+fn a_router_that_dies_of_its_end_has_ended() {
+    isolated(|netlink| {
+        let trouble = Trouble::none();
+        let mut service = start(&trouble, &[51, 52]);
+        eventually("both are Active", || states(&service) == [State::Active; 2]);
+        trouble.cannot_resign.store(true, Ordering::SeqCst);
+        let begun = Instant::now();
+        service.apply(setup(&[52])).unwrap();
+        assert!(!has(netlink, "192.0.2.151"));
+        service.shutdown(PATIENCE).unwrap();
+        assert!(begun.elapsed() < PATIENCE, "it was waited for");
+        assert!(!has(netlink, "192.0.2.152"));
+    });
+}
+
+#[test]
+fn a_router_whose_kernel_cannot_be_opened_is_tried_again() {
+    isolated(|_| {
+        let trouble = Trouble::none();
+        trouble.kernels.store(0, Ordering::SeqCst);
+        let service = start(&trouble, &[51]);
+        let events = service.events();
+        wait_for_event(&events, "it cannot run", |kind| matches!(kind, EventKind::Died { .. }));
+        trouble.kernels.store(usize::MAX, Ordering::SeqCst);
+        eventually("it is Active", || states(&service) == [State::Active]);
+    });
+}
+
+#[test]
+fn a_setup_that_is_refused_changes_nothing_and_leaks_nothing() {
+    isolated(|netlink| {
+        let trouble = Trouble::none();
+        let mut service = start(&trouble, &[51]);
+        eventually("it is Active", || states(&service) == [State::Active]);
+        let (before, history) = (descriptors(), service.observer().routers()[0].history.clone());
+        let in_force = service.setup().clone();
+        let elsewhere = VirtualRouter::new("right", 53).name("VI_53").address("192.0.2.153/24");
+        for opened in 0..3 {
+            // The new ones need two kernels, and on `right` a receiver.
+            trouble.kernels.store(opened % 2, Ordering::SeqCst);
+            service.apply(setup(&[52]).with(&elsewhere).unwrap()).unwrap_err();
+        }
+        assert_eq!(service.setup(), &in_force);
+        assert_eq!(service.observer().routers()[0].history, history);
+        assert!(has(netlink, "192.0.2.151"));
+        assert_eq!(states(&service), [State::Active]);
+        eventually("the descriptors are given back", || descriptors() == before);
+        assert_eq!(service.observer().receivers().len(), 1);
+    });
+}
+
+/// CPU that this process has used, in clock ticks of 10 ms.
+fn cpu_ticks() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<_> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+/// Lets routers have addresses, takes all of these away by hand, and waits until all are back.
+fn flush(routers: u8, addresses_each: u32) {
+    isolated(|_| {
+        let trouble = Trouble::none();
+        let total = usize::from(routers) * addresses_each as usize;
+        let router = |vrid: u8| {
+            let router = VirtualRouter::new("left", vrid).name(format!("VI_{vrid}"));
+            let router = router.address(&format!("192.0.2.{}/32", 100 + u16::from(vrid)));
+            let mut settings = router.build().unwrap();
+            // More than an advert carries.
+            settings.addresses.extend((0..addresses_each).map(|nth| {
+                let (high, low) = (nth / 250, nth % 250 + 1);
+                format!("10.{vrid}.{high}.{low}/32").parse::<VirtualAddress>().unwrap()
+            }));
+            settings.machine.announce.repeat = 1;
+            Arc::new(settings)
+        };
+        let setup = Setup { routers: (1..=routers).map(router).collect(), ..Setup::default() };
+        let mut service =
+            Host::on(Arc::new(Troubled(Arc::clone(&trouble)))).unwrap().spawn().unwrap();
+        service.start(setup).unwrap();
+        // While they change all the time the kernel may not come to the end of its list.
+        let count = || {
+            let all = Netlink::open().and_then(|mut netlink| netlink.addresses());
+            let all = all.unwrap_or_default();
+            all.iter().filter(|there| there.address.to_string().starts_with("10.")).count()
+        };
+        eventually("all addresses are there", || count() == total);
+        let (ticks, changes) = (cpu_ticks(), trouble.changes.load(Ordering::SeqCst));
+        let begun = Instant::now();
+        let flushed =
+            Command::new("ip").args(["addr", "flush", "dev", "left", "to", "10.0.0.0/8"]).status();
+        assert!(flushed.unwrap().success());
+        eventually("all addresses are back", || {
+            thread::sleep(Duration::from_millis(100));
+            count() == total
+        });
+        let work = trouble.changes.load(Ordering::SeqCst) - changes;
+        let cpu = Duration::from_millis((cpu_ticks() - ticks) * 10);
+        println!("{total} addresses back after {:?}: {work} changes, {cpu:?} CPU", begun.elapsed());
+        // Those that were removed again before the flush ended count again.
+        assert!(work <= 4 * total, "{work} changes for {total} addresses");
+        service.shutdown(PATIENCE).unwrap();
+    });
+}
+
+#[test]
+fn a_storm_of_removals_costs_what_it_takes_to_put_back_what_is_missing() {
+    flush(1, 1_000);
+    flush(50, 100);
+}
