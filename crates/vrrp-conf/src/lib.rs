@@ -30,7 +30,7 @@
 //! The way of a text: the pre-pass (`expand`) does includes, conditions, variables and
 //! sequences and writes the expanded text into a [`SourceMap`]; `outline` splits that into
 //! top-level blocks and sees to braces and quotes (`mend`, where they do not match); the grammar (`syntax`) makes a tree of one
-//! block; `build` checks the tree against the table of [`keywords`] and makes the [`model`].
+//! block; `read` checks the tree against the table of [`keywords`] and makes the [`model`].
 //! [`cluster`] compares the models of several machines.
 //!
 //! What it does not do: look at the machine. Only `include` lines open files, and
@@ -42,7 +42,7 @@
 // The grammar's generated code names it.
 extern crate alloc;
 
-mod build;
+mod read;
 mod bytes;
 pub mod cluster;
 mod code;
@@ -139,7 +139,7 @@ fn read_into(
     let config = span.map(|span| {
         let expanded = sources.text(span);
         let outline = outline::outline(expanded, span.start, &options.limits, &mut diagnostics);
-        build::build(expanded, span.start, &outline, options, &mut diagnostics)
+        read::read(expanded, span.start, &outline, options, &mut diagnostics)
     });
     report_too_many(&mut diagnostics, &options.limits);
     diagnostics.iter_mut().for_each(|found| found.soften(options));

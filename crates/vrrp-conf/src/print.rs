@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use vrrp_proto::{Family, Version};
 
-use crate::build::value::decimal;
+use crate::read::value::decimal;
 use crate::bytes;
 use crate::expand;
 use crate::model::{

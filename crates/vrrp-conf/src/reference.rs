@@ -77,7 +77,7 @@ fn row(text: &mut String, keyword: &Keyword) {
 
 fn value(shape: Shape) -> String {
     let seconds = |min, max, unit| {
-        let decimal = |micros| crate::build::value::decimal(micros, unit);
+        let decimal = |micros| crate::read::value::decimal(micros, unit);
         format!("{} to {}", decimal(min), decimal(max))
     };
     match shape {

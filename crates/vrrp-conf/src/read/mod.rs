@@ -42,7 +42,7 @@ use crate::syntax::{self, Body, Statement, Word};
 use crate::{Code, Diagnostic, Options, Span, Spanned, bytes};
 
 /// Reads the blocks of a text, which begins at byte `base` of the map, into a model.
-pub(crate) fn build(
+pub(crate) fn read(
     text: &str,
     base: u32,
     outline: &[TopLevel<'_>],
