@@ -42,7 +42,6 @@
 // The grammar's generated code names it.
 extern crate alloc;
 
-mod read;
 mod bytes;
 pub mod cluster;
 mod code;
@@ -55,6 +54,7 @@ pub mod model;
 mod options;
 mod outline;
 mod print;
+mod read;
 mod reference;
 mod render;
 mod source;

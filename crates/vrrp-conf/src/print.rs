@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use vrrp_proto::{Family, Version};
 
-use crate::read::value::decimal;
 use crate::bytes;
 use crate::expand;
 use crate::model::{
@@ -19,6 +18,7 @@ use crate::model::{
     FirstState, Global, HmacAuth, HmacMode, Instance, IpvlanMode, Lifetime, LinkbeatMethod, Notify,
     OldChecksum, ParamMatch, Scope, ScriptUser, Track, Tracks, Unicast, VirtualAddress, Weight,
 };
+use crate::read::value::decimal;
 use routing::{route_words, rule_words};
 
 /// A line, and the block that it begins.

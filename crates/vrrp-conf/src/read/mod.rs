@@ -37,15 +37,15 @@ use vrrp_proto::Family;
 
 use crate::keywords::{Class, FeatureId, Keyword, TOP_LEVEL, find};
 use crate::model::Config;
-use crate::outline::TopLevel;
-use crate::syntax::{self, Body, Statement, Word};
+use crate::outline::{Outline, TopLevel};
+use crate::syntax::{Body, Statement, Word};
 use crate::{Code, Diagnostic, Options, Span, Spanned, bytes};
 
 /// Reads the blocks of a text, which begins at byte `base` of the map, into a model.
 pub(crate) fn read(
     text: &str,
     base: u32,
-    outline: &[TopLevel<'_>],
+    outline: &Outline<'_>,
     options: &Options,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Config {
@@ -75,7 +75,7 @@ pub(crate) fn read(
                 break;
             }
             reader.amiss.cut = block.is_cut;
-            reader.block(keyword, &block.text, block.span.start);
+            reader.block(keyword, outline, block);
         }
     }
     reader.amiss.unread |= reader.is_full();
@@ -215,25 +215,25 @@ impl Reader<'_> {
     /// The blocks whose keyword is known and ours; the others are reported.
     fn known_blocks<'b>(
         &mut self,
-        outline: &'b [TopLevel<'_>],
+        outline: &'b Outline<'_>,
     ) -> Vec<(&'static Keyword, &'b TopLevel<'b>)> {
-        let mut known = Vec::with_capacity(outline.len());
+        let mut known = Vec::with_capacity(outline.blocks.len());
         // A block without its braces, whose lines may follow.
         let mut bare: Option<&Keyword> = None;
-        for block in outline {
+        for block in &outline.blocks {
             if self.is_full() {
                 break;
             }
             let start = block.span.start;
-            let keyword = block.keyword();
+            let keyword = outline.keyword(block);
             let span = Span::new(start, start + keyword.len() as u32);
             let word = Word { text: keyword.into(), span, quoted: false };
             let found = match find(TOP_LEVEL.keywords, keyword) {
                 None if bare.is_some_and(|bare| bare.holds(keyword)) => continue,
-                None => self.unknown_block(block, &word),
+                None => self.unknown_block(outline, block, &word),
                 found => found,
             };
-            bare = found.filter(|_| !block.text.contains('{'));
+            bare = found.filter(|_| !outline.has_body(block));
             match found {
                 None => {}
                 Some(Keyword { class: Class::NotOurs(part), .. }) => {
@@ -246,17 +246,23 @@ impl Reader<'_> {
     }
 
     /// Reports a block or line of the top level that is none.
-    fn unknown_block(&mut self, block: &TopLevel<'_>, word: &Word<'_>) -> Option<&'static Keyword> {
-        let words = syntax::parse(&block.text, block.span.start);
+    fn unknown_block(
+        &mut self,
+        outline: &Outline<'_>,
+        block: &TopLevel<'_>,
+        word: &Word<'_>,
+    ) -> Option<&'static Keyword> {
+        let words = outline.tree(block);
         let value = words.as_ref().ok().and_then(|words| words.arguments().first());
-        let has_body = block.text.contains('{');
+        let has_body = outline.has_body(block);
         let meant = self.unknown_keyword(&TOP_LEVEL, word, value, has_body);
         self.amiss.unread |= meant.is_none() && has_body;
         meant
     }
 
-    fn block(&mut self, keyword: &'static Keyword, text: &str, base: u32) {
-        match syntax::parse(text, base) {
+    fn block(&mut self, keyword: &'static Keyword, outline: &Outline<'_>, block: &TopLevel<'_>) {
+        let text = &*block.text;
+        match outline.tree(block) {
             Ok(statement) => {
                 // Only these make something of a text that is none.
                 if text.bytes().any(|byte| matches!(byte, b'\\' | 0xf4)) {
