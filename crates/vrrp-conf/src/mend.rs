@@ -7,7 +7,7 @@
 //! missing takes the place of a line break or a space, the one that is too many becomes a
 //! space, and all else stays where it was.
 
-use crate::keywords::{Block, Keyword, Shape, TOP_LEVEL};
+use crate::keywords::{Block, Keyword, Shape};
 use crate::outline::{Lines, telling_word};
 use crate::syntax::{self, Part, Token};
 use crate::{Code, Diagnostic, Limits, Span};
@@ -19,6 +19,7 @@ use crate::{Code, Diagnostic, Limits, Span};
 pub(crate) fn mend(
     text: &str,
     base: u32,
+    top_level: &'static Block,
     next: Option<Span>,
     limits: &Limits,
     diagnostics: &mut Vec<Diagnostic>,
@@ -26,6 +27,7 @@ pub(crate) fn mend(
     let mut mender = Mender {
         text,
         base,
+        top_level,
         mended: text.as_bytes().to_vec(),
         diagnostics,
         open: Vec::new(),
@@ -139,6 +141,7 @@ struct Pending<'k> {
 struct Mender<'t, 'k, 'd> {
     text: &'t str,
     base: u32,
+    top_level: &'static Block,
     mended: Vec<u8>,
     diagnostics: &'d mut Vec<Diagnostic>,
     open: Vec<Open<'k>>,
@@ -189,7 +192,7 @@ impl<'k> Mender<'_, 'k, '_> {
     fn content(&self, outer: usize) -> Content {
         match self.open.iter().rev().nth(outer) {
             Some(open) => open.content,
-            None => Content::Keywords(&TOP_LEVEL),
+            None => Content::Keywords(self.top_level),
         }
     }
 

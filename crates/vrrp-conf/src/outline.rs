@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::keywords;
+use crate::keywords::Block;
 use crate::mend::mend;
 use crate::options::MAX_BLOCK_DEPTH;
 use crate::syntax::{self, Part, Statement, Token};
@@ -58,15 +58,16 @@ impl Outline<'_> {
     }
 }
 
-/// Splits `text`, which begins at byte `base` of the map, into its top-level blocks.
+/// Splits `text`, which begins at byte `base` of the map, into the blocks of `top_level`.
 pub(crate) fn outline<'t>(
     text: &'t str,
     base: u32,
+    top_level: &'static Block,
     limits: &Limits,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Outline<'t> {
     let outline = Outline { blocks: Vec::new(), tokens: Vec::new() };
-    let mut splitter = Splitter { text, base, limits, diagnostics, outline };
+    let mut splitter = Splitter { text, base, top_level, limits, diagnostics, outline };
     let mut piece = Piece::default();
     let mut lines = Lines::of(text);
     for batch in syntax::batches(text) {
@@ -74,7 +75,7 @@ pub(crate) fn outline<'t>(
             let begins_line = lines.step(token);
             if begins_line && token.part == Part::Keyword {
                 let may_begin = piece.depth == 0 || lines.indentation <= piece.indentation;
-                if may_begin && keywords::is_only_top_level(telling_word(text, &batch[index..])) {
+                if may_begin && top_level.alone_begins(telling_word(text, &batch[index..])) {
                     let start = token.start as usize - lines.indentation;
                     splitter.finish(&mut piece, start);
                     piece.restart(start, lines.indentation);
@@ -94,6 +95,7 @@ pub(crate) fn outline<'t>(
 struct Splitter<'t, 'd> {
     text: &'t str,
     base: u32,
+    top_level: &'static Block,
     limits: &'d Limits,
     diagnostics: &'d mut Vec<Diagnostic>,
     outline: Outline<'t>,
@@ -169,7 +171,8 @@ impl<'t> Splitter<'t, '_> {
         }
         let next = syntax::first(&self.text[end..]);
         let next = next.map(|next| self.span(end + next.start as usize, end + next.end as usize));
-        mend(&text, self.base + piece.start as u32, next, self.limits, self.diagnostics)
+        let base = self.base + piece.start as u32;
+        mend(&text, base, self.top_level, next, self.limits, self.diagnostics)
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
