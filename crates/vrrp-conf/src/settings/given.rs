@@ -147,8 +147,10 @@ impl Reader<'_> {
         let word = statement.keyword();
         let arguments = statement.arguments();
         self.warn_of_keyword_as_argument(block, keyword, arguments);
-        let span = match (arguments.first(), arguments.last()) {
-            (Some(first), Some(last)) => first.span.to(last.span),
+        let span = match (keyword.shape, arguments.first(), arguments.last()) {
+            // What stands behind a flag is one word too many, and reported.
+            (Shape::Flag, ..) => word.span,
+            (_, Some(first), Some(last)) => first.span.to(last.span),
             _ => word.span,
         };
         let is_off = matches!(value, Value::Bool(false) | Value::Time(Duration::ZERO));
