@@ -47,26 +47,7 @@ fn plain(word: &str) -> String {
 fn distance(a: &str, b: &str, limit: usize) -> usize {
     // Most candidates differ too much in length alone.
     let difference = a.chars().count().abs_diff(b.chars().count());
-    if difference > limit {
-        return difference;
-    }
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before = vec![0; b.len() + 1];
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    let mut row = before.clone();
-    for i in 1..=a.len() {
-        row[0] = i;
-        for j in 1..=b.len() {
-            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = replaced.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before[j - 2] + 1);
-            }
-        }
-        core::mem::swap(&mut before, &mut last);
-        core::mem::swap(&mut last, &mut row);
-    }
-    last[b.len()]
+    if difference > limit { difference } else { strsim::osa_distance(a, b) }
 }
 
 #[cfg(test)]

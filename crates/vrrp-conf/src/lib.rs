@@ -30,7 +30,7 @@
 //! The way of a text: the pre-pass (`expand`) does includes, conditions, variables and
 //! sequences and writes the expanded text into a [`SourceMap`]; `outline` splits that into
 //! top-level blocks and sees to braces and quotes (`mend`, where they do not match); the grammar (`syntax`) makes a tree of one
-//! block; `build` checks the tree against the table of [`keywords`] and makes the [`model`].
+//! block; `settings` reads the tree as the rows of the language's settings say, and makes the [`model`].
 //! [`cluster`] compares the models of several machines.
 //!
 //! What it does not do: look at the machine. Only `include` lines open files, and
@@ -42,14 +42,14 @@
 // The grammar's generated code names it.
 extern crate alloc;
 
-mod build;
 mod bytes;
 pub mod cluster;
 mod code;
+mod decimal;
 mod diagnostic;
 mod did_you_mean;
 mod expand;
-pub mod keywords;
+mod keywords;
 mod mend;
 pub mod model;
 mod options;
@@ -57,6 +57,7 @@ mod outline;
 mod print;
 mod reference;
 mod render;
+mod settings;
 mod source;
 mod span;
 mod syntax;
@@ -69,7 +70,6 @@ pub use code::{Code, UnknownCode};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use model::Config;
 pub use options::{Includes, Limits, Options};
-pub use reference::reference;
 pub use render::{RenderOptions, render, to_json};
 pub use source::{ExpandedFrom, Location, SourceMap};
 pub use span::{Span, Spanned};
@@ -138,8 +138,14 @@ fn read_into(
     let span = expand::expand(name, text, options, sources, &mut diagnostics);
     let config = span.map(|span| {
         let expanded = sources.text(span);
-        let outline = outline::outline(expanded, span.start, &options.limits, &mut diagnostics);
-        build::build(expanded, span.start, &outline, options, &mut diagnostics)
+        let outline = outline::outline(
+            expanded,
+            span.start,
+            settings::top_level(),
+            &options.limits,
+            &mut diagnostics,
+        );
+        settings::read(expanded, span.start, &outline, options, &mut diagnostics)
     });
     report_too_many(&mut diagnostics, &options.limits);
     diagnostics.iter_mut().for_each(|found| found.soften(options));

@@ -7,8 +7,9 @@
 //! missing takes the place of a line break or a space, the one that is too many becomes a
 //! space, and all else stays where it was.
 
-use crate::keywords::{Block, Keyword, Shape, TOP_LEVEL};
-use crate::outline::{Token, Tokens, first_word, is_blank, lines, telling_word};
+use crate::keywords::{Block, Keyword, Shape};
+use crate::outline::{Lines, telling_word};
+use crate::syntax::{self, Part, Token};
 use crate::{Code, Diagnostic, Limits, Span};
 
 /// The text of some top-level blocks with its braces mended; `text` begins at byte `base` of the
@@ -18,6 +19,7 @@ use crate::{Code, Diagnostic, Limits, Span};
 pub(crate) fn mend(
     text: &str,
     base: u32,
+    top_level: &'static Block,
     next: Option<Span>,
     limits: &Limits,
     diagnostics: &mut Vec<Diagnostic>,
@@ -25,6 +27,7 @@ pub(crate) fn mend(
     let mut mender = Mender {
         text,
         base,
+        top_level,
         mended: text.as_bytes().to_vec(),
         diagnostics,
         open: Vec::new(),
@@ -34,46 +37,61 @@ pub(crate) fn mend(
         strays: None,
         last_end: 0,
     };
-    let tokens = || lines(text).flat_map(|(start, end)| Tokens::of(text, start, end));
-    mender.lacking = tokens().map(|(token, ..)| token.balance()).sum();
-    for (start, end) in lines(text) {
+    let tokens: Vec<Token> = syntax::batches(text).flatten().collect();
+    mender.lacking = tokens.iter().map(|token| balance(token.part)).sum();
+    let mut lines = Lines::of(text);
+    for (index, token) in tokens.iter().enumerate() {
+        let begins_line = lines.step(token);
         if mender.diagnostics.len() >= limits.findings() {
             break;
         }
-        let line = &text[start..end];
-        let indentation = line.len() - line.trim_start().len();
-        for (index, (token, at, to)) in Tokens::of(text, start, end).enumerate() {
-            let place = Place { at, to, indentation, begins_line: index == 0 };
-            match token {
-                Token::Words => mender.words(place),
-                Token::Open => mender.open_brace(place),
-                Token::Close => mender.close_brace(place),
-            }
-            mender.last_end = to;
+        let arguments = &tokens[index + 1..];
+        let count = arguments.iter().take_while(|token| token.part == Part::Argument).count();
+        let tokens = &tokens[index..=index + count];
+        let place = Place { tokens, indentation: lines.indentation, begins_line };
+        match token.part {
+            Part::Keyword => mender.words(place),
+            Part::Open => mender.open_brace(place),
+            Part::Close => mender.close_brace(place),
+            Part::Argument | Part::Unclosed => continue,
         }
+        mender.last_end = place.to();
     }
     mender.finish(next);
     String::from_utf8(mender.mended).expect("only ASCII has been replaced, and by ASCII")
 }
 
-impl Token {
-    fn balance(self) -> i64 {
-        match self {
-            Self::Words => 0,
-            Self::Open => 1,
-            Self::Close => -1,
-        }
+fn balance(part: Part) -> i64 {
+    match part {
+        Part::Open => 1,
+        Part::Close => -1,
+        _ => 0,
     }
 }
 
-/// Where a token is.
+/// Where the words of a statement are, or a brace.
 #[derive(Debug, Clone, Copy)]
-struct Place {
-    at: usize,
-    to: usize,
+struct Place<'k> {
+    /// The words, or the brace; at least one.
+    tokens: &'k [Token],
     /// The indentation of its line.
     indentation: usize,
     begins_line: bool,
+}
+
+impl Place<'_> {
+    fn at(&self) -> usize {
+        self.tokens[0].start as usize
+    }
+
+    fn to(&self) -> usize {
+        self.tokens[self.tokens.len() - 1].end as usize
+    }
+
+    /// The end of its `count`th word, or of the last one.
+    fn word_end(&self, count: usize) -> usize {
+        self.tokens[count.clamp(1, self.tokens.len()) - 1].end as usize
+    }
 }
 
 /// What the lines of a block are.
@@ -105,30 +123,31 @@ impl Content {
 
 /// A block that is open.
 #[derive(Debug, Clone, Copy)]
-struct Open {
+struct Open<'k> {
     /// Its `{`; `None` if that is missing.
     brace: Option<usize>,
     /// The words that begin it.
-    words: Place,
+    words: Place<'k>,
     content: Content,
 }
 
 /// Words that no brace has followed yet.
 #[derive(Debug, Clone, Copy)]
-struct Pending {
-    words: Place,
+struct Pending<'k> {
+    words: Place<'k>,
     keyword: Option<&'static Keyword>,
 }
 
-struct Mender<'t, 'd> {
+struct Mender<'t, 'k, 'd> {
     text: &'t str,
     base: u32,
+    top_level: &'static Block,
     mended: Vec<u8>,
     diagnostics: &'d mut Vec<Diagnostic>,
-    open: Vec<Open>,
+    open: Vec<Open<'k>>,
     /// The block that the last `}` has closed, and that brace.
-    closed: Option<(Open, usize)>,
-    pending: Option<Pending>,
+    closed: Option<(Open<'k>, usize)>,
+    pending: Option<Pending<'k>>,
     /// So many `}` are missing, all in all; if negative, so many `{`.
     lacking: i64,
     /// Braces in a row that close nothing: the finding, and its last brace.
@@ -137,9 +156,9 @@ struct Mender<'t, 'd> {
     last_end: usize,
 }
 
-impl Mender<'_, '_> {
-    fn words(&mut self, place: Place) {
-        let word = telling_word(&self.text[place.at..place.to]);
+impl<'k> Mender<'_, 'k, '_> {
+    fn words(&mut self, place: Place<'k>) {
+        let word = telling_word(self.text, place.tokens);
         self.open_pending(word, place);
         let content = self.content(0);
         if !content.knows(word) {
@@ -161,20 +180,24 @@ impl Mender<'_, '_> {
         self.pending = Some(Pending { words: place, keyword });
     }
 
-    fn name_of(&self, open: &Open) -> &str {
-        first_word(&self.text[open.words.at..])
+    fn first_word(&self, place: Place<'_>) -> &str {
+        place.tokens[0].text(self.text)
+    }
+
+    fn name_of(&self, open: &Open<'_>) -> &str {
+        self.first_word(open.words)
     }
 
     /// What the block is that is open around `outer` others.
     fn content(&self, outer: usize) -> Content {
         match self.open.iter().rev().nth(outer) {
             Some(open) => open.content,
-            None => Content::Keywords(&TOP_LEVEL),
+            None => Content::Keywords(self.top_level),
         }
     }
 
     /// How many blocks must have ended before a line whose word the innermost does not know.
-    fn ended(&self, word: &str, place: Place) -> Option<usize> {
+    fn ended(&self, word: &str, place: Place<'k>) -> Option<usize> {
         let innermost = self.open.last()?;
         let is_deeper = place.indentation > innermost.words.indentation;
         let certain = match innermost.content {
@@ -187,7 +210,7 @@ impl Mender<'_, '_> {
     }
 
     /// Whether a word that is no keyword of any open block may well stand where it does.
-    fn is_within(&self, word: &str, place: Place) -> bool {
+    fn is_within(&self, word: &str, place: Place<'k>) -> bool {
         let Some((closed, _)) = self.closed else { return true };
         match (self.content(0), closed.content) {
             (Content::Keywords(_), Content::Keywords(block)) => block.find(word).is_none(),
@@ -199,7 +222,7 @@ impl Mender<'_, '_> {
     }
 
     /// Opens the block of the words before, if it has no `{` and what follows is its content.
-    fn open_pending(&mut self, word: &str, next: Place) {
+    fn open_pending(&mut self, word: &str, next: Place<'k>) {
         let Some(pending) = self.pending.take() else { return };
         let content = Content::of(pending.keyword);
         let is_deeper = next.indentation > pending.words.indentation;
@@ -217,17 +240,17 @@ impl Mender<'_, '_> {
     }
 
     /// Opens a block whose `{` is missing.
-    fn open_behind(&mut self, pending: Pending, content: Content) {
+    fn open_behind(&mut self, pending: Pending<'k>, content: Content) {
         let words = pending.words;
         let count = match content {
             Content::Keywords(block) => 1 + usize::from(block.argument.is_some()),
             Content::Items => 1,
             Content::Any => usize::MAX,
         };
-        let end = words.at + nth_word_end(&self.text[words.at..words.to], count);
-        let name = first_word(&self.text[words.at..]);
+        let end = words.word_end(count);
+        let name = self.first_word(words);
         let message = format!("`{name}` begins a block, and its `{{` is missing");
-        let diagnostic = Diagnostic::new(Code::BlockMissing, self.span(words.at, end), message)
+        let diagnostic = Diagnostic::new(Code::BlockMissing, self.span(words.at(), end), message)
             .label("a `{` must stand behind this");
         self.diagnostics.push(diagnostic);
         self.insert(b'{', end);
@@ -235,7 +258,7 @@ impl Mender<'_, '_> {
         self.lacking += 1;
     }
 
-    fn open_brace(&mut self, place: Place) {
+    fn open_brace(&mut self, place: Place<'k>) {
         self.strays = None;
         let Some(pending) = self.pending.take() else {
             self.stray(place, "a `{` without a keyword before it");
@@ -245,22 +268,22 @@ impl Mender<'_, '_> {
         let content = Content::of(pending.keyword);
         let is_block = pending.keyword.is_none_or(Keyword::may_begin_block);
         if !is_block && self.lacking > 0 {
-            let word = first_word(&self.text[pending.words.at..]);
+            let word = self.first_word(pending.words);
             self.stray(place, &format!("`{word}` does not begin a block"));
             self.lacking -= 1;
             return;
         }
         self.closed = None;
-        self.open.push(Open { brace: Some(place.at), words: pending.words, content });
+        self.open.push(Open { brace: Some(place.at()), words: pending.words, content });
     }
 
-    fn close_brace(&mut self, place: Place) {
+    fn close_brace(&mut self, place: Place<'k>) {
         if let Some(pending) = self.pending.take() {
             self.open_before_close(pending, place);
         }
         // A brace that stands under an outer block's beginning, and not under the one that it
         // closes, tells which one lacks its own.
-        let matches = |open: &Open| open.words.indentation == place.indentation;
+        let matches = |open: &Open<'_>| open.words.indentation == place.indentation;
         let outer = self.open.iter().rev().position(matches).filter(|_| place.begins_line);
         if let Some(count) = outer {
             let name = self.name_of(&self.open[self.open.len() - 1 - count]);
@@ -272,7 +295,7 @@ impl Mender<'_, '_> {
         match self.open.pop() {
             Some(open) => {
                 self.strays = None;
-                self.closed = Some((open, place.at));
+                self.closed = Some((open, place.at()));
             }
             None => {
                 self.lacking += 1;
@@ -282,7 +305,7 @@ impl Mender<'_, '_> {
     }
 
     /// Opens the block of the words before, if it has no `{` and this `}` is its end.
-    fn open_before_close(&mut self, pending: Pending, close: Place) {
+    fn open_before_close(&mut self, pending: Pending<'k>, close: Place<'k>) {
         let Some(keyword) = pending.keyword else { return };
         let under = close.indentation >= pending.words.indentation || !close.begins_line;
         let is_block = matches!(keyword.shape, Shape::Block(_) | Shape::Items(_));
@@ -292,13 +315,12 @@ impl Mender<'_, '_> {
     }
 
     /// Ends the innermost block before a token, which is the evidence that it has ended.
-    fn end_before(&mut self, place: Place, evidence: &str) {
+    fn end_before(&mut self, place: Place<'k>, evidence: &str) {
         let Some(open) = self.open.pop() else { return };
         self.insert(b'}', self.last_end);
         self.lacking -= 1;
         let Some(brace) = open.brace else { return };
-        let word = first_word(&self.text[place.at..]);
-        let at = self.span(place.at, place.at + word.len().max(1));
+        let at = self.span(place.at(), place.word_end(1));
         let diagnostic = self.unclosed(brace, Code::UnclosedBrace).also(at, evidence);
         self.diagnostics.push(diagnostic);
     }
@@ -314,12 +336,12 @@ impl Mender<'_, '_> {
     }
 
     /// Opens a block again: what stands behind its end belongs to it.
-    fn closed_early(&mut self, closed: Open, at: usize, place: Place) {
-        let (block, word) = (self.name_of(&closed), first_word(&self.text[place.at..]));
+    fn closed_early(&mut self, closed: Open<'k>, at: usize, place: Place<'k>) {
+        let block = self.name_of(&closed);
         let message = format!("this `}}` closes `{block}` too early");
         let diagnostic = Diagnostic::new(Code::ClosedEarly, self.span(at, at + 1), message)
             .also(
-                self.span(place.at, place.at + word.len()),
+                self.span(place.at(), place.word_end(1)),
                 format!("this belongs into `{block}`, and stands behind its end"),
             )
             .help("remove the `}`, or move what is behind it");
@@ -331,19 +353,19 @@ impl Mender<'_, '_> {
     }
 
     /// Reports a brace that is too many, once for several in a row.
-    fn stray(&mut self, place: Place, what: &str) {
-        self.mended[place.at] = b' ';
+    fn stray(&mut self, place: Place<'k>, what: &str) {
+        self.mended[place.at()] = b' ';
         if let Some((finding, last)) = self.strays
             && self.last_end == last
         {
-            self.strays = Some((finding, place.to));
+            self.strays = Some((finding, place.to()));
             let diagnostic = &mut self.diagnostics[finding];
             diagnostic.label = Some("so are those that follow it".to_owned());
             return;
         }
-        let diagnostic = Diagnostic::new(Code::StrayBrace, self.span(place.at, place.to), what)
+        let diagnostic = Diagnostic::new(Code::StrayBrace, self.span(place.at(), place.to()), what)
             .help("remove it, or look above for a block that is closed too early");
-        self.strays = Some((self.diagnostics.len(), place.to));
+        self.strays = Some((self.diagnostics.len(), place.to()));
         self.diagnostics.push(diagnostic);
     }
 
@@ -378,31 +400,4 @@ impl Mender<'_, '_> {
     fn span(&self, start: usize, end: usize) -> Span {
         Span::new(self.base + start as u32, self.base + end as u32)
     }
-}
-
-/// The end of the `count`th word of a text, or of the last one.
-fn nth_word_end(text: &str, count: usize) -> usize {
-    let (mut quote, mut words) = (None, 0);
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate() {
-        let was_escaped = escaped;
-        escaped = byte == b'\\' && !was_escaped;
-        match byte {
-            _ if was_escaped || escaped => {}
-            b'"' | b'\'' => match quote {
-                None => quote = Some(byte),
-                Some(open) if open == byte => quote = None,
-                Some(_) => {}
-            },
-            // The text has no blanks at its ends.
-            _ if is_blank(byte) && quote.is_none() && !is_blank(text.as_bytes()[at - 1]) => {
-                words += 1;
-                if words == count {
-                    return at;
-                }
-            }
-            _ => {}
-        }
-    }
-    text.len()
 }

@@ -1,17 +1,26 @@
 //! The top-level blocks of the expanded text, and whether its braces and quotes are sound.
 //!
-//! One pass over the bytes. The text falls into pieces, each of which begins with a line that
-//! can only stand at the top level. A piece whose braces do not match is mended (`mend`), which
-//! says what is wrong with them, and the others are as good as before. What is passed on is
-//! balanced, closed and not too deep, so that each block can be parsed alone and nothing in it
-//! can make the parser fail or overflow.
+//! One pass over the parts that the grammar finds. The text falls into pieces, each of which
+//! begins with a line that can only stand at the top level. A piece whose braces do not match is
+//! mended (`mend`), which says what is wrong with them, and the others are as good as before. What
+//! is passed on is balanced, closed and not too deep, so that a tree can be made of each block
+//! alone.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use crate::keywords;
+use crate::keywords::Block;
 use crate::mend::mend;
 use crate::options::MAX_BLOCK_DEPTH;
+use crate::syntax::{self, Part, Statement, Token};
 use crate::{Code, Diagnostic, Limits, Span};
+
+/// The top-level blocks and lines of a text.
+pub(crate) struct Outline<'t> {
+    pub(crate) blocks: Vec<TopLevel<'t>>,
+    /// What the blocks are made of, with places in each block's own text.
+    tokens: Vec<Token>,
+}
 
 /// A top-level block or line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,52 +31,77 @@ pub(crate) struct TopLevel<'t> {
     pub(crate) span: Span,
     /// The text ends within it.
     pub(crate) is_cut: bool,
+    tokens: Range<usize>,
 }
 
-impl TopLevel<'_> {
-    /// Its first word, as it is written.
-    pub(crate) fn keyword(&self) -> &str {
-        first_word(&self.text)
+impl Outline<'_> {
+    /// The tree of a block.
+    ///
+    /// # Errors
+    /// The place of what can be no part of it.
+    pub(crate) fn tree<'b>(&self, block: &'b TopLevel<'_>) -> Result<Statement<'b>, Span> {
+        syntax::statement(&block.text, block.span.start, self.tokens(block))
+    }
+
+    /// The first word of a block as it is written.
+    pub(crate) fn keyword<'b>(&self, block: &'b TopLevel<'_>) -> &'b str {
+        self.tokens(block).first().map_or("", |token| token.text(&block.text))
+    }
+
+    /// Whether a block has braces.
+    pub(crate) fn has_body(&self, block: &TopLevel<'_>) -> bool {
+        self.tokens(block).iter().any(|token| token.part == Part::Open)
+    }
+
+    fn tokens(&self, block: &TopLevel<'_>) -> &[Token] {
+        &self.tokens[block.tokens.clone()]
     }
 }
 
-/// Splits `text`, which begins at byte `base` of the map, into its top-level blocks.
+/// Splits `text`, which begins at byte `base` of the map, into the blocks of `top_level`.
 pub(crate) fn outline<'t>(
     text: &'t str,
     base: u32,
+    top_level: &'static Block,
     limits: &Limits,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<TopLevel<'t>> {
-    let mut outline = Outline { text, base, limits, diagnostics, blocks: Vec::new() };
-    let mut piece = Piece::new(0, 0);
-    for (start, end) in lines(text) {
-        let line = &text[start..end];
-        let content = line.trim_start();
-        let indentation = line.len() - content.len();
-        let may_begin = piece.depth == 0 || indentation <= piece.indentation;
-        if may_begin && keywords::is_only_top_level(telling_word(content)) {
-            outline.finish(&mut piece, start);
-            piece.restart(start, indentation);
-        }
-        piece.line(text, start, end);
-        if outline.diagnostics.len() + piece.quotes.len() >= limits.findings() {
-            outline.finish(&mut piece, end);
-            return outline.blocks;
+) -> Outline<'t> {
+    let outline = Outline { blocks: Vec::new(), tokens: Vec::new() };
+    let mut splitter = Splitter { text, base, top_level, limits, diagnostics, outline };
+    let mut piece = Piece::default();
+    let mut lines = Lines::of(text);
+    for batch in syntax::batches(text) {
+        for (index, token) in batch.iter().enumerate() {
+            let begins_line = lines.step(token);
+            if begins_line && token.part == Part::Keyword {
+                let may_begin = piece.depth == 0 || lines.indentation <= piece.indentation;
+                if may_begin && top_level.alone_begins(telling_word(text, &batch[index..])) {
+                    let start = token.start as usize - lines.indentation;
+                    splitter.finish(&mut piece, start);
+                    piece.restart(start, lines.indentation);
+                }
+            }
+            piece.take(*token);
+            if splitter.diagnostics.len() + piece.quotes.len() >= limits.findings() {
+                splitter.finish(&mut piece, token.end as usize);
+                return splitter.outline;
+            }
         }
     }
-    outline.finish(&mut piece, text.len());
-    outline.blocks
+    splitter.finish(&mut piece, text.len());
+    splitter.outline
 }
 
-struct Outline<'t, 'd> {
+struct Splitter<'t, 'd> {
     text: &'t str,
     base: u32,
+    top_level: &'static Block,
     limits: &'d Limits,
     diagnostics: &'d mut Vec<Diagnostic>,
-    blocks: Vec<TopLevel<'t>>,
+    outline: Outline<'t>,
 }
 
-impl<'t> Outline<'t, '_> {
+impl<'t> Splitter<'t, '_> {
     /// Passes the blocks of a piece on, up to a place.
     fn finish(&mut self, piece: &mut Piece, end: usize) {
         let max_depth = self.limits.block_depth.min(MAX_BLOCK_DEPTH);
@@ -78,40 +112,43 @@ impl<'t> Outline<'t, '_> {
         }
         piece.end_block();
         if piece.is_sound() && piece.quotes.is_empty() {
-            let (text, base) = (self.text, self.base);
-            let block = |&(start, end): &(usize, usize)| TopLevel {
-                text: Cow::Borrowed(&text[start..end]),
-                span: Span::new(base + start as u32, base + end as u32),
-                is_cut: false,
-            };
-            return piece.blocks.iter().map(block).for_each(|block| self.pass_on(block));
+            let text = self.text;
+            for block in &piece.blocks {
+                let tokens = &piece.tokens[block.clone()];
+                let at = place(tokens);
+                self.pass_on(text[at.clone()].into(), at.start, tokens, false);
+            }
+            return;
         }
         let mended = self.mended(piece, end);
         let last = self.diagnostics.last();
         let is_cut = last.is_some_and(|found| found.code == Code::UnclosedAtEnd);
-        let at = piece.start;
-        let mut piece = Piece::new(0, 0);
-        for (start, end) in lines(&mended) {
-            piece.line(&mended, start, end);
-        }
+        let start = piece.start;
+        let mut piece = Piece::default();
+        syntax::batches(&mended).flatten().for_each(|token| piece.take(token));
         piece.end_block();
-        for &(start, end) in piece.blocks.iter().filter(|_| piece.is_sound()) {
-            let text = Cow::Owned(mended[start..end].to_owned());
-            let is_cut = is_cut && end == mended.len();
-            self.pass_on(TopLevel { text, span: self.span(at + start, at + end), is_cut });
+        for block in piece.blocks.iter().filter(|_| piece.is_sound()) {
+            let tokens = &piece.tokens[block.clone()];
+            let at = place(tokens);
+            let text = Cow::Owned(mended[at.clone()].to_owned());
+            self.pass_on(text, start + at.start, tokens, is_cut && at.end == mended.len());
         }
     }
 
-    fn pass_on(&mut self, block: TopLevel<'t>) {
+    /// Passes on a block that begins at byte `start` with the first of its tokens.
+    fn pass_on(&mut self, text: Cow<'t, str>, start: usize, tokens: &[Token], is_cut: bool) {
         let max = self.limits.block_bytes;
-        if block.text.len() <= max {
-            return self.blocks.push(block);
+        if text.len() > max {
+            let word = (tokens[0].end - tokens[0].start).min(80) as usize;
+            let message = format!("a block of more than {max} bytes");
+            let at = self.span(start, start + word);
+            return self.diagnostics.push(Diagnostic::new(Code::BlockTooLarge, at, message));
         }
-        let start = block.span.start;
-        let word = first_word(&block.text).len().clamp(1, 80) as u32;
-        let message = format!("a block of more than {max} bytes");
-        let at = Span::new(start, start + word);
-        self.diagnostics.push(Diagnostic::new(Code::BlockTooLarge, at, message));
+        let known = self.outline.tokens.len();
+        self.outline.tokens.extend(tokens.iter().map(|token| token.earlier(tokens[0].start)));
+        let span = self.span(start, start + text.len());
+        let tokens = known..self.outline.tokens.len();
+        self.outline.blocks.push(TopLevel { text, span, is_cut, tokens });
     }
 
     /// The text of a piece with the braces that it lacks, and without those that are too many.
@@ -132,12 +169,10 @@ impl<'t> Outline<'t, '_> {
         if piece.is_sound() {
             return text;
         }
-        let next = (end < self.text.len()).then(|| {
-            let indentation = self.text[end..].len() - self.text[end..].trim_start().len();
-            let start = end + indentation;
-            self.span(start, start + first_word(&self.text[start..]).len())
-        });
-        mend(&text, self.base + piece.start as u32, next, self.limits, self.diagnostics)
+        let next = syntax::first(&self.text[end..]);
+        let next = next.map(|next| self.span(end + next.start as usize, end + next.end as usize));
+        let base = self.base + piece.start as u32;
+        mend(&text, base, self.top_level, next, self.limits, self.diagnostics)
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
@@ -146,6 +181,7 @@ impl<'t> Outline<'t, '_> {
 }
 
 /// Some top-level blocks whose braces are judged together.
+#[derive(Default)]
 struct Piece {
     start: usize,
     indentation: usize,
@@ -157,65 +193,53 @@ struct Piece {
     stray: bool,
     /// Quotes that are not closed.
     quotes: Vec<usize>,
-    /// Where the block that is being read begins, and what has been read of it ends.
-    current: Option<(usize, usize)>,
-    blocks: Vec<(usize, usize)>,
+    /// Words and braces.
+    tokens: Vec<Token>,
+    /// The tokens of the block that is being read.
+    current: Option<Range<usize>>,
+    /// The tokens of each block.
+    blocks: Vec<Range<usize>>,
 }
 
 impl Piece {
-    fn new(start: usize, indentation: usize) -> Self {
-        Self {
-            start,
-            indentation,
-            depth: 0,
-            max_depth: 0,
-            deepest: 0,
-            stray: false,
-            quotes: Vec::new(),
-            current: None,
-            blocks: Vec::new(),
-        }
-    }
-
     /// Begins anew, with the memory of the last piece.
     fn restart(&mut self, start: usize, indentation: usize) {
-        let mut blocks = core::mem::take(&mut self.blocks);
+        let (mut tokens, mut blocks) =
+            (core::mem::take(&mut self.tokens), core::mem::take(&mut self.blocks));
+        tokens.clear();
         blocks.clear();
-        *self = Self { blocks, ..Self::new(start, indentation) };
+        *self = Self { start, indentation, tokens, blocks, ..Self::default() };
     }
 
     fn is_sound(&self) -> bool {
         self.depth == 0 && !self.stray
     }
 
-    fn line(&mut self, text: &str, start: usize, end: usize) {
-        let mut tokens = Tokens::of(text, start, end);
-        for (token, at, to) in &mut tokens {
-            match token {
-                Token::Words if self.depth == 0 => {
-                    self.end_block();
-                    self.current = Some((at, to));
-                }
-                Token::Words => {}
-                Token::Open => self.open(at),
-                Token::Close if self.depth == 0 => self.stray = true,
-                Token::Close => {
-                    self.depth -= 1;
-                    self.current = self.current.map(|(start, _)| (start, to));
-                    if self.depth == 0 {
-                        self.end_block();
-                    }
+    fn take(&mut self, token: Token) {
+        let index = self.tokens.len();
+        match token.part {
+            Part::Unclosed => return self.quotes.push(token.start as usize),
+            Part::Keyword if self.depth == 0 => {
+                self.end_block();
+                self.current = Some(index..index);
+            }
+            Part::Keyword | Part::Argument => {}
+            Part::Open => {
+                self.stray |= self.current.is_none();
+                self.depth += 1;
+                if self.depth > self.max_depth {
+                    (self.max_depth, self.deepest) = (self.depth, token.start as usize);
                 }
             }
+            Part::Close if self.depth == 0 => self.stray = true,
+            Part::Close => self.depth -= 1,
         }
-        self.quotes.append(&mut tokens.unclosed);
-    }
-
-    fn open(&mut self, at: usize) {
-        self.stray |= self.current.is_none();
-        self.depth += 1;
-        if self.depth > self.max_depth {
-            (self.max_depth, self.deepest) = (self.depth, at);
+        self.tokens.push(token);
+        if let Some(current) = &mut self.current {
+            current.end = self.tokens.len();
+        }
+        if token.part == Part::Close && self.depth == 0 {
+            self.end_block();
         }
     }
 
@@ -224,132 +248,50 @@ impl Piece {
     }
 }
 
-/// What a line is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Token {
-    /// Words up to a brace or the end of the line.
-    Words,
-    Open,
-    Close,
+/// Where the tokens of a block are in their text.
+fn place(tokens: &[Token]) -> Range<usize> {
+    let (first, last) = (tokens.first(), tokens.last());
+    first.map_or(0, |first| first.start as usize)..last.map_or(0, |last| last.end as usize)
 }
 
-/// The parts of a line, with where they begin and end.
-pub(crate) struct Tokens<'t> {
-    text: &'t [u8],
-    at: usize,
-    end: usize,
-    /// The next `}` or quote behind the last `${`.
-    reference_end: usize,
-    /// Quotes without a partner on the line; they count as any other character.
-    unclosed: Vec<usize>,
+/// Follows the tokens of a text from line to line.
+pub(crate) struct Lines<'t> {
+    text: &'t str,
+    /// The end of the last token.
+    last_end: usize,
+    /// The white space in front of the first token of the line.
+    pub(crate) indentation: usize,
 }
 
-impl<'t> Tokens<'t> {
-    pub(crate) fn of(text: &'t str, start: usize, end: usize) -> Self {
-        let text = text.as_bytes();
-        Self { text, at: start, end, reference_end: 0, unclosed: Vec::new() }
+impl<'t> Lines<'t> {
+    pub(crate) fn of(text: &'t str) -> Self {
+        Self { text, last_end: 0, indentation: 0 }
     }
 
-    /// The end of the words that begin here.
-    fn words(&mut self) -> usize {
-        let mut last = self.at;
-        while self.at < self.end {
-            let at = self.at;
-            match self.text[at] {
-                b'{' | b'}' => break,
-                b'\\' => self.at = (at + 1).min(self.end - 1),
-                quote @ (b'"' | b'\'') => match self.closing_quote(at, quote) {
-                    Some(close) => self.at = close,
-                    None => self.unclosed.push(at),
-                },
-                b'$' => self.at = self.closing_brace(at),
-                _ => {}
+    /// Goes on to the next token; `true` if it is the first one of its line.
+    pub(crate) fn step(&mut self, token: &Token) -> bool {
+        let start = token.start as usize;
+        let gap = &self.text[self.last_end.min(start)..start];
+        let begins_line = match (gap.rfind('\n'), self.last_end) {
+            (Some(line_break), _) => {
+                self.indentation = gap.len() - line_break - 1;
+                true
             }
-            if !is_blank(self.text[self.at]) {
-                last = self.at;
+            (None, 0) => {
+                self.indentation = gap.len();
+                true
             }
-            self.at += 1;
-        }
-        last + 1
-    }
-
-    /// The place of the quote that closes the one at `open`.
-    fn closing_quote(&self, open: usize, quote: u8) -> Option<usize> {
-        let known = self.unclosed.iter().rev().take(2).any(|&other| self.text[other] == quote);
-        let mut at = if known { self.end } else { open + 1 };
-        while at < self.end {
-            match self.text[at] {
-                b'\\' => at += 1,
-                byte if byte == quote => return Some(at),
-                _ => {}
-            }
-            at += 1;
-        }
-        None
-    }
-
-    /// The last byte of a `${NAME}` at `at`, whose braces are part of a word; `at` if there is
-    /// none.
-    fn closing_brace(&mut self, at: usize) -> usize {
-        if at + 1 >= self.end || self.text[at + 1] != b'{' {
-            return at;
-        }
-        let from = at + 2;
-        if self.reference_end < from {
-            let ends = |&byte: &u8| matches!(byte, b'}' | b'"' | b'\'');
-            let len = self.text[from..self.end].iter().position(ends);
-            self.reference_end = len.map_or(self.end, |len| from + len);
-        }
-        match self.text[..self.end].get(self.reference_end) {
-            Some(b'}') => self.reference_end,
-            _ => at,
-        }
-    }
-}
-
-impl Iterator for Tokens<'_> {
-    type Item = (Token, usize, usize);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let blanks = self.text[self.at..self.end].iter().take_while(|byte| is_blank(**byte));
-        self.at += blanks.count();
-        let start = self.at;
-        let (token, end) = match self.text[..self.end].get(start)? {
-            b'{' => (Token::Open, start + 1),
-            b'}' => (Token::Close, start + 1),
-            _ => (Token::Words, self.words()),
+            (None, _) => false,
         };
-        self.at = self.at.max(end);
-        Some((token, start, end))
+        self.last_end = token.end as usize;
+        begins_line
     }
 }
 
-/// The places of the lines of a text, without their ends.
-pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, usize)> {
-    let mut start = 0;
-    core::iter::from_fn(move || {
-        let rest = text.get(start..).filter(|rest| !rest.is_empty())?;
-        let line = (start, rest.find('\n').map_or(text.len(), |len| start + len));
-        start = line.1 + 1;
-        Some(line)
-    })
-}
-
-/// Whether a byte separates words.
-pub(crate) fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | 0x0b | 0x0c)
-}
-
-/// The first word of a text, up to white space, a brace or a quote.
-pub(crate) fn first_word(text: &str) -> &str {
-    let ends = |byte: u8| byte == b'\n' || is_blank(byte) || b"{}\"'".contains(&byte);
-    &text[..text.bytes().position(ends).unwrap_or(text.len())]
-}
-
-/// The first word of a line; `track_file` with a name is the top level's, which has another
-/// name for it.
-pub(crate) fn telling_word(line: &str) -> &str {
-    let word = first_word(line);
-    let has_name = || !first_word(line[word.len()..].trim_start_matches([' ', '\t'])).is_empty();
-    if word == "track_file" && has_name() { "vrrp_track_file" } else { word }
+/// The first word of a line, which tells where the line belongs; `track_file` with a name is the
+/// top level's, which has another name for it.
+pub(crate) fn telling_word<'t>(text: &'t str, line: &[Token]) -> &'t str {
+    let word = line.first().map_or("", |word| word.text(text));
+    let has_name = line.get(1).is_some_and(|next| next.part == Part::Argument);
+    if word == "track_file" && has_name { "vrrp_track_file" } else { word }
 }

@@ -1,18 +1,23 @@
-//! The reference of all keywords, as Markdown, from the table.
+//! The reference of all keywords and diagnostics, as Markdown, from the rows: the end of
+//! `docs/configuration.md`.
+//!
+//! `UPDATE_DOCS=1 cargo test -p vrrp-conf --lib reference` writes it there.
 
 use core::fmt::Write;
 
 use crate::Code;
-use crate::keywords::{Block, Class, Effect, FEATURES, Keyword, Shape, TOP_LEVEL};
+use crate::keywords::{Block, Effect, Keyword, Shape, Support};
+use crate::settings::{FEATURES, top_level};
 
 /// The reference of keywords and diagnostics that stands in `docs/configuration.md`.
-pub fn reference() -> String {
+#[cfg_attr(not(test), expect(dead_code, reason = "a test writes it to the documentation"))]
+fn reference() -> String {
     let mut text = String::new();
     text.push_str("### The top level\n\n");
-    block(&mut text, &TOP_LEVEL);
-    sub_blocks(&mut text, &TOP_LEVEL, &mut Vec::new());
+    block(&mut text, top_level());
+    sub_blocks(&mut text, top_level(), &mut Vec::new());
     text.push_str("### What is more than a keyword, and not supported yet\n\n");
-    for feature in FEATURES.iter().filter(|feature| !feature.supported) {
+    for feature in FEATURES.iter().filter(|feature| feature.support != Support::Supported) {
         let _ = writeln!(text, "- {}", feature.about);
     }
     text.push_str("\n### Diagnostics\n\n| code | is | in lenient mode |\n|---|---|---|\n");
@@ -59,16 +64,16 @@ fn block(text: &mut String, block: &Block) {
 }
 
 fn is_not_ours(keyword: &Keyword) -> bool {
-    matches!(keyword.class, Class::NotOurs(_))
+    matches!(keyword.support, Support::NotOurs(_))
 }
 
 fn row(text: &mut String, keyword: &Keyword) {
-    let class = match keyword.class {
-        Class::Supported => "supported".to_owned(),
-        Class::Accepted(reason) => format!("accepted: {reason}"),
-        Class::NotYet(Effect::Warn) => "not yet: a warning".to_owned(),
-        Class::NotYet(Effect::Refuse) => "not yet: an error".to_owned(),
-        Class::NotOurs(part) => format!("not ours: {part}"),
+    let class = match keyword.support {
+        Support::Supported => "supported".to_owned(),
+        Support::Accepted(reason) => format!("accepted: {reason}"),
+        Support::NotYet(Effect::Warn) => "not yet: a warning".to_owned(),
+        Support::NotYet(Effect::Refuse) => "not yet: an error".to_owned(),
+        Support::NotOurs(part) => format!("not ours: {part}"),
     };
     let value = value(keyword.shape).replace('|', "\\|");
     let (name, default, about) = (keyword.name, keyword.default, keyword.about);
@@ -77,14 +82,13 @@ fn row(text: &mut String, keyword: &Keyword) {
 
 fn value(shape: Shape) -> String {
     let seconds = |min, max, unit| {
-        let decimal = |micros| crate::build::value::decimal(micros, unit);
+        let decimal = |micros| crate::decimal::decimal(micros, unit);
         format!("{} to {}", decimal(min), decimal(max))
     };
     match shape {
         Shape::Flag => String::new(),
         Shape::OptBool => "[BOOL]".to_owned(),
-        Shape::Bool => "BOOL".to_owned(),
-        Shape::Int(min, max) => format!("{min} to {max}"),
+        Shape::Int(min, max) | Shape::Rounds(min, max) => format!("{min} to {max}"),
         Shape::OptInt(min, max) => format!("[{min} to {max}]"),
         Shape::Secs(min, max) => format!("{} s", seconds(min, max, 1_000_000)),
         Shape::Millis(min, max) => format!("{} ms", seconds(min, max, 1_000)),
@@ -103,5 +107,53 @@ fn value(shape: Shape) -> String {
         Shape::Block(_) => "a block".to_owned(),
         Shape::Items(syntax) => format!("a block of `{syntax}`"),
         Shape::Anything => "anything".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    const BEGIN: &str = "<!-- The rest is generated from the table of keywords. -->\n";
+
+    #[test]
+    fn the_reference_in_the_documentation_is_that_of_the_table() {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        if !repository.join("crates/vrrp-conf").exists() {
+            // A published package has no documentation beside it.
+            return;
+        }
+        let path = repository.join("docs/configuration.md");
+        let text = fs::read_to_string(&path).unwrap();
+        let (head, written) = text.split_once(BEGIN).unwrap();
+        let expected = format!("\n{}", reference());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(&path, format!("{head}{BEGIN}{expected}")).unwrap();
+            return;
+        }
+        assert!(written == expected, "out of date: run this test with UPDATE_DOCS=1");
+    }
+
+    #[test]
+    fn every_keyword_is_documented_once_in_its_block() {
+        let text = reference();
+        for block in text.split("\n### ") {
+            let rows: Vec<_> = block.lines().filter(|line| line.starts_with("| `")).collect();
+            for (index, row) in rows.iter().enumerate() {
+                let name = row.split('`').nth(1);
+                assert!(
+                    !rows[..index].iter().any(|other| other.split('`').nth(1) == name),
+                    "{row}"
+                );
+            }
+        }
+        for keyword in top_level().keywords {
+            assert!(text.contains(&format!("`{}`", keyword.name)), "{}", keyword.name);
+        }
     }
 }

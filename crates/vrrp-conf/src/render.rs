@@ -1,14 +1,15 @@
 //! Findings as text for people.
 
-use core::fmt::Write;
 use core::ops::Range;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use serde::Serialize;
 
 use crate::bytes::shown;
 use crate::source::FileRange;
-use crate::{Diagnostic, Severity, SourceMap, Span};
+use crate::{Diagnostic, Location, Severity, SourceMap, Span};
 
 /// How to write findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -200,78 +201,85 @@ fn snippet<'s>(
 pub fn to_json(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
     let mut text = String::from("[");
     for (index, diagnostic) in diagnostics.iter().enumerate() {
-        text.push_str(if index == 0 { "\n" } else { ",\n" });
-        json_object(&mut text, diagnostic, sources);
+        text.push_str(if index == 0 { "\n  " } else { ",\n  " });
+        let object = serde_json::to_string(&JsonFinding::of(diagnostic, sources));
+        text.push_str(&object.expect("its keys are strings, and writing to memory cannot fail"));
     }
     text.push_str(if diagnostics.is_empty() { "]\n" } else { "\n]\n" });
     shown(text)
 }
 
-fn json_object(text: &mut String, diagnostic: &Diagnostic, sources: &SourceMap) {
-    let Diagnostic { severity, code, message, .. } = diagnostic;
-    let _ = write!(text, "  {{\"severity\":\"{severity}\",\"code\":\"{code}\",\"message\":");
-    json_string(text, message);
-    if let Some(span) = diagnostic.span {
-        json_place(text, span, sources);
-    }
-    if let Some(label) = &diagnostic.label {
-        text.push_str(",\"label\":");
-        json_string(text, label);
-    }
-    text.push_str(",\"labels\":[");
-    for (index, label) in diagnostic.labels.iter().enumerate() {
-        text.push_str(if index == 0 { "{\"text\":" } else { ",{\"text\":" });
-        json_string(text, &label.text);
-        json_place(text, label.span, sources);
-        text.push('}');
-    }
-    text.push_str("],\"expanded_from\":[");
-    let steps = diagnostic.span.map(|span| sources.expansions(span)).unwrap_or_default();
-    for (index, step) in steps.iter().enumerate() {
-        text.push_str(if index == 0 { "{\"what\":" } else { ",{\"what\":" });
-        json_string(text, &step.what);
-        text.push_str(",\"file\":");
-        json_string(text, &step.used_at.file);
-        let _ =
-            write!(text, ",\"line\":{},\"column\":{}}}", step.used_at.line, step.used_at.column);
-    }
-    text.push_str("],\"notes\":[");
-    for (index, note) in diagnostic.notes.iter().enumerate() {
-        text.push_str(if index == 0 { "" } else { "," });
-        json_string(text, note);
-    }
-    text.push(']');
-    if let Some(help) = &diagnostic.help {
-        text.push_str(",\"help\":");
-        json_string(text, help);
-    }
-    text.push('}');
+#[derive(Serialize)]
+struct JsonFinding<'d> {
+    severity: String,
+    code: &'static str,
+    message: &'d str,
+    #[serde(flatten)]
+    place: Option<JsonPlace>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'d str>,
+    labels: Vec<JsonLabel<'d>>,
+    expanded_from: Vec<JsonStep>,
+    notes: &'d [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'d str>,
 }
 
-fn json_place(text: &mut String, span: Span, sources: &SourceMap) {
-    let Some((at, _)) = sources.resolve(span) else { return };
-    let (start, end) = (sources.locate(at), sources.locate_end(at));
-    text.push_str(",\"file\":");
-    json_string(text, &start.file);
-    let _ = write!(
-        text,
-        ",\"line\":{},\"column\":{},\"end_line\":{},\"end_column\":{}",
-        start.line, start.column, end.line, end.column
-    );
+#[derive(Serialize)]
+struct JsonPlace {
+    file: Arc<str>,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
 }
 
-/// A JSON string (RFC 8259 §7).
-pub(crate) fn json_string(text: &mut String, value: &str) {
-    text.push('"');
-    for c in value.chars() {
-        match c {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            c if u32::from(c) < 0x20 => {
-                let _ = write!(text, "\\u{:04x}", u32::from(c));
-            }
-            c => text.push(c),
+#[derive(Serialize)]
+struct JsonLabel<'d> {
+    text: &'d str,
+    #[serde(flatten)]
+    place: Option<JsonPlace>,
+}
+
+#[derive(Serialize)]
+struct JsonStep {
+    what: Arc<str>,
+    file: Arc<str>,
+    line: u32,
+    column: u32,
+}
+
+impl<'d> JsonFinding<'d> {
+    fn of(diagnostic: &'d Diagnostic, sources: &SourceMap) -> Self {
+        let place = |span| JsonPlace::of(span, sources);
+        let labels = diagnostic.labels.iter();
+        let steps = diagnostic.span.map(|span| sources.expansions(span)).unwrap_or_default();
+        let steps = steps.into_iter().map(|step| JsonStep {
+            what: step.what,
+            file: step.used_at.file,
+            line: step.used_at.line,
+            column: step.used_at.column,
+        });
+        Self {
+            severity: diagnostic.severity.to_string(),
+            code: diagnostic.code.as_str(),
+            message: &diagnostic.message,
+            place: diagnostic.span.and_then(place),
+            label: diagnostic.label.as_deref(),
+            labels: labels
+                .map(|label| JsonLabel { text: &label.text, place: place(label.span) })
+                .collect(),
+            expanded_from: steps.collect(),
+            notes: &diagnostic.notes,
+            help: diagnostic.help.as_deref(),
         }
     }
-    text.push('"');
+}
+
+impl JsonPlace {
+    fn of(span: Span, sources: &SourceMap) -> Option<Self> {
+        let (start, end) = sources.range(span)?;
+        let Location { file, line, column } = start;
+        Some(Self { file, line, column, end_line: end.line, end_column: end.column })
+    }
 }

@@ -131,6 +131,19 @@ impl SourceMap {
         Some(self.locate(self.resolve(span)?.0))
     }
 
+    /// The file that a span is in, and its bytes there, as the operator wrote them: what
+    /// [`location`](Self::location) counts in lines, for programs that count in bytes.
+    pub fn byte_range(&self, span: Span) -> Option<(Arc<str>, Range<usize>)> {
+        let (at, _) = self.resolve(span)?;
+        Some((Arc::clone(self.file_name(at.file)), at.range()))
+    }
+
+    /// Where a span begins and where it ends, as the operator wrote it.
+    pub fn range(&self, span: Span) -> Option<(Location, Location)> {
+        let (at, _) = self.resolve(span)?;
+        Some((self.locate(at), self.locate_end(at)))
+    }
+
     /// The replacements that led from the operator's text to a span, the innermost first.
     pub fn expansions(&self, span: Span) -> Vec<ExpandedFrom> {
         let mut next = self.resolve(span).and_then(|(_, expansion)| expansion);

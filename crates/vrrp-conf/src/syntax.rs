@@ -1,15 +1,103 @@
-//! The untyped tree of a block: statements of words, each with its place.
+//! The parts that a text is made of, as the grammar has them, and the tree that they make.
 
 use std::borrow::Cow;
 
 use pest::Parser;
 use pest::iterators::Pair;
 
-use crate::Span;
+use crate::{Span, bytes};
 
 #[derive(pest_derive::Parser)]
 #[grammar = "config.pest"]
 struct Grammar;
+
+/// A part of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) part: Part,
+    /// Its first byte.
+    pub(crate) start: u32,
+    /// The byte behind its last.
+    pub(crate) end: u32,
+}
+
+/// What a text is made of, besides white space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The first word of a line, or behind a brace.
+    Keyword,
+    /// A further word.
+    Argument,
+    /// `{`
+    Open,
+    /// `}`
+    Close,
+    /// A quote that is not closed on its line, within the word before.
+    Unclosed,
+}
+
+impl Token {
+    /// It as it stands in its text.
+    pub(crate) fn text<'t>(&self, text: &'t str) -> &'t str {
+        &text[self.start as usize..self.end as usize]
+    }
+
+    /// It in a text that begins so many bytes earlier.
+    fn later(self, bytes: u32) -> Self {
+        Self { start: self.start + bytes, end: self.end + bytes, ..self }
+    }
+
+    /// It in a text that begins so many bytes later.
+    pub(crate) fn earlier(self, bytes: u32) -> Self {
+        Self { start: self.start - bytes, end: self.end - bytes, ..self }
+    }
+}
+
+/// So much of a text is looked at at once: no part goes beyond its line.
+const BATCH_BYTES: usize = 16 << 10;
+
+/// The parts of a text, in batches of lines.
+pub(crate) fn batches(text: &str) -> impl Iterator<Item = Vec<Token>> {
+    let mut start = 0;
+    core::iter::from_fn(move || {
+        let rest = text.get(start..).filter(|rest| !rest.is_empty())?;
+        let least = BATCH_BYTES.min(rest.len());
+        let line_end = rest.as_bytes()[least..].iter().position(|&byte| byte == b'\n');
+        let len = line_end.map_or(rest.len(), |more| least + more + 1);
+        let tokens = tokens(&rest[..len], start);
+        start += len;
+        Some(tokens)
+    })
+}
+
+/// The first part of a text.
+pub(crate) fn first(text: &str) -> Option<Token> {
+    batches(text).flatten().next()
+}
+
+/// The parts of some lines, which begin at byte `base` of their text.
+fn tokens(lines: &str, base: usize) -> Vec<Token> {
+    let pairs = Grammar::parse(Rule::parts, lines).expect("any character is one of the parts");
+    let mut tokens = Vec::with_capacity(lines.len() / 8);
+    let mut word = Part::Keyword;
+    for pair in pairs.flatten() {
+        let part = match pair.as_rule() {
+            Rule::words => {
+                word = Part::Keyword;
+                continue;
+            }
+            Rule::word => core::mem::replace(&mut word, Part::Argument),
+            Rule::open => Part::Open,
+            Rule::close => Part::Close,
+            Rule::unclosed => Part::Unclosed,
+            _ => continue,
+        };
+        let span = pair.as_span();
+        let token = Token { part, start: span.start() as u32, end: span.end() as u32 };
+        tokens.push(token.later(base as u32));
+    }
+    tokens
+}
 
 /// A word, with quotes and escapes undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,53 +140,73 @@ impl<'t> Statement<'t> {
     }
 }
 
-/// Parses one block or line of the top level, which begins at byte `base` of the map.
+/// The tree of one statement whose braces match and are not too deep; its text begins at byte
+/// `base` of the map.
 ///
 /// # Errors
-/// The place, if the text is none. That the outline has looked at braces and quotes makes
-/// this a matter of a single stray character.
-pub(crate) fn parse(text: &str, base: u32) -> Result<Statement<'_>, Span> {
-    let mut pairs = Grammar::parse(Rule::block, text).map_err(|error| {
-        let (start, end) = match error.location {
-            pest::error::InputLocation::Pos(at) => (at, at + 1),
-            pest::error::InputLocation::Span(span) => span,
-        };
-        Span::new(base + start as u32, base + end.min(text.len()) as u32)
-    })?;
-    let block = pairs.next().expect("a successful parse yields its rule");
-    let found = block.into_inner().find(|pair| pair.as_rule() == Rule::statement);
-    Ok(statement(found.expect("the grammar's block holds a statement"), base))
+/// The place of a `{` without words before it.
+pub(crate) fn statement<'t>(
+    text: &'t str,
+    base: u32,
+    tokens: &[Token],
+) -> Result<Statement<'t>, Span> {
+    Tree { text, base, tokens: tokens.iter() }.statement()
 }
 
-fn statement(pair: Pair<'_, Rule>, base: u32) -> Statement<'_> {
-    let (mut words, mut body) = (Vec::new(), None);
-    for pair in pair.into_inner() {
-        match pair.as_rule() {
-            Rule::word => words.push(word(&pair, base)),
-            _ => body = Some(self::body(pair, base)),
+/// A tree in the making.
+struct Tree<'t, 'k> {
+    text: &'t str,
+    base: u32,
+    /// Those that are left.
+    tokens: core::slice::Iter<'k, Token>,
+}
+
+impl<'t> Tree<'t, '_> {
+    fn statement(&mut self) -> Result<Statement<'t>, Span> {
+        let mut words = Vec::with_capacity(2);
+        while let Some(token) = self.tokens.as_slice().first() {
+            match token.part {
+                Part::Keyword if words.is_empty() => words.push(self.word(token)),
+                Part::Argument => words.push(self.word(token)),
+                Part::Unclosed => {}
+                Part::Open if words.is_empty() => return Err(self.span(token)),
+                Part::Open => {
+                    let open = self.span(token);
+                    self.tokens.next();
+                    let statements = self.statements()?;
+                    return Ok(Statement { words, body: Some(Body { statements, open }) });
+                }
+                Part::Keyword | Part::Close => break,
+            }
+            self.tokens.next();
         }
+        Ok(Statement { words, body: None })
     }
-    Statement { words, body }
+
+    /// The statements up to the `}` that ends them.
+    fn statements(&mut self) -> Result<Vec<Statement<'t>>, Span> {
+        let mut statements = Vec::new();
+        while let Some(token) = self.tokens.as_slice().first() {
+            if token.part == Part::Close {
+                self.tokens.next();
+                break;
+            }
+            statements.push(self.statement()?);
+        }
+        Ok(statements)
+    }
+
+    fn span(&self, token: &Token) -> Span {
+        Span::new(self.base + token.start, self.base + token.end)
+    }
+
+    fn word(&self, token: &Token) -> Word<'t> {
+        let (text, quoted) = unquoted(token.text(self.text));
+        Word { text, span: self.span(token), quoted }
+    }
 }
 
-fn body(pair: Pair<'_, Rule>, base: u32) -> Body<'_> {
-    let start = span(&pair, base).start;
-    let statements = pair.into_inner().map(|pair| statement(pair, base)).collect();
-    Body { statements, open: Span::new(start - 1, start) }
-}
-
-fn word<'t>(pair: &Pair<'t, Rule>, base: u32) -> Word<'t> {
-    let (text, quoted) = unquoted(pair.as_str());
-    Word { text, span: span(pair, base), quoted }
-}
-
-fn span(pair: &Pair<'_, Rule>, base: u32) -> Span {
-    let span = pair.as_span();
-    Span::new(base + span.start() as u32, base + span.end() as u32)
-}
-
-/// A word with its quotes and escapes undone (`\t`, `\101`, `\x41`, `\cC`, `\"`), and whether
-/// there were quotes.
+/// A word's text, and whether it is in quotes, at least a part of it.
 fn unquoted(written: &str) -> (Cow<'_, str>, bool) {
     let is_plain = |text: &str| !text.bytes().any(|byte| matches!(byte, b'"' | b'\'' | b'\\'));
     if is_plain(written) {
@@ -108,64 +216,55 @@ fn unquoted(written: &str) -> (Cow<'_, str>, bool) {
     if let Some(inside) = inside.filter(|inside| is_plain(inside)) {
         return (Cow::Borrowed(inside), true);
     }
-    let mut bytes = Vec::with_capacity(written.len());
-    let (mut quote, mut quoted) = (None, false);
-    let mut rest = written.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = behind;
-        match (byte, quote) {
-            (b'\\', _) => {
-                let (value, used) = escape(rest);
-                bytes.extend(value);
-                rest = &rest[used..];
+    let pairs = Grammar::parse(Rule::text, written).expect("any character is a part of a word");
+    let (mut text, mut quoted) = (Vec::with_capacity(written.len()), false);
+    for pair in pairs.flatten() {
+        match pair.as_rule() {
+            Rule::double | Rule::single | Rule::quote => quoted = true,
+            Rule::plain | Rule::in_double | Rule::in_single => {
+                text.extend_from_slice(pair.as_str().as_bytes());
             }
-            (b'"' | b'\'', None) => (quote, quoted) = (Some(byte), true),
-            (_, Some(open)) if byte == open => quote = None,
-            _ => bytes.push(byte),
+            Rule::symbol => symbol(&pair, &mut text),
+            _ => {}
         }
     }
-    (Cow::Owned(crate::bytes::decode(bytes)), quoted)
+    (Cow::Owned(bytes::decode(text)), quoted)
 }
 
-/// What an escape stands for, given what is behind the backslash, and how much of that it is.
-fn escape(rest: &[u8]) -> (Option<u8>, usize) {
-    let digits = |from: usize, radix: u32, max: usize| {
-        let is_digit = |byte: &&u8| char::from(**byte).is_digit(radix);
-        rest[from..].iter().take(max).take_while(is_digit).count()
-    };
-    let number = |from: usize, count: usize, radix: u32| {
-        let value = |value: u8, byte: &u8| {
-            let digit = char::from(*byte).to_digit(radix).unwrap_or(0) as u8;
-            value.wrapping_mul(radix as u8).wrapping_add(digit)
+/// What is behind a backslash, and the backslash itself if nothing is.
+fn symbol(pair: &Pair<'_, Rule>, text: &mut Vec<u8>) {
+    let Some(inner) = pair.clone().into_inner().next() else { return text.push(b'\\') };
+    let digits = |radix: u8| {
+        let value = |value: u8, digit: char| {
+            let digit = digit.to_digit(radix.into()).unwrap_or_default() as u8;
+            value.wrapping_mul(radix).wrapping_add(digit)
         };
-        rest[from..from + count].iter().fold(0, value)
+        inner.as_str().chars().fold(0, value)
     };
-    match rest {
-        [] => (Some(b'\\'), 0),
-        [b'a', ..] => (Some(0x07), 1),
-        [b'b', ..] => (Some(0x08), 1),
-        [b'E', ..] => (Some(0x1b), 1),
-        [b'f', ..] => (Some(0x0c), 1),
-        [b'n', ..] => (Some(b'\n'), 1),
-        [b'r', ..] => (Some(b'\r'), 1),
-        [b't', ..] => (Some(b'\t'), 1),
-        [b'v', ..] => (Some(0x0b), 1),
-        [b'0'..=b'7', ..] => {
-            let count = digits(0, 8, 3);
-            (Some(number(0, count, 8)), count)
-        }
-        [b'x', next, ..] if next.is_ascii_hexdigit() => {
-            let count = digits(1, 16, usize::MAX);
-            (Some(number(1, count, 16)), count + 1)
-        }
-        [b'c', control, ..] if control.is_ascii() => (Some(control & 0x1f), 2),
-        [other, ..] => (Some(*other), 1),
-    }
+    let byte = match (inner.as_rule(), inner.as_str()) {
+        (Rule::octal, _) => digits(8),
+        (Rule::hexadecimal, _) => digits(16),
+        (Rule::control, control) => control.as_bytes()[0] & 0x1f,
+        (_, "a") => 0x07,
+        (_, "b") => 0x08,
+        (_, "E") => 0x1b,
+        (_, "f") => 0x0c,
+        (_, "n") => b'\n',
+        (_, "r") => b'\r',
+        (_, "t") => b'\t',
+        (_, "v") => 0x0b,
+        (_, other) => return text.extend_from_slice(other.as_bytes()),
+    };
+    text.push(byte);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &str, base: u32) -> Result<Statement<'_>, Span> {
+        statement(text, base, &tokens(text, 0))
+    }
 
     fn words(text: &str) -> Vec<String> {
         parse(text, 0).unwrap().words.into_iter().map(|word| word.text.into_owned()).collect()
@@ -208,5 +307,44 @@ mod tests {
         let body = statement.body.unwrap();
         assert_eq!(body.statements[0].keyword().span, Span::new(112, 113));
         assert_eq!(body.open, Span::new(108, 109));
+    }
+
+    #[test]
+    fn a_text_falls_into_parts_wherever_its_batches_end() {
+        let line = "a \"b c\" ${D E}{ # }\n";
+        let text = line.repeat(3 * BATCH_BYTES / line.len());
+        let all: Vec<Token> = batches(&text).flatten().collect();
+        assert_eq!(all, tokens(&text, 0));
+        let parts: Vec<_> = all[..6].iter().map(|token| (token.part, token.text(&text))).collect();
+        let expected = [
+            (Part::Keyword, "a"),
+            (Part::Argument, "\"b c\""),
+            (Part::Argument, "${D E}"),
+            (Part::Open, "{"),
+            (Part::Keyword, "#"),
+            (Part::Close, "}"),
+        ];
+        assert_eq!(parts, expected);
+    }
+
+    #[test]
+    fn a_quote_without_a_partner_is_a_letter_and_told() {
+        let text = "a b'c d\n'e";
+        let parts = tokens(text, 0);
+        let parts: Vec<_> = parts.iter().map(|token| (token.part, token.text(text))).collect();
+        let expected = [
+            (Part::Keyword, "a"),
+            (Part::Argument, "b'c"),
+            (Part::Unclosed, "'"),
+            (Part::Argument, "d"),
+            (Part::Keyword, "'e"),
+            (Part::Unclosed, "'"),
+        ];
+        assert_eq!(parts, expected);
+    }
+
+    #[test]
+    fn a_brace_without_words_is_no_part_of_a_tree() {
+        assert_eq!(parse("a {\n { b }\n}", 10).unwrap_err(), Span::new(15, 16));
     }
 }

@@ -5,7 +5,7 @@
 mod cases;
 
 use cases::{IN_INSTANCE, IN_OTHER_BLOCKS, IN_SCRIPT, before_instance, in_script, instance};
-use vrrp_conf::{Options, parse_str};
+use vrrp_conf::{Code, Options, parse_str};
 
 /// What is found in a text: codes with lines and columns.
 fn findings(text: &str, lenient: bool) -> Vec<String> {
@@ -351,4 +351,13 @@ fn a_group_has_one_list_of_members() {
     let text = before_instance("track_group T {\n group {\n  VI_1\n }\n group {\n  VI_1\n }\n}");
     let found = findings(&text, false);
     assert!(found.iter().any(|found| found.starts_with("E0210 5:2 ")), "{found:?}");
+}
+
+#[test]
+fn words_behind_a_flag_are_no_part_of_its_place() {
+    let text = instance(" state MASTER\n nopreempt // never");
+    let loaded = parse_str("t", &text, &Options::default());
+    let found = loaded.diagnostics.iter().find(|found| found.code == Code::NopreemptMaster);
+    let span = found.and_then(|found| found.span).unwrap();
+    assert_eq!(loaded.sources.text(span), "nopreempt");
 }

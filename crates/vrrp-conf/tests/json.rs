@@ -106,3 +106,29 @@ fn a_password_has_its_bytes() {
     let password = json!({"password": {"text": "p\u{fffd}", "hex": "70e4"}});
     assert_eq!(json["instances"][0]["authentication"], password);
 }
+
+#[test]
+fn secrets_are_left_out_of_the_text_and_of_the_json() {
+    let instance = |name, vrid, authentication| {
+        format!(
+            "vrrp_instance {name} {{\n interface eth0\n virtual_router_id {vrid}\n {authentication}\n \
+             virtual_ipaddress {{ 192.0.2.{vrid} }}\n}}\n"
+        )
+    };
+    let text = instance("A", 1, "authentication {\n auth_type PASS\n auth_pass s3cret\n }")
+        + &instance("B", 2, "authentication {\n auth_type AH\n auth_pass other\n }")
+        + &instance("C", 3, "version 3\n auth_hmac {\n key 7 0123456789abcdef0123456789abcdef\n }");
+    let options = Options { read_only: true, ..Options::default() };
+    let config = parse_str("t", &text, &options).config.unwrap();
+    let secrets = ["s3cret", "733363726574", "other", "6f74686572", "0123456789abcdef"];
+    for (shown, hidden) in [
+        (config.to_conf(), config.without_secrets().to_conf()),
+        (config.to_json(), config.without_secrets().to_json()),
+    ] {
+        for secret in secrets {
+            assert!(!hidden.contains(secret), "{secret} is in\n{hidden}");
+        }
+        assert_eq!(hidden.matches(vrrp_conf::model::HIDDEN_SECRET).count(), 3, "{hidden}");
+        assert!(shown.contains("s3cret") && shown.contains("other") && shown.contains(secrets[4]));
+    }
+}

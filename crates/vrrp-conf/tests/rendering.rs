@@ -134,3 +134,18 @@ fn a_mistake_that_a_sequence_repeats_is_shown_once() {
     let text = INSTANCE.replace("192.0.2.1/24", "~SEQ(HOST, 1, 5000) 192.0.2.256/24");
     assert_snapshot!(rendered(&text));
 }
+
+#[test]
+fn a_finding_has_its_range_in_lines_and_in_bytes() {
+    let text = INSTANCE.replace("eth0", "eth0 # \u{e4}\n    $BAD=prioritty 90\n    $BAD ");
+    let loaded = parse_str("vrrp.conf", &text, &Options::default());
+    let span = loaded.diagnostics[0].span.unwrap_or_default();
+    assert_eq!(loaded.sources.text(span), "prioritty");
+    let (file, bytes) = loaded.sources.byte_range(span).unwrap_or_default();
+    assert_eq!((&*file, &text[bytes]), ("vrrp.conf", "prioritty"));
+    let range = loaded
+        .sources
+        .range(span)
+        .map(|(start, end)| [start.line, start.column, end.line, end.column]);
+    assert_eq!(range, Some([3, 10, 3, 19]));
+}

@@ -130,6 +130,9 @@ pub(crate) struct ConfigArgs {
     /// Print it as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print passwords and keys too, instead of `********`.
+    #[arg(long)]
+    pub(crate) secrets: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

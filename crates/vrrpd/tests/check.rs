@@ -293,3 +293,16 @@ fn a_refused_file_leads_to_the_lenient_command_if_that_would_start() {
     let missing = refusal(&place, &["-f", "none.conf"], 2);
     assert!(missing.starts_with("vrrpd: cannot read none.conf: "), "{missing}");
 }
+
+#[test]
+fn config_prints_passwords_only_where_they_are_asked_for() {
+    let password = "authentication {\n auth_type PASS\n auth_pass s3cret\n }";
+    let place = Place::with(&[("a.conf", config("100", password))]);
+    for format in [&[][..], &["--json"]] {
+        let run = |more: &[&str]| place.run(&[&["config", "-f", "a.conf"], format, more].concat());
+        let (hidden, shown) = (run(&[]), run(&["--secrets"]));
+        assert_eq!((hidden.exit, shown.exit), (0, 0), "{hidden:?}");
+        assert!(!hidden.out.contains("s3cret") && hidden.out.contains("********"), "{hidden:?}");
+        assert!(shown.out.contains("s3cret"), "{shown:?}");
+    }
+}

@@ -1,7 +1,6 @@
 //! Variables: `$NAME=…`, `${NAME}`, and the predefined ones.
 
 use std::env;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::line::{Line, Piece};
 use super::{Expander, Step};
@@ -232,17 +231,15 @@ pub(super) fn name_at(text: &str) -> Option<&str> {
     (len > 0 && starts_well).then(|| &text[..len])
 }
 
-/// The numbers of `${_RANDOM}`: SplitMix64, from the clock unless there is a `random_seed`.
+/// The numbers of `${_RANDOM}`: others each time, unless there is a `random_seed`.
 #[derive(Debug, Default)]
-pub(super) struct Random {
-    state: Option<u64>,
-}
+pub(super) struct Random(fastrand::Rng);
 
 impl Random {
     const DEFAULT_MAX: u64 = 32767;
 
     pub(super) fn seed(&mut self, seed: u64) {
-        self.state = Some(seed);
+        self.0.seed(seed);
     }
 
     /// A number for the arguments `[MIN [MAX]]`; `None` if they are not that.
@@ -250,23 +247,7 @@ impl Random {
         let mut numbers = arguments.split_ascii_whitespace();
         let mut number = |default| numbers.next().map_or(Some(default), |word| word.parse().ok());
         let (min, max): (u64, u64) = (number(0)?, number(Self::DEFAULT_MAX)?);
-        let range = max.checked_sub(min)?;
-        numbers.next().is_none().then(|| match range.checked_add(1) {
-            Some(count) => min + self.next() % count,
-            None => self.next(),
-        })
-    }
-
-    fn next(&mut self) -> u64 {
-        let clock = || {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            now.as_nanos() as u64
-        };
-        let state = self.state.get_or_insert_with(clock);
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        (min <= max && numbers.next().is_none()).then(|| self.0.u64(min..=max))
     }
 }
 

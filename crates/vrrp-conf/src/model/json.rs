@@ -10,7 +10,8 @@ use crate::Spanned;
 
 impl Config {
     /// The configuration as JSON: the fields of the model are the keys. Times are seconds,
-    /// what is not there is `null`.
+    /// what is not there is `null`. Passwords and keys are among them:
+    /// see [`without_secrets`](Self::without_secrets).
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self)
             .expect("keys are strings, and paths were read from text");

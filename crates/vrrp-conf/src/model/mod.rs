@@ -14,6 +14,7 @@ mod lookup;
 mod route;
 mod rule;
 mod script;
+mod secrets;
 mod track;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ pub use route::{
 };
 pub use rule::{FwMark, Rule, RuleAction};
 pub use script::{Command, Notify, ScriptUser};
+pub use secrets::HIDDEN_SECRET;
 pub use track::{FileInit, ParamMatch, Script, Track, TrackedFile, TrackedProcess, Tracks, Weight};
 
 use crate::Spanned;

@@ -61,7 +61,7 @@ impl Words {
 }
 
 /// The words of a route, that read back as it.
-pub(super) fn route_words(route: &Route) -> Vec<String> {
+pub(crate) fn route_words(route: &Route) -> Vec<String> {
     let mut words = Words::default();
     words.flag(kind(route.kind), route.kind != RouteKind::Unicast);
     words.flag("inet6", route.family == Family::V6);
@@ -134,7 +134,7 @@ fn preference(preference: RouterPreference) -> &'static str {
 }
 
 /// The words of a rule, that read back as it.
-pub(super) fn rule_words(rule: &Rule) -> Vec<String> {
+pub(crate) fn rule_words(rule: &Rule) -> Vec<String> {
     let mut words = Words::default();
     words.flag("not", rule.invert);
     words.option("from", rule.from);

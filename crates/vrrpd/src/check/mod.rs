@@ -39,6 +39,7 @@ pub(crate) fn config(args: &ConfigArgs) -> ExitCode {
     let loaded = parse_str(&name, &text, &options);
     eprint!("{}", rendered(&loaded.diagnostics, &loaded.sources));
     let Some(config) = loaded.config else { return ExitCode::from(exit::CONFIG) };
+    let config = if args.secrets { config } else { config.without_secrets() };
     let text = if args.json { config.to_json() } else { config.to_conf() };
     exit::print(format_args!("{}", text.trim_end()));
     exit::OK

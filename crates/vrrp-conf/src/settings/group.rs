@@ -1,55 +1,115 @@
 //! Sync groups, track groups, BFD sessions, and the blocks about interfaces.
 
+use core::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::row::Draft;
+use super::rows::{BFD_INSTANCE, GARP_GROUP, TRACK_GROUP, VRRP_SYNC_GROUP, Watches};
 use super::seen::Seen;
-use super::settings::Value;
 use super::{Kind, Reader};
 use crate::model::{
-    BfdSession, GarpGroup, InterfaceDelays, Linkbeat, LinkbeatMethod, Notify, SyncGroup, Tracks,
-    Weight,
+    BfdSession, GarpGroup, InterfaceDelays, InterfaceName, Linkbeat, LinkbeatMethod, Notify,
+    SyncGroup, Tracks, Weight,
 };
 use crate::syntax::Body;
 use crate::{Code, Diagnostic, Spanned};
 
 type Name = Spanned<Arc<str>>;
 
+/// What `vrrp_sync_group` says.
+#[derive(Default)]
+pub(super) struct SyncGroupDraft {
+    members: Option<Vec<Name>>,
+    /// How many names there are, known or not.
+    count: usize,
+    tracks: Tracks,
+    pub(super) tracking_weight: bool,
+    notify: Notify,
+}
+
+impl Draft for SyncGroupDraft {
+    type Model = SyncGroup;
+}
+
+impl Watches for SyncGroupDraft {
+    fn tracks(&mut self) -> &mut Tracks {
+        &mut self.tracks
+    }
+
+    fn notify(&mut self) -> &mut Notify {
+        &mut self.notify
+    }
+
+    fn notify_priority_changes(&mut self, on: bool) {
+        self.notify.priority_changes = on;
+    }
+
+    fn tracks_of(model: &SyncGroup) -> &Tracks {
+        &model.tracks
+    }
+
+    fn notify_of(model: &SyncGroup) -> &Notify {
+        &model.notify
+    }
+}
+
+/// What `track_group` says.
+#[derive(Default)]
+pub(super) struct TrackGroupDraft {
+    members: Option<Vec<Name>>,
+}
+
+impl Draft for TrackGroupDraft {
+    type Model = Vec<Name>;
+}
+
+/// What `bfd_instance` says.
+#[derive(Default)]
+pub(super) struct BfdDraft {
+    pub(super) neighbor: Option<Spanned<IpAddr>>,
+    pub(super) source: Option<Spanned<IpAddr>>,
+    pub(super) min_rx: Option<Duration>,
+    pub(super) min_tx: Option<Duration>,
+    pub(super) idle_tx: Option<Duration>,
+    pub(super) multiplier: Option<u8>,
+    pub(super) passive: bool,
+    pub(super) ttl: Option<u8>,
+    pub(super) hop_limit: Option<u8>,
+    pub(super) max_hops: u8,
+    pub(super) multihop: bool,
+    pub(super) weight: Option<Spanned<Weight>>,
+}
+
+impl Draft for BfdDraft {
+    type Model = BfdSession;
+}
+
+impl Draft for GarpGroup {
+    type Model = Self;
+}
+
 impl Reader<'_> {
     pub(super) fn sync_group(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
-        let mut group = SyncGroup {
-            name,
-            members: Vec::new(),
-            tracks: Tracks::default(),
-            tracking_weight: false,
-            notify: Notify::default(),
-        };
-        let (mut members, mut count) = (None, 0);
-        for setting in self.block_settings("vrrp_sync_group", body) {
-            if self.set_notify(&mut group.notify, &setting) {
-                continue;
-            }
-            match (setting.keyword.name, setting.value) {
-                ("group", Value::Items(body)) if members.is_none() => {
-                    count = body.statements.iter().map(|statement| statement.words.len()).sum();
-                    members = Some(self.members(body));
-                }
-                ("sync_group_tracking_weight", _) => group.tracking_weight = true,
-                ("notify_priority_changes", Value::Bool(on)) => group.notify.priority_changes = on,
-                (keyword, Value::Items(body)) => {
-                    self.track(&mut group.tracks, keyword, body);
-                }
-                _ => {}
-            }
-        }
-        let members = self.require_in_definition(members, "group", &group.name)?;
+        let mut draft = SyncGroupDraft::default();
+        self.fill(&VRRP_SYNC_GROUP, &mut draft, body);
+        draft.notify.run_as(self.config.global.script_user.as_ref());
+        let members = self.require_in_definition(draft.members, "group", &name)?;
         if members.is_empty() {
             return None;
         }
-        self.check_members(&group.name, &members, count);
-        group.members = members;
-        self.config.sync_groups.push(group);
+        self.check_members(&name, &members, draft.count);
+        let SyncGroupDraft { tracks, tracking_weight, notify, .. } = draft;
+        self.config.sync_groups.push(SyncGroup { name, members, tracks, tracking_weight, notify });
         Some(())
+    }
+
+    /// Takes the members of a sync group.
+    pub(super) fn sync_members(&mut self, draft: &mut SyncGroupDraft, body: &Body<'_>) {
+        if draft.members.is_none() {
+            draft.count = body.statements.iter().map(|statement| statement.words.len()).sum();
+            draft.members = Some(self.members(body));
+        }
     }
 
     /// Reports members that another sync group has, and a group of one.
@@ -98,13 +158,9 @@ impl Reader<'_> {
     }
 
     pub(super) fn track_group(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
-        let mut members = None;
-        for setting in self.block_settings("track_group", body) {
-            if let (Value::Items(body), None) = (setting.value, &members) {
-                members = Some(self.members(body));
-            }
-        }
-        let members = self.require_in_definition(members, "group", &name)?;
+        let mut draft = TrackGroupDraft::default();
+        self.fill(&TRACK_GROUP, &mut draft, body);
+        let members = self.require_in_definition(draft.members, "group", &name)?;
         if members.is_empty() {
             return None;
         }
@@ -112,47 +168,38 @@ impl Reader<'_> {
         Some(())
     }
 
-    pub(super) fn bfd_session(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
-        let (mut neighbor, mut ttl, mut hop_limit) = (None, 255, 64);
-        let mut session = BfdSession {
-            neighbor: Spanned::new(core::net::Ipv4Addr::UNSPECIFIED.into(), name.span),
-            source: None,
-            min_rx: Duration::from_millis(10),
-            min_tx: Duration::from_millis(10),
-            idle_tx: Duration::from_secs(1),
-            multiplier: 5,
-            passive: false,
-            hop_limit: 0,
-            max_hops: 0,
-            multihop: false,
-            weight: Spanned::new(Weight::default(), name.span),
-            name,
-        };
-        for setting in self.block_settings("bfd_instance", body) {
-            let span = setting.span;
-            match (setting.keyword.name, setting.value) {
-                ("source_ip", Value::Ip(address)) => {
-                    session.source = Some(Spanned::new(address, span));
-                }
-                (_, Value::Ip(address)) => neighbor = Some(Spanned::new(address, span)),
-                ("min_rx", Value::Time(time)) => session.min_rx = time,
-                ("min_tx", Value::Time(time)) => session.min_tx = time,
-                ("idle_tx", Value::Time(time)) => session.idle_tx = time,
-                ("multiplier", Value::Int(count)) => session.multiplier = count as u8,
-                ("passive", _) => session.passive = true,
-                ("ttl", Value::Int(number)) => ttl = number as u8,
-                ("hoplimit", Value::Int(number)) => hop_limit = number as u8,
-                ("max_hops", Value::Int(number)) => session.max_hops = number as u8,
-                ("multihop", Value::Bool(on)) => session.multihop = on,
-                ("weight", Value::Weight(weight)) => session.weight = Spanned::new(weight, span),
-                _ => {}
-            }
+    /// Takes the members of a track group.
+    pub(super) fn track_members(&mut self, draft: &mut TrackGroupDraft, body: &Body<'_>) {
+        if draft.members.is_none() {
+            draft.members = Some(self.members(body));
         }
+    }
+
+    pub(super) fn bfd_session(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
+        const INTERVAL: Duration = Duration::from_millis(10);
+        let mut draft = BfdDraft::default();
+        self.fill(&BFD_INSTANCE, &mut draft, body);
         let other = self.is_excused("neighbour_ip", Code::IncompleteDefinition);
         let what = if other { "neighbour_ip" } else { "neighbor_ip" };
-        let neighbor = self.require_in_definition(neighbor, what, &session.name)?;
-        session.hop_limit = if neighbor.is_ipv4() { ttl } else { hop_limit };
-        session.neighbor = neighbor;
+        let neighbor = self.require_in_definition(draft.neighbor, what, &name)?;
+        let hop_limit = match neighbor.value {
+            IpAddr::V4(_) => draft.ttl.unwrap_or(255),
+            IpAddr::V6(_) => draft.hop_limit.unwrap_or(64),
+        };
+        let session = BfdSession {
+            neighbor,
+            source: draft.source,
+            min_rx: draft.min_rx.unwrap_or(INTERVAL),
+            min_tx: draft.min_tx.unwrap_or(INTERVAL),
+            idle_tx: draft.idle_tx.unwrap_or(Duration::from_secs(1)),
+            multiplier: draft.multiplier.unwrap_or(5),
+            passive: draft.passive,
+            hop_limit,
+            max_hops: draft.max_hops,
+            multihop: draft.multihop,
+            weight: draft.weight.unwrap_or(Spanned::new(Weight::default(), name.span)),
+            name,
+        };
         self.config.bfd_sessions.insert(Arc::clone(&session.name.value), session);
         Some(())
     }
@@ -160,24 +207,14 @@ impl Reader<'_> {
     pub(super) fn garp_group(&mut self, body: &Body<'_>) {
         let mut group =
             GarpGroup { interfaces: Vec::new(), garp_interval: None, na_interval: None };
-        for setting in self.block_settings("garp_group", body) {
-            let span = setting.span;
-            match (setting.keyword.name, setting.value) {
-                ("garp_interval", Value::Time(time)) => group.garp_interval = Some(time),
-                ("gna_interval", Value::Time(time)) => group.na_interval = Some(time),
-                (_, Value::Interface(name)) => group.interfaces.push(Spanned::new(name, span)),
-                (_, Value::Items(body)) => {
-                    let words = body.statements.iter().flat_map(|statement| &statement.words);
-                    for word in words {
-                        let name = self.interface(word);
-                        let name = name.map(|name| Spanned::new(name, word.span));
-                        group.interfaces.extend(name);
-                    }
-                }
-                _ => {}
-            }
-        }
+        self.fill(&GARP_GROUP, &mut group, body);
         self.config.garp_groups.push(group);
+    }
+
+    /// The interfaces that a block names; names may share a line.
+    pub(super) fn interfaces(&mut self, body: &Body<'_>) -> Vec<Spanned<InterfaceName>> {
+        let words = body.statements.iter().flat_map(|statement| &statement.words);
+        words.filter_map(|word| Some(Spanned::new(self.interface(word)?, word.span))).collect()
     }
 
     pub(super) fn linkbeat_interfaces(&mut self, body: &Body<'_>) {

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::rows::TOP_LEVEL;
 use super::{Kind, MAX_SUGGESTIONS, Reader};
 use crate::did_you_mean::closest;
-use crate::keywords::{self, Block, Keyword, Shape, TOP_LEVEL};
+use crate::keywords::{Block, Keyword, Shape};
 use crate::syntax::Word;
 use crate::{Code, Diagnostic, Spanned};
 
@@ -236,8 +237,7 @@ fn meant(
     if let Some((keyword, place)) = elsewhere(word) {
         return Some(Meant::Elsewhere(keyword, place));
     }
-    let similar = keywords::similar(block.keywords, word);
-    similar.and_then(|name| block.find(name)).map(Meant::Similar)
+    block.similar(word).map(Meant::Similar)
 }
 
 /// White space, or nothing, for people, and a letter to the language.
@@ -247,10 +247,10 @@ fn is_blank(c: char) -> bool {
 
 /// The keyword with this name of any block, and where it belongs.
 fn elsewhere(name: &str) -> Option<(&'static Keyword, &'static str)> {
-    if let Some(keyword) = TOP_LEVEL.find(name) {
+    if let Some(keyword) = TOP_LEVEL.block.find(name) {
         return Some((keyword, TOP));
     }
-    let mut blocks: Vec<&'static Keyword> = TOP_LEVEL.keywords.iter().collect();
+    let mut blocks: Vec<&'static Keyword> = TOP_LEVEL.block.keywords.iter().collect();
     while !blocks.is_empty() {
         let inner = blocks.iter().filter_map(|parent| match parent.shape {
             Shape::Block(block) => Some((*parent, block)),

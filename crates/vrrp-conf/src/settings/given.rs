@@ -1,19 +1,19 @@
-//! A block's statements against the table of keywords.
+//! A block's statements, read as the rows of its table say.
 
 use core::net::IpAddr;
 use std::time::Duration;
 
 use super::Reader;
+use super::row::{Draft, Row, Table};
 use super::value::{parse_integer, script_user};
-use crate::keywords::{Block, Class, Effect, Keyword, Shape};
+use crate::keywords::{Block, Effect, Feature, Keyword, Shape, Support};
 use crate::model::{Command, InterfaceName, ScriptUser, Weight};
 use crate::syntax::{Body, Statement, Word};
-use crate::{Code, Diagnostic, Span, Spanned};
+use crate::{Code, Diagnostic, Span};
 
-/// A keyword of a block, with its value.
+/// A setting as it is given: its value, read as the row says.
 #[derive(Debug)]
-pub(super) struct Setting<'t, 's> {
-    pub(super) keyword: &'static Keyword,
+pub(super) struct Given<'t, 's> {
     /// The keyword's place.
     pub(super) at: Span,
     /// The value's place; the keyword's, where there is no value.
@@ -21,63 +21,65 @@ pub(super) struct Setting<'t, 's> {
     pub(super) value: Value<'t, 's>,
 }
 
-/// What stands behind a keyword, read as the table says.
+/// What stands behind a keyword.
 #[derive(Debug)]
 pub(super) enum Value<'t, 's> {
     Bool(bool),
     Int(i64),
-    /// An optional number that is not there.
-    NoInt,
+    OptInt(Option<i64>),
     Time(Duration),
-    Word(&'s Word<'t>),
     Interface(InterfaceName),
     Ip(IpAddr),
     Choice(&'static str),
     Weight(Weight),
     Program(Vec<String>),
-    Command(Command),
-    /// An optional command that is not there.
-    NoCommand,
+    Command(Option<Command>),
     User(ScriptUser),
     Words(&'s [Word<'t>]),
-    Block(&'static Block, &'s Body<'t>),
-    Items(&'s Body<'t>),
+    Nested(&'s Statement<'t>, &'s Body<'t>),
     Anything,
-}
-
-impl<'t, 's> Setting<'t, 's> {
-    /// The value with its place.
-    pub(super) fn spanned<T>(&self, value: T) -> Spanned<T> {
-        Spanned::new(value, self.span)
-    }
 }
 
 const SECOND_MICROS: u64 = 1_000_000;
 const MILLI_MICROS: u64 = 1_000;
 
 impl Reader<'_> {
-    /// Reads the statements of a block; what is wrong is reported and left out.
-    pub(super) fn settings<'t, 's>(
+    /// Fills a draft with what the statements of a block say; what is wrong is reported and left
+    /// out.
+    pub(super) fn fill<D: Draft>(
         &mut self,
-        block: &'static Block,
+        table: &'static Table<D>,
+        draft: &mut D,
+        body: &Body<'_>,
+    ) {
+        for (row, given) in self.block(table, &body.statements) {
+            row.fill(self, draft, given);
+        }
+    }
+
+    /// Reads the statements of a block.
+    fn block<'t, 's, D: Draft>(
+        &mut self,
+        table: &'static Table<D>,
         statements: &'s [Statement<'t>],
-    ) -> Vec<Setting<'t, 's>> {
-        let mut settings: Vec<Setting<'t, 's>> = Vec::with_capacity(statements.len());
+    ) -> Vec<(&'static Row<D>, Given<'t, 's>)> {
+        let mut settings = Vec::with_capacity(statements.len());
         let mut not_ours = Vec::new();
         let mut seen: Vec<(&'static str, Span)> = Vec::with_capacity(statements.len());
         // A block without its braces, whose lines may follow.
         let mut bare: Option<&Keyword> = None;
         for statement in statements {
             let word = statement.keyword();
-            let Some(keyword) = block.find(&word.text) else {
+            let Some(row) = table.row(&word.text) else {
                 if !bare.is_some_and(|bare| bare.holds(&word.text)) {
-                    settings.extend(self.misspelt(block, statement));
+                    settings.extend(self.misspelt(table, statement));
                 }
                 continue;
             };
+            let keyword = &row.keyword;
             self.known_keyword();
             bare = Some(keyword).filter(|_| statement.body.is_none());
-            if let Class::NotOurs(part) = keyword.class {
+            if let Support::NotOurs(part) = keyword.support {
                 if !not_ours.contains(&part) {
                     not_ours.push(part);
                     self.report_not_ours(word, part);
@@ -86,41 +88,42 @@ impl Reader<'_> {
             }
             let first = seen.iter().find(|(name, _)| *name == keyword.name);
             match first {
-                Some(&(_, first)) if !keyword.accumulates() => {
-                    let setting = self.setting(block, keyword, statement);
+                Some(&(_, first)) if !keyword.repeats => {
+                    let given = self.setting(&table.block, keyword, statement);
                     // What the first one was told is said.
                     let is_told = |found: &Diagnostic| found.span == Some(word.span);
                     self.diagnostics.pop_if(|found| is_told(found));
                     self.report_duplicate(statement, first);
-                    settings.extend(setting);
+                    settings.extend(given.map(|given| (row, given)));
                     continue;
                 }
                 Some(_) => {}
                 None => seen.push((keyword.name, word.span)),
             }
-            settings.extend(self.setting(block, keyword, statement));
+            let given = self.setting(&table.block, keyword, statement);
+            settings.extend(given.map(|given| (row, given)));
         }
         settings
     }
 
-    /// Reports a statement whose keyword is unknown, and reads it as what was meant.
-    fn misspelt<'t, 's>(
+    /// Reads a statement whose keyword is unknown, and reads it as what was meant.
+    fn misspelt<'t, 's, D: Draft>(
         &mut self,
-        block: &'static Block,
+        table: &'static Table<D>,
         statement: &'s Statement<'t>,
-    ) -> Option<Setting<'t, 's>> {
+    ) -> Option<(&'static Row<D>, Given<'t, 's>)> {
         let value = statement.arguments().first();
-        let Some(keyword) =
-            self.unknown_keyword(block, statement.keyword(), value, statement.body.is_some())
-        else {
-            self.amiss.unread |= statement.body.is_some();
+        let has_body = statement.body.is_some();
+        let meant = self.unknown_keyword(&table.block, statement.keyword(), value, has_body);
+        let Some(row) = meant.and_then(|keyword| table.row(keyword.name)) else {
+            self.amiss.unread |= has_body;
             return None;
         };
         let reported = self.diagnostics.len();
-        let setting = self.setting(block, keyword, statement);
+        let given = self.setting(&table.block, &row.keyword, statement);
         // The line may have been meant otherwise after all.
         self.diagnostics.truncate(reported);
-        setting
+        given.map(|given| (row, given))
     }
 
     /// Reads one statement of which the keyword is known and ours.
@@ -129,7 +132,7 @@ impl Reader<'_> {
         block: &'static Block,
         keyword: &'static Keyword,
         statement: &'s Statement<'t>,
-    ) -> Option<Setting<'t, 's>> {
+    ) -> Option<Given<'t, 's>> {
         let reported = self.diagnostics.len();
         let value = match self.has_right_body(block, keyword, statement) {
             true => self.value(block, keyword, statement),
@@ -144,17 +147,17 @@ impl Reader<'_> {
         let word = statement.keyword();
         let arguments = statement.arguments();
         self.warn_of_keyword_as_argument(block, keyword, arguments);
-        let span = match (arguments.first(), arguments.last()) {
-            (Some(first), Some(last)) => first.span.to(last.span),
+        let span = match (keyword.shape, arguments.first(), arguments.last()) {
+            // What stands behind a flag is one word too many, and reported.
+            (Shape::Flag, ..) => word.span,
+            (_, Some(first), Some(last)) => first.span.to(last.span),
             _ => word.span,
         };
         let is_off = matches!(value, Value::Bool(false) | Value::Time(Duration::ZERO));
-        if let Class::NotYet(effect) = keyword.class
-            && !is_off
-        {
-            self.report_not_yet(keyword, word, effect);
+        if !is_off {
+            self.report_support(keyword, word);
         }
-        Some(Setting { keyword, at: word.span, span, value })
+        Some(Given { at: word.span, span, value })
     }
 
     /// Says what holds in lenient mode without a line that could not be read.
@@ -179,19 +182,23 @@ impl Reader<'_> {
         let first = words.first();
         Some(match (keyword.shape, first) {
             (Shape::Flag, _) | (Shape::OptBool, None) => Value::Bool(true),
-            (Shape::OptBool | Shape::Bool, Some(word)) => Value::Bool(self.boolean(word)?),
-            (Shape::Int(min, max) | Shape::OptInt(min, max), Some(word)) => {
+            (Shape::OptBool, Some(word)) => Value::Bool(self.boolean(word)?),
+            (Shape::Int(min, max), Some(word)) => Value::Int(self.integer(word, min, max)?),
+            (Shape::Rounds(min, max), Some(word)) => {
                 let number = self.integer(word, min, max);
-                Value::Int(number.or_else(|| self.nearest_rounds(keyword, word, min, max))?)
+                Value::Int(number.or_else(|| self.nearest_rounds(word, min, max))?)
             }
-            (Shape::OptInt(..), None) => Value::NoInt,
+            (Shape::OptInt(min, max), Some(word)) => {
+                Value::OptInt(Some(self.integer(word, min, max)?))
+            }
+            (Shape::OptInt(..), None) => Value::OptInt(None),
             (Shape::Secs(min, max), Some(word)) => {
                 Value::Time(self.time(word, SECOND_MICROS, min, max)?)
             }
             (Shape::Millis(min, max), Some(word)) => {
                 Value::Time(self.time(word, MILLI_MICROS, min, max)?)
             }
-            (Shape::Word(_), Some(word)) => Value::Word(word),
+            (Shape::Word(_) | Shape::Words(..), _) => Value::Words(words),
             (Shape::Interface, Some(word)) => Value::Interface(self.interface(word)?),
             (Shape::Ip, Some(word)) => Value::Ip(self.host(word)?),
             (Shape::Group4, Some(word)) => Value::Ip(self.group(word, true)?),
@@ -203,12 +210,14 @@ impl Reader<'_> {
                 Value::Weight(weight)
             }
             (Shape::Program, Some(word)) => Value::Program(self.program(word)?),
-            (Shape::Command | Shape::OptCommand, Some(_)) => Value::Command(self.command(words)?),
-            (Shape::OptCommand, None) => Value::NoCommand,
+            (Shape::Command | Shape::OptCommand, Some(_)) => {
+                Value::Command(Some(self.command(words)?))
+            }
+            (Shape::OptCommand, None) => Value::Command(None),
             (Shape::User, Some(_)) => Value::User(script_user(words)),
-            (Shape::Words(..), _) => Value::Words(words),
-            (Shape::Block(block), _) => Value::Block(block, statement.body.as_ref()?),
-            (Shape::Items(_), _) => Value::Items(statement.body.as_ref()?),
+            (Shape::Block(_) | Shape::Items(_), _) => {
+                Value::Nested(statement, statement.body.as_ref()?)
+            }
             (Shape::Anything, _) => Value::Anything,
             // The count has been checked.
             (_, None) => return None,
@@ -217,15 +226,8 @@ impl Reader<'_> {
 
     /// In lenient mode, rounds of announcements that are out of range are the nearest number
     /// that is not; other values out of range are as if they were not there.
-    fn nearest_rounds(
-        &mut self,
-        keyword: &Keyword,
-        word: &Word<'_>,
-        min: i64,
-        max: i64,
-    ) -> Option<i64> {
-        let is_rounds = keyword.name.contains("garp_") && keyword.name.ends_with("_repeat");
-        let number = parse_integer(&word.text).filter(|_| is_rounds && self.lenient());
+    fn nearest_rounds(&mut self, word: &Word<'_>, min: i64, max: i64) -> Option<i64> {
+        let number = parse_integer(&word.text).filter(|_| self.lenient());
         let nearest = number?.clamp(min, max);
         self.say_leniently(self.diagnostics.len() - 1, &format!("it is {nearest}"));
         Some(nearest)
@@ -411,7 +413,9 @@ impl Reader<'_> {
         self.push(diagnostic);
     }
 
-    fn report_not_yet(&mut self, keyword: &Keyword, word: &Word<'_>, effect: Effect) {
+    /// Reports a keyword that is not done yet.
+    fn report_support(&mut self, keyword: &Keyword, word: &Word<'_>) {
+        let Support::NotYet(effect) = keyword.support else { return };
         let name = keyword.name;
         let diagnostic = match effect {
             Effect::Warn => {
@@ -425,6 +429,15 @@ impl Reader<'_> {
                     .help(format!("remove `{name}`, or keep keepalived for this router"))
             }
         };
+        self.push(diagnostic);
+    }
+
+    /// Reports a thing that is more than a keyword, and not done yet.
+    pub(super) fn report_feature(&mut self, feature: &Feature, at: Span) {
+        let Support::NotYet(_) = feature.support else { return };
+        let message = format!("{} is not supported yet", feature.about);
+        let diagnostic = Diagnostic::new(Code::NotSupportedYet, at, message)
+            .help("do without it, or keep keepalived for this router");
         self.push(diagnostic);
     }
 

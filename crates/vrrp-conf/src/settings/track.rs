@@ -3,33 +3,68 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::settings::{Setting, Value};
-use super::value::{owned, parse_integer};
+use super::row::Draft;
+use super::rows::{TRACK_FILE, VRRP_SCRIPT, VRRP_TRACK_PROCESS};
+use super::value::parse_integer;
 use super::{Kind, Reader};
 use crate::did_you_mean::closest;
-use crate::keywords::{Shape, TOP_LEVEL};
 use crate::model::{
-    Command, FileInit, InterfaceName, ParamMatch, Script, Track, TrackedFile, TrackedProcess,
-    Tracks, Weight,
+    Command, FileInit, InterfaceName, ParamMatch, Script, ScriptUser, Track, TrackedFile,
+    TrackedProcess, Weight,
 };
 use crate::syntax::{Body, Statement, Word};
 use crate::{Code, Diagnostic, Span, Spanned};
 
 type Name = Spanned<Arc<str>>;
 
-impl Reader<'_> {
-    /// The settings of a block whose keyword is `keyword` at the top level.
-    pub(super) fn block_settings<'t, 's>(
-        &mut self,
-        keyword: &str,
-        body: &'s Body<'t>,
-    ) -> Vec<Setting<'t, 's>> {
-        match TOP_LEVEL.find(keyword).map(|keyword| keyword.shape) {
-            Some(Shape::Block(block)) => self.settings(block, &body.statements),
-            _ => Vec::new(),
-        }
-    }
+/// What `vrrp_script` says.
+#[derive(Default)]
+pub(super) struct ScriptDraft {
+    pub(super) command: Option<Spanned<Vec<String>>>,
+    pub(super) interval: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) weight: Option<Spanned<Weight>>,
+    pub(super) rise: Option<u32>,
+    pub(super) fall: Option<u32>,
+    pub(super) user: Option<Spanned<ScriptUser>>,
+    pub(super) init_fail: bool,
+}
 
+impl Draft for ScriptDraft {
+    type Model = Script;
+}
+
+/// What `vrrp_track_process` says.
+#[derive(Default)]
+pub(super) struct ProcessDraft {
+    /// The process and its parameters.
+    pub(super) pattern: Vec<Spanned<String>>,
+    pub(super) param_match: Option<ParamMatch>,
+    pub(super) full_command: bool,
+    pub(super) weight: Option<Spanned<Weight>>,
+    pub(super) quorum: Option<u32>,
+    pub(super) quorum_max: Option<u32>,
+    pub(super) fork_delay: Duration,
+    pub(super) terminate_delay: Duration,
+}
+
+impl Draft for ProcessDraft {
+    type Model = TrackedProcess;
+}
+
+/// What `track_file` says.
+#[derive(Default)]
+pub(super) struct FileDraft {
+    pub(super) path: Option<Spanned<String>>,
+    pub(super) weight: Option<Spanned<Weight>>,
+    pub(super) init: Option<FileInit>,
+}
+
+impl Draft for FileDraft {
+    type Model = TrackedFile;
+}
+
+impl Reader<'_> {
     /// Reports a setting that an instance cannot do without.
     pub(super) fn require<T>(&mut self, value: Option<T>, what: &str, name: &Name) -> Option<T> {
         self.require_as(Code::Required, value, what, name)
@@ -70,80 +105,43 @@ impl Reader<'_> {
     }
 
     pub(super) fn script(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
-        let (mut command, mut timeout, mut user) = (None, None, None);
-        let mut script = Script {
-            command: Spanned::new(Command { words: Vec::new(), user: None }, name.span),
-            interval: Duration::from_secs(1),
-            timeout: Duration::ZERO,
-            weight: Spanned::new(Weight::default(), name.span),
-            rise: 1,
-            fall: 1,
-            init_fail: false,
+        let mut draft = ScriptDraft::default();
+        self.fill(&VRRP_SCRIPT, &mut draft, body);
+        let command = self.require_in_definition(draft.command, "script", &name)?;
+        let user = draft.user.or_else(|| self.config.global.script_user.clone());
+        let interval = draft.interval.unwrap_or(Duration::from_secs(1));
+        let script = Script {
+            command: command.map(|words| Command { words, user }),
+            interval,
+            // keepalived takes a timeout of 0 for none given.
+            timeout: draft.timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(interval),
+            weight: draft.weight.unwrap_or(Spanned::new(Weight::default(), name.span)),
+            rise: draft.rise.unwrap_or(1),
+            fall: draft.fall.unwrap_or(1),
+            init_fail: draft.init_fail,
             name,
         };
-        for setting in self.block_settings("vrrp_script", body) {
-            let span = setting.span;
-            match (setting.keyword.name, setting.value) {
-                (_, Value::Program(words)) => command = Some(Spanned::new(words, span)),
-                ("interval", Value::Time(time)) => script.interval = time,
-                ("timeout", Value::Time(time)) => timeout = Some(time),
-                ("weight", Value::Weight(weight)) => script.weight = Spanned::new(weight, span),
-                ("rise", Value::Int(count)) => script.rise = count as u32,
-                ("fall", Value::Int(count)) => script.fall = count as u32,
-                ("user", Value::User(name)) => user = Some(Spanned::new(name, span)),
-                ("init_fail", _) => script.init_fail = true,
-                _ => {}
-            }
-        }
-        let command = self.require_in_definition(command, "script", &script.name)?;
-        let user = user.or_else(|| self.config.global.script_user.clone());
-        script.command = command.map(|words| Command { words, user });
-        // keepalived takes a timeout of 0 for none given.
-        let given = timeout.filter(|timeout| !timeout.is_zero());
-        script.timeout = given.unwrap_or(script.interval);
         self.config.scripts.insert(Arc::clone(&script.name.value), script);
         Some(())
     }
 
     pub(super) fn process(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
-        let mut pattern = None;
-        let mut process = TrackedProcess {
-            process: Spanned::new(String::new(), name.span),
-            parameters: Vec::new(),
-            param_match: None,
-            full_command: false,
-            weight: Spanned::new(Weight::ONE, name.span),
-            quorum: 1,
-            quorum_max: None,
-            fork_delay: Duration::ZERO,
-            terminate_delay: Duration::ZERO,
+        let mut draft = ProcessDraft::default();
+        self.fill(&VRRP_TRACK_PROCESS, &mut draft, body);
+        let mut pattern = draft.pattern.into_iter();
+        let process = self.require_in_definition(pattern.next(), "process", &name)?;
+        let process = TrackedProcess {
+            process,
+            parameters: pattern.map(|word| word.value).collect(),
+            param_match: draft.param_match,
+            full_command: draft.full_command,
+            weight: draft.weight.unwrap_or(Spanned::new(Weight::ONE, name.span)),
+            quorum: draft.quorum.unwrap_or(1),
+            quorum_max: draft.quorum_max,
+            fork_delay: draft.fork_delay,
+            terminate_delay: draft.terminate_delay,
             name,
         };
-        for setting in self.block_settings("vrrp_track_process", body) {
-            let span = setting.span;
-            match (setting.keyword.name, setting.value) {
-                ("process", Value::Words(words)) => pattern = words.split_first(),
-                ("param_match", Value::Choice(choice)) => {
-                    process.param_match = Some(match choice {
-                        "partial" => ParamMatch::Partial,
-                        _ => ParamMatch::Initial,
-                    });
-                }
-                ("weight", Value::Weight(weight)) => process.weight = Spanned::new(weight, span),
-                ("quorum", Value::Int(count)) => process.quorum = count as u32,
-                ("quorum_max", Value::Int(count)) => process.quorum_max = Some(count as u32),
-                ("fork_delay", Value::Time(time)) => process.fork_delay = time,
-                ("terminate_delay", Value::Time(time)) => process.terminate_delay = time,
-                ("delay", Value::Time(time)) => {
-                    (process.fork_delay, process.terminate_delay) = (time, time);
-                }
-                ("full_command", _) => process.full_command = true,
-                _ => {}
-            }
-        }
-        let (first, rest) = self.require_in_definition(pattern, "process", &process.name)?;
-        process.process = owned(first);
-        process.parameters = rest.iter().map(|word| owned(word).value).collect();
         self.check_quorum(&process);
         self.config.processes.insert(Arc::clone(&process.name.value), process);
         Some(())
@@ -162,24 +160,20 @@ impl Reader<'_> {
     }
 
     pub(super) fn file(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
-        let mut path = None;
-        let (mut weight, mut init) = (Spanned::new(Weight::ONE, name.span), None);
-        for setting in self.block_settings("track_file", body) {
-            let span = setting.span;
-            match (setting.keyword.name, setting.value) {
-                ("file", Value::Word(word)) => path = Some(owned(word).map(Into::into)),
-                ("weight", Value::Weight(given)) => weight = Spanned::new(given, span),
-                ("init_file", Value::Words(words)) => init = self.file_init(words),
-                _ => {}
-            }
-        }
+        let FileDraft { path, weight, init } = {
+            let mut draft = FileDraft::default();
+            self.fill(&TRACK_FILE, &mut draft, body);
+            draft
+        };
+        let weight = weight.unwrap_or(Spanned::new(Weight::ONE, name.span));
+        let path = path.map(|path| path.map(Into::into));
         let path = self.require_in_definition(path, "file", &name)?;
         let key = Arc::clone(&name.value);
         self.config.files.insert(key, TrackedFile { name, path, weight, init });
         Some(())
     }
 
-    fn file_init(&mut self, words: &[Word<'_>]) -> Option<FileInit> {
+    pub(super) fn file_init(&mut self, words: &[Word<'_>]) -> Option<FileInit> {
         let mut init = FileInit { value: 0, overwrite: false };
         let overwrite = |word: &&Word<'_>| word.text == "overwrite";
         let mut words = words.iter().peekable();
@@ -195,20 +189,11 @@ impl Reader<'_> {
         Some(init)
     }
 
-    /// Adds the items of a `track_…` block; `false` if it is none.
-    pub(super) fn track(&mut self, tracks: &mut Tracks, keyword: &str, body: &Body<'_>) -> bool {
-        match keyword {
-            "track_interface" => self.track_interfaces(&mut tracks.interfaces, body),
-            "track_script" => self.track_named(&mut tracks.scripts, Kind::Script, 253, body),
-            "track_process" => self.track_named(&mut tracks.processes, Kind::Process, 254, body),
-            "track_file" => self.track_named(&mut tracks.files, Kind::File, 254, body),
-            "track_bfd" => self.track_named(&mut tracks.bfd_sessions, Kind::Bfd, 253, body),
-            _ => return false,
-        }
-        true
-    }
-
-    fn track_interfaces(&mut self, tracks: &mut Vec<Track<InterfaceName>>, body: &Body<'_>) {
+    pub(super) fn track_interfaces(
+        &mut self,
+        tracks: &mut Vec<Track<InterfaceName>>,
+        body: &Body<'_>,
+    ) {
         for item in &body.statements {
             let Some(name) = self.interface(item.keyword()) else { continue };
             let target = Spanned::new(name, item.keyword().span);
@@ -221,7 +206,7 @@ impl Reader<'_> {
         }
     }
 
-    fn track_named(
+    pub(super) fn track_named(
         &mut self,
         tracks: &mut Vec<Track<Arc<str>>>,
         kind: Kind,
@@ -307,4 +292,16 @@ fn weight_just_beyond(word: &Word<'_>, limit: i64) -> Option<Spanned<Weight>> {
     let value = parse_integer(&word.text).filter(|value| value.abs() == limit + 1)?;
     let value = value.clamp(-limit, limit) as i32;
     Some(Spanned::new(Weight { value, reverse: false }, word.span))
+}
+
+/// What a word that the row has let through means.
+pub(super) fn param_match(word: &str) -> ParamMatch {
+    if word == "partial" { ParamMatch::Partial } else { ParamMatch::Initial }
+}
+
+pub(super) fn param_match_word(how: ParamMatch) -> &'static str {
+    match how {
+        ParamMatch::Partial => "partial",
+        ParamMatch::Initial => "initial",
+    }
 }

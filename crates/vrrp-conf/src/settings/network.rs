@@ -1,52 +1,77 @@
 //! Authentication, unicast peers, virtual MACs and ipvlan of an instance.
 
 use core::net::IpAddr;
+use std::time::Duration;
 
 use super::Reader;
-use super::instance::Draft;
-use super::seen::Seen;
-use super::settings::Value;
+use super::instance::InstanceDraft;
+use super::row::Draft;
+use super::rows::{AUTH_HMAC, AUTHENTICATION, SentPassword};
 use super::value::owned;
 use crate::did_you_mean::closest;
-use crate::keywords::Block;
 use crate::model::{
     AntiReplay, AuthPass, Authentication, HmacAuth, HmacKey, HmacMode, Ipvlan, IpvlanMode,
     MacAddress, UnicastPeer, Vmac,
 };
-use crate::syntax::{Body, Word};
-use crate::{Code, Diagnostic, Span, Spanned, bytes};
+use crate::syntax::{Body, Statement, Word};
+use crate::{Code, Diagnostic, Spanned, bytes};
+
+/// What `authentication` says.
+#[derive(Default)]
+pub(super) struct PasswordDraft {
+    pub(super) kind: Option<Spanned<&'static str>>,
+    pub(super) password: Option<AuthPass>,
+}
+
+impl Draft for PasswordDraft {
+    type Model = SentPassword;
+}
+
+/// What `auth_hmac` says.
+#[derive(Default)]
+pub(super) struct HmacDraft {
+    pub(super) keys: Vec<HmacKey>,
+    pub(super) active_key: Option<u8>,
+    pub(super) anti_replay: AntiReplay,
+    pub(super) time_window: Option<Duration>,
+    pub(super) mode: HmacMode,
+}
+
+impl Draft for HmacDraft {
+    type Model = HmacAuth;
+}
 
 impl Reader<'_> {
     pub(super) fn authentication(
         &mut self,
-        block: &'static Block,
+        draft: &mut InstanceDraft,
+        statement: &Statement<'_>,
         body: &Body<'_>,
-        at: Span,
-    ) -> Option<Spanned<Authentication>> {
-        let (mut header, mut password) = (None, None);
-        for setting in self.settings(block, &body.statements) {
-            match setting.value {
-                Value::Choice(kind) => header = Some(kind == "AH"),
-                Value::Word(word) => password = Some(word),
-                _ => {}
-            }
-        }
-        let missing = match (header, password) {
+    ) {
+        let mut sent = PasswordDraft::default();
+        self.fill(&AUTHENTICATION, &mut sent, body);
+        let at = statement.keyword().span;
+        draft.auth_type = sent.kind.map(|kind| kind.span);
+        let missing = match (sent.kind, sent.password) {
             (None, _) => "auth_type",
             (_, None) => "auth_pass",
-            (Some(header), Some(password)) => {
-                let authentication = Draft::authentication_of(header, self.auth_pass(password));
-                return Some(Spanned::new(authentication, at));
+            (Some(kind), Some(password)) => {
+                let authentication = match *kind {
+                    "AH" => Authentication::Header(password),
+                    _ => Authentication::Password(password),
+                };
+                draft.authentication = Some(Spanned::new(authentication, at));
+                return;
             }
         };
+        draft.authentication = None;
         if !self.is_excused(missing, Code::IncompleteAuthentication) {
             let message = format!("`authentication` without `{missing}`");
             self.error(Code::IncompleteAuthentication, at, message);
         }
-        None
     }
 
-    fn auth_pass(&mut self, word: &Word<'_>) -> AuthPass {
+    pub(super) fn auth_pass(&mut self, word: &Word<'_>) -> AuthPass {
         let written = self.written(word.span);
         // Without quotes a backslash is a character of the password, as it is to keepalived.
         let bytes = bytes::encode(if word.quoted { &word.text } else { written });
@@ -67,24 +92,14 @@ impl Reader<'_> {
 
     pub(super) fn auth_hmac(
         &mut self,
-        block: &'static Block,
+        statement: &Statement<'_>,
         body: &Body<'_>,
-        at: Span,
     ) -> Option<Spanned<Authentication>> {
-        let (mut keys, mut active, mut time_window) = (Vec::new(), None, None);
-        let (mut anti_replay, mut mode) = (AntiReplay::default(), HmacMode::default());
-        for setting in self.settings(block, &body.statements) {
-            match (setting.keyword.name, setting.value) {
-                ("key", Value::Words([id, secret])) => keys.extend(self.hmac_key(id, secret)),
-                ("active_key", Value::Int(id)) => active = Some(id as u8),
-                ("anti_replay", Value::Choice("monotonic")) => anti_replay = AntiReplay::Monotonic,
-                ("time_window", Value::Time(time)) => time_window = Some(time),
-                ("mode", Value::Choice("permissive")) => mode = HmacMode::Permissive,
-                ("mode", Value::Choice("receive-only")) => mode = HmacMode::ReceiveOnly,
-                _ => {}
-            }
-        }
-        let active_key = active.or_else(|| keys.first().map(|key: &HmacKey| key.id));
+        let mut draft = HmacDraft::default();
+        self.fill(&AUTH_HMAC, &mut draft, body);
+        let HmacDraft { keys, active_key, anti_replay, time_window, mode } = draft;
+        let at = statement.keyword().span;
+        let active_key = active_key.or_else(|| keys.first().map(|key| key.id));
         let Some(active_key) = active_key.filter(|id| keys.iter().any(|key| key.id == *id)) else {
             self.error(Code::Required, at, "`auth_hmac` without a key that signs".to_owned());
             return None;
@@ -93,7 +108,9 @@ impl Reader<'_> {
         Some(Spanned::new(Authentication::Hmac(hmac), at))
     }
 
-    fn hmac_key(&mut self, id: &Word<'_>, secret: &Word<'_>) -> Option<HmacKey> {
+    /// `ID KEY`.
+    pub(super) fn hmac_key(&mut self, words: &[Word<'_>]) -> Option<HmacKey> {
+        let [id, secret] = words else { return None };
         let id = self.integer(id, 1, 255)? as u8;
         let text = &*secret.text;
         let bytes = match (text.strip_prefix("hex:"), text.strip_prefix("file:")) {
@@ -115,25 +132,20 @@ impl Reader<'_> {
         Some(HmacKey { id, secret: owned(secret).value })
     }
 
-    pub(super) fn unicast_peers(
-        &mut self,
-        seen: &mut Seen<IpAddr>,
-        body: &Body<'_>,
-    ) -> Vec<Spanned<UnicastPeer>> {
-        let mut peers: Vec<Spanned<UnicastPeer>> = Vec::with_capacity(body.statements.len());
+    pub(super) fn unicast_peers(&mut self, draft: &mut InstanceDraft, body: &Body<'_>) {
+        let peers = draft.peers.get_or_insert(Spanned::new(Vec::new(), body.open));
         for item in &body.statements {
             self.no_body(item);
             let Some(peer) = self.unicast_peer(item.keyword(), item.arguments()) else { continue };
-            if let Some(first) = seen.before(peer.address, item.span()) {
+            if let Some(first) = draft.seen_peers.before(peer.address, item.span()) {
                 let message = format!("the peer `{}` is there twice", peer.address);
                 let diagnostic = Diagnostic::new(Code::Duplicate, item.span(), message)
                     .also(first, "first here");
                 self.push(diagnostic);
                 continue;
             }
-            peers.push(Spanned::new(peer, item.span()));
+            peers.value.push(Spanned::new(peer, item.span()));
         }
-        peers
     }
 
     fn unicast_peer(&mut self, address: &Word<'_>, options: &[Word<'_>]) -> Option<UnicastPeer> {
@@ -187,6 +199,35 @@ impl Reader<'_> {
             }
         }
         Some(ipvlan)
+    }
+}
+
+/// What a word that the row has let through means.
+pub(super) fn anti_replay(word: &str) -> AntiReplay {
+    if word == "monotonic" { AntiReplay::Monotonic } else { AntiReplay::Time }
+}
+
+pub(super) fn anti_replay_word(anti_replay: AntiReplay) -> &'static str {
+    match anti_replay {
+        AntiReplay::Time => "time",
+        AntiReplay::Monotonic => "monotonic",
+    }
+}
+
+/// What a word that the row has let through means.
+pub(super) fn hmac_mode(word: &str) -> HmacMode {
+    match word {
+        "permissive" => HmacMode::Permissive,
+        "receive-only" => HmacMode::ReceiveOnly,
+        _ => HmacMode::Enforce,
+    }
+}
+
+pub(super) fn hmac_mode_word(mode: HmacMode) -> &'static str {
+    match mode {
+        HmacMode::Enforce => "enforce",
+        HmacMode::Permissive => "permissive",
+        HmacMode::ReceiveOnly => "receive-only",
     }
 }
 

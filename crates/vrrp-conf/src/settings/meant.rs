@@ -2,7 +2,8 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
-use super::value::{decimal, parse_decimal, parse_integer};
+use super::value::parse_integer;
+use crate::decimal::{decimal, parse_decimal};
 
 /// Signs that end a value in other languages, and a line in none of this one.
 const SIGNS: [char; 4] = [';', ',', '.', '%'];

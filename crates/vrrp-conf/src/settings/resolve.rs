@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use vrrp_proto::{Family, Interval, Priority, Version};
 
-use super::instance::{Draft, Name};
+use super::Reader;
+use super::instance::{InstanceDraft, Name};
+use super::rows::{AUTH_HEADER, IPV6_ROUTER, OTHER_FAMILY_EXCLUDED};
 use super::seen::Seen;
-use super::value::decimal;
-use super::{FeatureId, Reader};
+use crate::decimal::decimal;
 use crate::model::{
     Authentication, Checksum, Destination, FirstState, Instance, InterfaceName, Preempt, Unicast,
     UnicastPeer, VirtualAddress, Vmac,
@@ -17,7 +18,7 @@ use crate::{Code, Diagnostic, Span, Spanned};
 
 impl Reader<'_> {
     /// What a draft comes to; `None` if what is required is missing.
-    pub(super) fn resolve(&mut self, name: Name, draft: Draft) -> Option<Instance> {
+    pub(super) fn resolve(&mut self, name: Name, draft: InstanceDraft) -> Option<Instance> {
         let vrid = self.require(draft.vrid, "virtual_router_id", &name);
         // A unicast instance can do without.
         let interface = match (draft.interface, &draft.peers) {
@@ -141,7 +142,7 @@ impl Reader<'_> {
         };
         if family == Family::V6 {
             let at = first.map(|first| first.span).or(native).unwrap_or_default();
-            self.is_missing(FeatureId::Ipv6Instances, at);
+            self.report_feature(&IPV6_ROUTER, at);
         }
         family
     }
@@ -222,7 +223,7 @@ impl Reader<'_> {
             return None;
         }
         if matches!(authentication.value, Authentication::Header(_)) {
-            self.is_missing(FeatureId::AuthHeader, auth_type.unwrap_or(authentication.span));
+            self.report_feature(&AUTH_HEADER, auth_type.unwrap_or(authentication.span));
         }
         Some(authentication)
     }
@@ -282,7 +283,7 @@ impl Reader<'_> {
         let mut seen = Seen::new();
         for address in addresses {
             if Family::of(address.address) != family {
-                self.is_missing(FeatureId::OtherFamilyExcluded, address.span);
+                self.report_feature(&OTHER_FAMILY_EXCLUDED, address.span);
             }
             if self.is_new(&mut seen, &address) {
                 kept.push(address);

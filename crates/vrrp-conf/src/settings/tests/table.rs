@@ -1,9 +1,8 @@
 //! What the table calls supported has an effect on the model.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-use vrrp_conf::keywords::{Block, Class, Keyword, Shape, TOP_LEVEL};
-use vrrp_conf::{Config, Options, parse_str};
+use crate::keywords::{Block, Effect, Keyword, Shape, Support};
+use crate::settings::top_level;
+use crate::{Config, Options, RenderOptions, parse_str};
 
 /// A sound block of each kind, without its last brace; the name of what it lacks is required.
 const BLOCKS: &[(&str, &str)] = &[
@@ -39,8 +38,9 @@ const WITHOUT_EFFECT: &[&str] = &[
 fn sample(keyword: &Keyword) -> Option<String> {
     let value = match keyword.shape {
         Shape::Flag | Shape::OptBool => String::new(),
-        Shape::Bool => "on".to_owned(),
-        Shape::Int(min, max) | Shape::OptInt(min, max) => (min + 6).min(max).to_string(),
+        Shape::Int(min, max) | Shape::OptInt(min, max) | Shape::Rounds(min, max) => {
+            (min + 6).min(max).to_string()
+        }
         Shape::Secs(..) | Shape::Millis(..) => "7".to_owned(),
         Shape::Word(_) | Shape::User => "word".to_owned(),
         Shape::Interface => "eth9".to_owned(),
@@ -75,11 +75,11 @@ fn read(name: &str, line: &str) -> Config {
 }
 
 fn parse_errors(text: &str) -> String {
-    parse_str("t", text, &Options::default()).render(vrrp_conf::RenderOptions::default())
+    parse_str("t", text, &Options::default()).render(RenderOptions::default())
 }
 
 fn block(name: &str) -> &'static Block {
-    match TOP_LEVEL.find(name).unwrap().shape {
+    match top_level().find(name).unwrap().shape {
         Shape::Block(block) => block,
         _ => panic!("{name} is a block"),
     }
@@ -90,7 +90,7 @@ fn a_supported_keyword_changes_the_model() {
     for (name, _) in BLOCKS {
         let plain = read(name, "");
         let supported = block(name).keywords.iter().filter(|keyword| {
-            keyword.class == Class::Supported && !WITHOUT_EFFECT.contains(&keyword.name)
+            keyword.support == Support::Supported && !WITHOUT_EFFECT.contains(&keyword.name)
         });
         for keyword in supported {
             let Some(line) = sample(keyword) else { continue };
@@ -105,7 +105,7 @@ fn what_is_not_supported_and_could_matter_is_refused() {
         let refused = block(name)
             .keywords
             .iter()
-            .filter(|keyword| keyword.class == Class::NotYet(vrrp_conf::keywords::Effect::Refuse));
+            .filter(|keyword| keyword.support == Support::NotYet(Effect::Refuse));
         for keyword in refused {
             let Some(line) = sample(keyword) else { continue };
             let text = format!("{text}\n {line}\n}}\n");

@@ -2,7 +2,7 @@
 
 use super::Reader;
 use super::routing::Words;
-use super::value::parse_decimal;
+use crate::decimal::parse_decimal;
 use crate::model::{Metric, MetricValue, Route};
 use crate::syntax::Word;
 use crate::{Code, Diagnostic};

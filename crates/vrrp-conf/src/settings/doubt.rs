@@ -3,13 +3,13 @@
 use vrrp_proto::Priority;
 
 use super::Reader;
-use super::instance::Draft;
+use super::instance::InstanceDraft;
 use crate::model::FirstState;
 use crate::{Code, Diagnostic, Spanned};
 
 impl Reader<'_> {
     /// Warns of what is legal and probably not meant.
-    pub(super) fn check_doubts(&mut self, draft: &Draft) {
+    pub(super) fn check_doubts(&mut self, draft: &InstanceDraft) {
         let owner = draft.priority.filter(|priority| priority.is_owner());
         let master = draft.state.filter(|state| state.value == FirstState::Master);
         if let (Some(nopreempt), Some(master)) = (draft.nopreempt, master) {
@@ -49,7 +49,7 @@ impl Reader<'_> {
     }
 
     /// Warns of weights that cannot change a priority of 255.
-    fn check_owner_trackers(&mut self, draft: &Draft, owner: Option<Spanned<Priority>>) {
+    fn check_owner_trackers(&mut self, draft: &InstanceDraft, owner: Option<Spanned<Priority>>) {
         let Some(owner) = owner else { return };
         let tracks = &draft.tracks;
         let named = [&tracks.scripts, &tracks.processes, &tracks.files, &tracks.bfd_sessions];

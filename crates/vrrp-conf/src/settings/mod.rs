@@ -1,4 +1,5 @@
-//! From the tree to the model.
+//! The settings of the language: a row for each (`rows`), and what is made of them: a model from a
+//! tree, and a text from a model.
 //!
 //! Blocks may stand in any order, so they are read by kind: first what holds for all, then
 //! what instances refer to, then the instances, then what refers to them. Only one block's
@@ -8,6 +9,7 @@ mod address;
 mod clash;
 mod doubt;
 mod encap;
+mod given;
 mod global;
 mod group;
 mod instance;
@@ -17,35 +19,56 @@ mod network;
 mod resolve;
 mod route;
 mod routing;
+mod row;
+mod rows;
 mod rule;
 mod seen;
-mod settings;
+#[cfg(test)]
+mod tests;
 mod track;
 mod unknown;
-pub(crate) mod value;
+mod value;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use clash::Taken;
 use global::Defaults;
+use row::Row;
+pub(crate) use rows::FEATURES;
+use rows::{TOP_LEVEL, Top};
 use seen::Seen;
-use settings::Value;
 use unknown::Amiss;
 
 use vrrp_proto::Family;
 
-use crate::keywords::{Class, FeatureId, Keyword, TOP_LEVEL, find};
+use crate::keywords::{Block, Keyword, Support};
 use crate::model::Config;
-use crate::outline::TopLevel;
-use crate::syntax::{self, Body, Statement, Word};
+use crate::outline::{Outline, TopLevel};
+use crate::print::Lines;
+use crate::syntax::{Body, Statement, Word};
 use crate::{Code, Diagnostic, Options, Span, Spanned, bytes};
 
+impl Config {
+    /// The configuration as keepalived.conf text, with every default. Reading it gives an equal
+    /// model. Passwords and keys are in it: see [`without_secrets`](Self::without_secrets).
+    pub fn to_conf(&self) -> String {
+        let mut lines = Lines::default();
+        TOP_LEVEL.show(self, self, &mut lines);
+        lines.text()
+    }
+}
+
+/// What may stand at the top level.
+pub(crate) fn top_level() -> &'static Block {
+    &TOP_LEVEL.block
+}
+
 /// Reads the blocks of a text, which begins at byte `base` of the map, into a model.
-pub(crate) fn build(
+pub(crate) fn read(
     text: &str,
     base: u32,
-    outline: &[TopLevel<'_>],
+    outline: &Outline<'_>,
     options: &Options,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Config {
@@ -70,12 +93,12 @@ pub(crate) fn build(
     reader.amiss.ends_early = reader.diagnostics.iter().any(ends_early);
     let blocks = reader.known_blocks(outline);
     for phase in Phase::ALL {
-        for &(keyword, block) in blocks.iter().filter(|(keyword, _)| Phase::of(keyword) == phase) {
+        for &(row, block) in blocks.iter().filter(|(row, _)| row.phase == phase) {
             if reader.is_full() {
                 break;
             }
             reader.amiss.cut = block.is_cut;
-            reader.block(keyword, &block.text, block.span.start);
+            reader.top_level_block(row, outline, block);
         }
     }
     reader.amiss.unread |= reader.is_full();
@@ -114,17 +137,6 @@ impl Phase {
     /// In order.
     const ALL: [Self; 5] =
         [Self::Global, Self::Definitions, Self::Instances, Self::Groups, Self::Static];
-
-    fn of(keyword: &Keyword) -> Self {
-        match keyword.name {
-            "vrrp_script" | "vrrp_track_process" | "track_file" | "vrrp_track_file"
-            | "bfd_instance" => Self::Definitions,
-            "vrrp_instance" => Self::Instances,
-            "vrrp_sync_group" | "track_group" => Self::Groups,
-            "static_ipaddress" | "static_routes" | "static_rules" => Self::Static,
-            _ => Self::Global,
-        }
-    }
 }
 
 /// What names are unique among.
@@ -215,54 +227,63 @@ impl Reader<'_> {
     /// The blocks whose keyword is known and ours; the others are reported.
     fn known_blocks<'b>(
         &mut self,
-        outline: &'b [TopLevel<'_>],
-    ) -> Vec<(&'static Keyword, &'b TopLevel<'b>)> {
-        let mut known = Vec::with_capacity(outline.len());
+        outline: &'b Outline<'_>,
+    ) -> Vec<(&'static Row<Top>, &'b TopLevel<'b>)> {
+        let mut known = Vec::with_capacity(outline.blocks.len());
         // A block without its braces, whose lines may follow.
         let mut bare: Option<&Keyword> = None;
-        for block in outline {
+        for block in &outline.blocks {
             if self.is_full() {
                 break;
             }
             let start = block.span.start;
-            let keyword = block.keyword();
+            let keyword = outline.keyword(block);
             let span = Span::new(start, start + keyword.len() as u32);
             let word = Word { text: keyword.into(), span, quoted: false };
-            let found = match find(TOP_LEVEL.keywords, keyword) {
+            let found = match TOP_LEVEL.row(keyword) {
                 None if bare.is_some_and(|bare| bare.holds(keyword)) => continue,
-                None => self.unknown_block(block, &word),
+                None => self.unknown_block(outline, block, &word),
                 found => found,
             };
-            bare = found.filter(|_| !block.text.contains('{'));
-            match found {
+            bare = found.map(|row| &row.keyword).filter(|_| !outline.has_body(block));
+            match found.map(|row| (row, row.keyword.support)) {
                 None => {}
-                Some(Keyword { class: Class::NotOurs(part), .. }) => {
-                    self.report_not_ours(&word, part);
-                }
-                Some(keyword) => known.push((keyword, block)),
+                Some((_, Support::NotOurs(part))) => self.report_not_ours(&word, part),
+                Some((row, _)) => known.push((row, block)),
             }
         }
         known
     }
 
     /// Reports a block or line of the top level that is none.
-    fn unknown_block(&mut self, block: &TopLevel<'_>, word: &Word<'_>) -> Option<&'static Keyword> {
-        let words = syntax::parse(&block.text, block.span.start);
+    fn unknown_block(
+        &mut self,
+        outline: &Outline<'_>,
+        block: &TopLevel<'_>,
+        word: &Word<'_>,
+    ) -> Option<&'static Row<Top>> {
+        let words = outline.tree(block);
         let value = words.as_ref().ok().and_then(|words| words.arguments().first());
-        let has_body = block.text.contains('{');
-        let meant = self.unknown_keyword(&TOP_LEVEL, word, value, has_body);
+        let has_body = outline.has_body(block);
+        let meant = self.unknown_keyword(&TOP_LEVEL.block, word, value, has_body);
         self.amiss.unread |= meant.is_none() && has_body;
-        meant
+        TOP_LEVEL.row(meant?.name)
     }
 
-    fn block(&mut self, keyword: &'static Keyword, text: &str, base: u32) {
-        match syntax::parse(text, base) {
+    fn top_level_block(
+        &mut self,
+        row: &'static Row<Top>,
+        outline: &Outline<'_>,
+        block: &TopLevel<'_>,
+    ) {
+        let text = &*block.text;
+        match outline.tree(block) {
             Ok(statement) => {
                 // Only these make something of a text that is none.
                 if text.bytes().any(|byte| matches!(byte, b'\\' | 0xf4)) {
                     self.check_text(&statement);
                 }
-                self.top_level(keyword, &statement);
+                self.top_level(row, &statement);
             }
             Err(span) => {
                 let message = "this cannot be part of a configuration";
@@ -302,54 +323,39 @@ impl Reader<'_> {
         self.text.get(at(span.start)..at(span.end)).unwrap_or_default()
     }
 
-    fn top_level(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
-        self.check_line(keyword, statement);
-        let Some(setting) = self.setting(&TOP_LEVEL, keyword, statement) else { return };
-        let body = match setting.value {
-            Value::Block(_, body) | Value::Items(body) => body,
-            _ => return self.top_level_line(&setting),
-        };
-        match keyword.name {
-            "global_defs" => {
-                self.global_defs(body);
-                self.end_global_defs();
-            }
-            "vrrp_script" => self.named(Kind::Script, statement, body, Self::script),
-            "vrrp_track_process" => self.named(Kind::Process, statement, body, Self::process),
-            "track_file" | "vrrp_track_file" => {
-                self.named(Kind::File, statement, body, Self::file);
-            }
-            "bfd_instance" => self.named(Kind::Bfd, statement, body, Self::bfd_session),
-            "vrrp_instance" => self.named(Kind::Instance, statement, body, Self::instance),
-            "vrrp_sync_group" => self.named(Kind::SyncGroup, statement, body, Self::sync_group),
-            "track_group" => self.named(Kind::TrackGroup, statement, body, Self::track_group),
-            "garp_group" => self.garp_group(body),
-            "linkbeat_interfaces" => self.linkbeat_interfaces(body),
-            "interface_up_down_delays" => self.interface_delays(body),
-            "static_ipaddress" => {
-                let addresses = self.addresses(body, true);
-                for group in addresses.iter().filter_map(|address| address.track_group.as_ref()) {
-                    self.refer(Kind::TrackGroup, group);
-                }
-                self.config.static_addresses.extend(addresses);
-            }
-            "static_routes" => {
-                let mut routes = core::mem::take(&mut self.config.static_routes);
-                self.routes(&mut routes, body, true);
-                self.config.static_routes = routes;
-            }
-            "static_rules" => {
-                let mut rules = core::mem::take(&mut self.config.static_rules);
-                self.rules(&mut rules, body, true);
-                self.config.static_rules = rules;
-            }
-            _ => {}
+    fn top_level(&mut self, row: &'static Row<Top>, statement: &Statement<'_>) {
+        self.check_line(&row.keyword, statement);
+        let Some(given) = self.setting(&TOP_LEVEL.block, &row.keyword, statement) else { return };
+        let mut top = Top::default();
+        row.fill(self, &mut top, given);
+        let global = &mut self.config.global;
+        global.instance_name = top.instance_name.or(global.instance_name.take());
+        global.net_namespace = top.net_namespace.or(global.net_namespace.take());
+    }
+
+    fn static_addresses(&mut self, body: &Body<'_>) {
+        let addresses = self.addresses(body, true);
+        for group in addresses.iter().filter_map(|address| address.track_group.as_ref()) {
+            self.refer(Kind::TrackGroup, group);
         }
+        self.config.static_addresses.extend(addresses);
+    }
+
+    fn static_routes(&mut self, body: &Body<'_>) {
+        let mut routes = core::mem::take(&mut self.config.static_routes);
+        self.routes(&mut routes, body, true);
+        self.config.static_routes = routes;
+    }
+
+    fn static_rules(&mut self, body: &Body<'_>) {
+        let mut rules = core::mem::take(&mut self.config.static_rules);
+        self.rules(&mut rules, body, true);
+        self.config.static_rules = rules;
     }
 
     /// Reports a line of the top level that is there twice.
     fn check_line(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
-        if keyword.accumulates() {
+        if keyword.repeats {
             return;
         }
         let first = self.lines.insert(keyword.name, statement.span());
@@ -408,16 +414,6 @@ impl Reader<'_> {
             let at = Span::new(base, base);
             self.push(Diagnostic::new(Code::NothingConfigured, at, message));
         }
-    }
-
-    /// Reports that something is not done yet; `true` if it is.
-    fn is_missing(&mut self, feature: FeatureId, at: Span) -> bool {
-        let Some(feature) = feature.missing() else { return false };
-        let message = format!("{} is not supported yet", feature.about);
-        let diagnostic = Diagnostic::new(Code::NotSupportedYet, at, message)
-            .help("do without it, or keep keepalived for this router");
-        self.push(diagnostic);
-        true
     }
 
     fn no_body(&mut self, statement: &Statement<'_>) {
