@@ -155,11 +155,6 @@ impl Interfaces {
         }
     }
 
-    /// How a router's interfaces are now.
-    pub(crate) fn view_of(&self, name: &str) -> Option<InterfaceView> {
-        self.watches.get(name).map(|watch| self.view(&watch.settings))
-    }
-
     /// The interface of this name.
     pub(crate) fn interface(&self, name: InterfaceName) -> Option<Interface> {
         self.link(name).map(|link| link.interface)

@@ -180,11 +180,6 @@ impl Port {
 
 /// What the router has in the kernel.
 impl Port {
-    /// Whether the router has this object there.
-    pub(crate) fn holds(&self, key: &ObjectKey) -> bool {
-        self.held.iter().any(|object| object.key() == *key)
-    }
-
     /// Brings about that the kernel has all addresses of the settings, by the difference alone:
     /// what is there stays untouched, what is not wanted any more goes last.
     pub(crate) fn install(&mut self) -> Result<Reconciled, PortError> {
