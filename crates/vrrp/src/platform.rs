@@ -8,8 +8,8 @@ use std::os::fd::BorrowedFd;
 
 use vrrp_fsm::Instant;
 use vrrp_net::{
-    AdvertReceiver, Datagram, Interface, Kernel, Monitor, NetError, NetEvent, Snapshot,
-    SystemKernel, Timestamp,
+    AdvertReceiver, Datagram, Interface, Kernel, Monitor, NetError, NetEvent, RecordedMonitor,
+    RecordedReceiver, Recorder, Snapshot, SystemKernel, Timestamp,
 };
 use vrrp_proto::{DecodeError, Family};
 
@@ -145,6 +145,65 @@ impl AdvertSource for AdvertReceiver {
 }
 
 impl LinkSource for Monitor {
+    fn read(&mut self, events: &mut Vec<NetEvent>) -> Result<(), NetError> {
+        Self::read(self, events)
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(std::os::fd::AsFd::as_fd(self))
+    }
+}
+
+/// A recorder instead of this machine's kernel, with this machine's clock: what a program does to
+/// its network can be looked at, and what it hears is made up by a test.
+impl Platform for Recorder {
+    fn now(&self) -> Instant {
+        System.now()
+    }
+
+    fn open_kernel(&self, _: Family) -> Result<Box<dyn Kernel>, NetError> {
+        Ok(self.kernel())
+    }
+
+    fn open_receiver(
+        &self,
+        interface: Interface,
+        family: Family,
+        groups: &[IpAddr],
+    ) -> Result<Box<dyn AdvertSource>, NetError> {
+        let mut receiver = self.receiver(interface, family)?;
+        receiver.set_groups(groups)?;
+        Ok(Box::new(receiver))
+    }
+
+    fn open_links(&self) -> Result<(Box<dyn LinkSource>, Snapshot), NetError> {
+        let (monitor, snapshot) = self.monitor()?;
+        Ok((Box::new(monitor), snapshot))
+    }
+}
+
+impl AdvertSource for RecordedReceiver {
+    fn set_groups(&mut self, groups: &[IpAddr]) -> Result<(), NetError> {
+        Self::set_groups(self, groups)
+    }
+
+    fn drain(
+        &mut self,
+        take: &mut dyn FnMut(Result<Datagram<'_>, DecodeError>),
+    ) -> Result<bool, NetError> {
+        Ok(Self::drain(self, take)?.is_more)
+    }
+
+    fn overflowed(&self) -> u64 {
+        0
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(std::os::fd::AsFd::as_fd(self))
+    }
+}
+
+impl LinkSource for RecordedMonitor {
     fn read(&mut self, events: &mut Vec<NetEvent>) -> Result<(), NetError> {
         Self::read(self, events)
     }

@@ -1,6 +1,7 @@
 //! What the tests share.
 
 /// How many seeds are tried where nobody says how many.
+#[allow(dead_code, reason = "not every test counts by it")]
 pub(crate) const SEEDS: u64 = 20_000;
 
 /// The number in an environment variable, if it is set.
