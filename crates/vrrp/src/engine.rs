@@ -396,7 +396,7 @@ impl Engine {
         influences: Vec<(Arc<str>, Influence)>,
     ) {
         let before = std::mem::replace(&mut self.settings, Arc::clone(&settings));
-        if let Err(error) = self.port.reconfigure(Arc::clone(&settings)) {
+        if let Err(error) = self.port.reconfigure(Arc::clone(&settings), &view) {
             self.problem(error.into());
         }
         let devices = self.devices(&view).into_iter();

@@ -129,9 +129,14 @@ impl Port {
     }
 
     /// Goes by other settings from now on: what is sent changes at once, what is held with the
-    /// next [`reconcile`](Self::reconcile).
-    pub(crate) fn reconfigure(&mut self, settings: Arc<Settings>) -> Result<(), EncodeError> {
+    /// next [`reconcile`](Self::reconcile), on the interfaces that these settings name.
+    pub(crate) fn reconfigure(
+        &mut self,
+        settings: Arc<Settings>,
+        view: &InterfaceView,
+    ) -> Result<(), EncodeError> {
         self.settings = settings;
+        self.carriers = view.carriers.iter().copied().collect();
         let Some(at) = &self.at else { return Ok(()) };
         let advert = at.source.map(|source| self.prepare(source)).transpose()?;
         if let Some(at) = &mut self.at {

@@ -16,15 +16,15 @@ pub(crate) struct Sensors(Arc<Mutex<Board>>);
 
 #[derive(Debug, Default)]
 struct Board {
-    verdicts: Vec<Option<Verdict>>,
+    verdicts: Vec<Verdict>,
     trackers: Vec<Arc<Followed>>,
 }
 
 impl Sensors {
     pub(crate) fn random(rng: &mut Rng) -> Self {
-        let verdicts = [None, Some(Verdict::Up), Some(Verdict::Up), Some(Verdict::Down)];
+        let verdicts = [Verdict::Up, Verdict::Up, Verdict::Down];
         let sensors = Self::default();
-        sensors.lock().verdicts = (0..COUNT).map(|_| verdicts[rng.usize(..4)]).collect();
+        sensors.lock().verdicts = (0..COUNT).map(|_| verdicts[rng.usize(..3)]).collect();
         sensors
     }
 
@@ -97,13 +97,11 @@ impl std::fmt::Debug for Followed {
 }
 
 impl Followed {
-    fn report(&self, verdicts: &[Option<Verdict>]) {
+    fn report(&self, verdicts: &[Verdict]) {
         let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         for source in &*self.sources.lock().unwrap_or_else(PoisonError::into_inner) {
-            if let Some(verdict) = verdicts[source.number] {
-                let reading = Reading::new(Sensor::KIND, verdict, "");
-                sink(Update::new(Arc::clone(&source.name), reading));
-            }
+            let reading = Reading::new(Sensor::KIND, verdicts[source.number], "");
+            sink(Update::new(Arc::clone(&source.name), reading));
         }
     }
 }
