@@ -20,6 +20,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let router =
         VirtualRouter::new(interface, vrid.parse()?).priority(priority.parse()?).address(address);
 
+    #[expect(
+        deprecated,
+        reason = "its successor is `unsafe`; a host keeps its descriptor for good"
+    )]
     let mut host = AsyncFd::with_interest(Host::system()?, Interest::READABLE)?;
     host.get_mut().add(router)?;
     let mut end = signal(SignalKind::terminate())?;

@@ -1,4 +1,5 @@
 //! The example routers beside keepalived on one wire: each takes over from the other.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -9,7 +9,7 @@ mod article;
 mod daemon;
 mod hostile;
 mod interop;
-mod reload;
 mod mend;
+mod reload;
 mod stage;
 mod trouble;
