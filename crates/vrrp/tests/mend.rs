@@ -268,9 +268,9 @@ fn a_setup_that_is_refused_changes_nothing_and_leaks_nothing() {
         eventually("it is Active", || states(&service) == [State::Active]);
         let (before, history) = (descriptors(), service.observer().routers()[0].history.clone());
         let in_force = service.setup().clone();
-        let elsewhere = VirtualRouter::new("right", 53).name("VI_53").address("192.0.2.153/24");
+        let elsewhere = VirtualRouter::new("right", 53).name("A").address("192.0.2.153/24");
         for opened in 0..3 {
-            // The new ones need two kernels, and on `right` a receiver.
+            // The new ones need two kernels; the first, on `right`, also a receiver.
             trouble.kernels.store(opened % 2, Ordering::SeqCst);
             service.apply(setup(&[52]).with(&elsewhere).unwrap()).unwrap_err();
         }
