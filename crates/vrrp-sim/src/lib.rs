@@ -14,6 +14,8 @@
 //! - [`simulate`] does both to the end, [`explore`] does it for many seeds, and a [`Story`]
 //!   tells what was found, without everything that has nothing to do with it.
 //! - A [`Machine`] is what is simulated: a `Router`, or a wrapper that plants an error in one.
+//! - A [`Lan`] is another level: whole programs, written for `vrrp::Host`, on simulated machines
+//!   and with a simulated clock.
 //!
 //! It does *not* touch a socket, a clock or a file, and it does not simulate the daemon: how
 //! threads, kernel and scripts behave is shown by `vrrpd`'s own tests.
