@@ -11,7 +11,7 @@
 //! }";
 //! let config = parse_str("vrrp.conf", text, &Options::default()).config.expect("it is sound");
 //! let settings = conf::settings(&config.instances[0])?;
-//! assert_eq!(settings.to_string(), "VI_1: VRID 51 over IPv4 on eth0 (224.0.0.18)");
+//! assert_eq!(settings.key().to_string(), "VRID 51 over IPv4 on eth0 (224.0.0.18)");
 //! # Ok::<(), vrrp::SettingsError>(())
 //! ```
 
@@ -81,8 +81,7 @@ pub fn sources<E>(
     let processes = processes.filter_map(|name| config.processes.get(&name)).map(process);
     let files = used(config, |tracks| &tracks.files);
     let files = files.filter_map(|name| config.files.get(&name)).map(file);
-    let interfaces = config.instances.iter().flat_map(|instance| &instance.tracks.interfaces);
-    let interfaces: BTreeSet<_> = interfaces.map(|track| track.target.as_str()).collect();
+    let interfaces: BTreeSet<_> = config.instances.iter().flat_map(interfaces).collect();
     let interfaces = interfaces.into_iter().map(|name| Interface::new(name, links).into());
     let mut sources: Vec<Source> = processes.chain(files).chain(interfaces).collect();
     for name in used(config, |tracks| &tracks.scripts) {
@@ -223,6 +222,15 @@ fn used<'a>(
     let all = config.instances.iter().flat_map(move |instance| of(&instance.tracks));
     let names: BTreeSet<_> = all.map(|track| Arc::clone(&track.target)).collect();
     names.into_iter()
+}
+
+/// The interfaces that an instance depends on beside its own: those that it tracks, and those of
+/// its addresses.
+fn interfaces(instance: &model::Instance) -> impl Iterator<Item = &str> {
+    let tracked = instance.tracks.interfaces.iter().map(|track| track.target.as_str());
+    let watched = instance.all_addresses().filter(|address| !address.no_track);
+    let devices = watched.filter_map(|address| address.device.as_ref()).map(|name| name.as_str());
+    tracked.chain(devices.filter(|name| *name != instance.interface.as_str()))
 }
 
 fn process(defined: &model::TrackedProcess) -> Source {
