@@ -159,6 +159,7 @@ impl Service {
                     let _ = gate.send(Box::new(unit));
                 }
                 None => {
+                    unit.show_waiting("there is no thread for it".into());
                     self.threads.lock().unstarted.push(unit);
                     self.links.waker.wake();
                 }

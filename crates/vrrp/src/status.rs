@@ -32,6 +32,8 @@ pub struct RouterStatus {
     pub since: Option<Instant>,
     /// Why it does not run at all at the moment, although it should.
     pub died: Option<Arc<str>>,
+    /// When it is tried again after that.
+    pub restart_at: Option<Instant>,
     /// The effective priority.
     pub priority: Priority,
     /// What each tracker means to it.
@@ -79,6 +81,7 @@ impl RouterStatus {
             state: State::Initialize,
             since: None,
             died: None,
+            restart_at: None,
             priority: settings.machine.priority,
             contributions: Vec::new(),
             faults: Vec::new(),

@@ -152,6 +152,11 @@ impl Unit {
         self.parts.influences = influences;
     }
 
+    /// Shows why it does not run although it should: there is nobody to drive it yet.
+    pub(crate) fn show_waiting(&self, why: Arc<str>) {
+        *self.parts.published.lock() = self.status_of_dead(why);
+    }
+
     /// The name of its router.
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.parts.settings.name
@@ -514,6 +519,10 @@ impl Unit {
     fn status_of_dead(&self, why: Arc<str>) -> RouterStatus {
         let mut status = RouterStatus::new(Arc::clone(&self.parts.settings));
         status.died = Some(why);
+        status.restart_at = match self.phase {
+            Phase::Waiting(until) => Some(until),
+            _ => None,
+        };
         status.became_active = self.before.became_active;
         status.history = self.history.iter().cloned().collect();
         status

@@ -19,7 +19,7 @@ use vrrp_net::Waker;
 use crate::rundir::{self, Socket};
 use crate::status::{ReloadReport, Status};
 
-/// The longest question; a longer one is cut and not understood.
+/// The longest question; a longer one is not understood.
 const QUESTION_BYTES_MAX: usize = 1024;
 /// The longest answer that a client takes.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
@@ -138,7 +138,13 @@ impl<A: Answers> Server<A> {
         while !self.stop.load(Ordering::Acquire) {
             let is_ready = self.wait();
             self.waker.take();
-            if is_ready.first().is_some_and(|is_ready| *is_ready) {
+            // Nothing is waited for of a client that waits itself: it can only have gone.
+            for (client, is_ready) in self.clients.iter_mut().zip(&is_ready[2..]) {
+                if *is_ready && matches!(client.phase, Phase::Waiting(_)) {
+                    client.phase = Phase::Done;
+                }
+            }
+            if is_ready[0] {
                 self.accept();
             }
             for index in 0..self.clients.len() {
@@ -153,8 +159,8 @@ impl<A: Answers> Server<A> {
         }
     }
 
-    /// Waits for the listener, a client, or the next deadline; says first of all whether a client
-    /// wants in.
+    /// Waits for the listener, a client, or the next deadline. Says what of the listener, the waker
+    /// and the clients there is something about, in this order.
     fn wait(&self) -> Vec<bool> {
         let deadlines = self.clients.iter().map(|client| client.deadline);
         let until = deadlines.chain([self.check_at]).min().unwrap_or(self.check_at);
@@ -269,8 +275,7 @@ impl<A: Answers> Server<A> {
     }
 }
 
-/// Reads more of a question; returns it once it is whole: at its line's end, the client's, or the
-/// limit.
+/// Reads more of a question; returns it once it is whole: at its line's end, or the client's.
 fn read_question(mut stream: &UnixStream, question: &mut Vec<u8>) -> io::Result<Option<String>> {
     let mut buffer = [0; QUESTION_BYTES_MAX];
     let is_over = match stream.read(&mut buffer) {

@@ -39,30 +39,9 @@ impl Notifier {
         Ok(Self { thread, programs })
     }
 
-    /// Runs these programs from now on, and returns those before. Instances that are not among
-    /// them keep theirs until they have stopped.
-    pub(crate) fn use_programs(&self, new: NotifyPrograms) -> NotifyPrograms {
-        let mut programs = lock(&self.programs);
-        let before = programs.clone();
-        programs.limit = new.limit;
-        programs.programs.extend(new.programs);
-        before
-    }
-
-    /// The instances that run now and for which other programs would run by these.
-    pub(crate) fn changed_programs(&self, new: &NotifyPrograms) -> impl Iterator<Item = Arc<str>> {
-        let now = lock(&self.programs);
-        let differs = |(name, notify): &(&Arc<str>, &Arc<Notify>)| {
-            now.programs.get(*name).is_some_and(|before| before != *notify)
-        };
-        let changed: Vec<_> =
-            new.programs.iter().filter(differs).map(|(name, _)| Arc::clone(name)).collect();
-        changed.into_iter()
-    }
-
-    /// Runs exactly these programs from now on.
-    pub(crate) fn restore_programs(&self, before: NotifyPrograms) {
-        *lock(&self.programs) = before;
+    /// The programs that run now. Nothing is run while somebody holds them.
+    pub(crate) fn programs(&self) -> MutexGuard<'_, NotifyPrograms> {
+        lock(&self.programs)
     }
 
     /// Waits, once no more events can come, for what still has to be told and, up to `limit`, for
@@ -105,16 +84,11 @@ impl Reader {
     fn run_programs(&self, router: &Arc<str>, announced: Announced) {
         let (notify, limit) = {
             let mut programs = lock(&self.programs);
-            let notify = programs.programs.get(router).cloned();
             let has_ended = announced.state == words::STOP;
-            if has_ended && notify.is_some() {
-                programs.programs.retain(|name, _| name != router);
-            }
-            (notify, programs.limit)
+            (programs.of(router, has_ended), programs.limit)
         };
-        for (command, more) in
-            notify.iter().flat_map(|notify| programs_of(notify, router, announced))
-        {
+        let programs = notify.iter().flat_map(|notify| programs_of(notify, router, announced));
+        for (command, more) in programs {
             self.start(limit, router, command, more);
         }
     }

@@ -25,7 +25,7 @@ use crate::exit;
 use crate::logging;
 use crate::notify::Notifier;
 use crate::rundir::{self, RunDir, RunDirError};
-use crate::setup::{Meaning, NotifyPrograms, SetupError};
+use crate::setup::{self, Meaning, NotifyPrograms, SetupError};
 use crate::status::{self, InstanceStatus, InterfaceStatus, ReloadReport, Status, TrackerStatus};
 use crate::users::Users;
 
@@ -167,7 +167,7 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     let count = meaning.setup.routers.len();
     let mut service = host.spawn()?;
     let notifier = Notifier::start(service.events(), runner, Arc::clone(&users))?;
-    notifier.use_programs(meaning.notify);
+    notifier.programs().take_over(meaning.notify, &[]);
     let loaded = Loaded { at_unix_s: now_unix_s(), reload_refused: None };
     let loaded = Arc::new(Mutex::new(loaded));
     service.start(meaning.setup)?;
@@ -272,7 +272,7 @@ impl Daemon<'_> {
             let meaning = self.meaning(&config)?;
             meaning.setup.check().map_err(|error| error.to_string())?;
             let plan = vrrp::plan(self.service.setup(), &meaning.setup);
-            Ok(self.lines(&plan, &meaning.notify))
+            Ok(lines(&plan, &self.notifier.programs(), &meaning.notify))
         });
         report(true, planned, diagnostics)
     }
@@ -282,32 +282,19 @@ impl Daemon<'_> {
         if run_dir_of(self.args, config) != *self.run_dir.path() {
             log::warn!("another `instance` needs a restart: the run directory stays");
         }
-        let changed_programs = self.lines(&[], &meaning.notify);
-        let before = self.notifier.use_programs(meaning.notify);
-        match self.service.apply(meaning.setup) {
-            Ok(plan) => {
-                let plan = plan.iter().map(ToString::to_string);
-                let lines: Vec<_> = plan.chain(changed_programs).collect();
-                lines.iter().for_each(|line| log::info!("{line}"));
-                Ok(lines)
-            }
-            Err(error) => {
-                self.notifier.restore_programs(before);
-                Err(error.to_string())
-            }
-        }
+        // Held until it is known which programs are the right ones.
+        let mut programs = self.notifier.programs();
+        let plan = self.service.apply(meaning.setup).map_err(|error| setup::in_full(&error))?;
+        let lines = lines(&plan, &programs, &meaning.notify);
+        programs.take_over(meaning.notify, &plan);
+        drop(programs);
+        lines.iter().for_each(|line| log::info!("{line}"));
+        Ok(lines)
     }
 
     fn meaning(&self, config: &Config) -> Result<Meaning, String> {
         let meaning = Meaning::of(config, &self.users, &self.service.link_states());
-        meaning.map_err(|error| error.to_string())
-    }
-
-    /// A line for each change, those of programs among them.
-    fn lines(&self, plan: &[Change], notify: &NotifyPrograms) -> Vec<String> {
-        let programs = self.notifier.changed_programs(notify);
-        let plan = plan.iter().map(ToString::to_string);
-        plan.chain(programs.map(|name| format!("{name}: other notify programs"))).collect()
+        meaning.map_err(|error| setup::in_full(&error))
     }
 
     fn stop(self, control: Control) {
@@ -331,6 +318,12 @@ fn tell_manager(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         log::warn!("cannot tell the service manager: {error}");
     }
+}
+
+/// A line for each change, those of programs among them.
+fn lines(plan: &[Change], before: &NotifyPrograms, after: &NotifyPrograms) -> Vec<String> {
+    let plan = plan.iter().map(ToString::to_string);
+    plan.chain(before.differences(after)).collect()
 }
 
 fn report(

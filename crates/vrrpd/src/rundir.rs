@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt as _, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ pub(crate) enum RunDirError {
 pub(crate) struct RunDir {
     path: PathBuf,
     /// Held until the process ends: the kernel releases it whatever ends the process.
-    _lock: File,
+    lock: File,
 }
 
 /// The run directory in use: a configuration's `instance NAME` has one of its own.
@@ -74,7 +74,7 @@ impl RunDir {
             return Err(RunDirError::NoFile(lock_path));
         }
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => Ok(Self { path, lock }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(RunDirError::Held(path)),
             Err(errno) => Err(failed("lock", &lock_path)(errno.into())),
         }
@@ -88,8 +88,8 @@ impl RunDir {
     /// Listens on the control socket, in place of one that a dead daemon left.
     pub(crate) fn listen(&self) -> Result<Socket, RunDirError> {
         let path = socket_path(&self.path);
-        let listener = listen(&path)?;
-        Ok(Socket { path, listener })
+        let (listener, identity) = listen(&path)?;
+        Ok(Socket { path, listener, identity })
     }
 }
 
@@ -98,6 +98,8 @@ impl RunDir {
 pub(crate) struct Socket {
     path: PathBuf,
     listener: UnixListener,
+    /// Device and inode: whatever else is at its path is not this socket.
+    identity: (u64, u64),
 }
 
 impl Socket {
@@ -108,10 +110,12 @@ impl Socket {
 
     /// Listens anew if there is nothing at its path any more; says whether that was so.
     pub(crate) fn put_back(&mut self) -> Result<bool, RunDirError> {
-        if self.path.symlink_metadata().is_ok() {
+        let identity =
+            |path: &Path| path.symlink_metadata().ok().map(|file| (file.dev(), file.ino()));
+        if identity(&self.path) == Some(self.identity) {
             return Ok(false);
         }
-        self.listener = listen(&self.path)?;
+        (self.listener, self.identity) = listen(&self.path)?;
         let path = self.path.clone();
         let failed = |source| RunDirError::Io { action: "listen on", path, source };
         self.listener.set_nonblocking(true).map_err(failed)?;
@@ -120,7 +124,7 @@ impl Socket {
 }
 
 /// Makes a socket under another name first: it appears with its mode and its group.
-fn listen(path: &Path) -> Result<UnixListener, RunDirError> {
+fn listen(path: &Path) -> Result<(UnixListener, (u64, u64)), RunDirError> {
     let new = path.with_extension("new");
     let failed = |action| {
         let path = path.to_owned();
@@ -142,12 +146,16 @@ fn listen(path: &Path) -> Result<UnixListener, RunDirError> {
     }
     fs::set_permissions(&new, fs::Permissions::from_mode(0o660))
         .map_err(failed("set the mode of"))?;
+    let file = fs::symlink_metadata(&new).map_err(failed("look at"))?;
     fs::rename(&new, path).map_err(failed("replace"))?;
-    Ok(listener)
+    Ok((listener, (file.dev(), file.ino())))
 }
 
 impl Drop for RunDir {
     fn drop(&mut self) {
+        // A thread that cannot end (a tracked file on a file system that does not answer) would keep
+        // the descriptor, and with it the lock.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
         // The lock file stays: removing it would let two daemons hold two files of one name.
         let _ = fs::remove_file(socket_path(&self.path));
     }

@@ -1,12 +1,12 @@
 //! From the configuration to what runs because of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use vrrp::track::interface::Links;
 use vrrp::track::{LookupError, Output};
-use vrrp::{SettingsError, Setup};
+use vrrp::{Change, SettingsError, Setup};
 use vrrp_conf::model::{Config, Notify};
 
 use crate::users::Users;
@@ -33,8 +33,52 @@ pub(crate) struct Meaning {
 pub(crate) struct NotifyPrograms {
     /// By instance.
     pub(crate) programs: HashMap<Arc<str>, Arc<Notify>>,
+    /// Of instances that were told to end and have not said so yet.
+    leaving: HashMap<Arc<str>, VecDeque<Arc<Notify>>>,
     /// How long one may run before the next one of its instance starts.
     pub(crate) limit: Duration,
+}
+
+impl NotifyPrograms {
+    /// The programs of an instance; at its end those that it had while it ran, although another
+    /// one may have its name by now.
+    pub(crate) fn of(&mut self, instance: &Arc<str>, has_ended: bool) -> Option<Arc<Notify>> {
+        if has_ended && let Some(leaving) = self.leaving.get_mut(instance) {
+            let programs = leaving.pop_front();
+            if leaving.is_empty() {
+                self.leaving.remove(instance);
+            }
+            return programs;
+        }
+        self.programs.get(instance).cloned()
+    }
+
+    /// Takes over these programs, once this plan is carried out.
+    pub(crate) fn take_over(&mut self, new: Self, plan: &[Change]) {
+        for change in plan {
+            let (Change::Stop(old) | Change::Replace { old, .. }) = change else { continue };
+            if let Some(programs) = self.programs.get(&old.name) {
+                let leaving = self.leaving.entry(Arc::clone(&old.name)).or_default();
+                leaving.push_back(Arc::clone(programs));
+            }
+        }
+        (self.programs, self.limit) = (new.programs, new.limit);
+    }
+
+    /// What is different in others, a line each.
+    pub(crate) fn differences(&self, new: &Self) -> Vec<String> {
+        let differs = |(name, notify): &(&Arc<str>, &Arc<Notify>)| {
+            self.programs.get(*name).is_some_and(|before| before != *notify)
+        };
+        let mut names: Vec<_> = new.programs.iter().filter(differs).map(|(name, _)| name).collect();
+        names.sort();
+        let mut lines: Vec<_> =
+            names.into_iter().map(|name| format!("{name}: other notify programs")).collect();
+        if self.limit != new.limit {
+            lines.push(format!("vrrp_notify_timeout {:?} -> {:?}", self.limit, new.limit));
+        }
+        lines
+    }
 }
 
 impl Meaning {
@@ -58,8 +102,25 @@ impl Meaning {
             .instances
             .iter()
             .map(|instance| (Arc::clone(&*instance.name), Arc::new(instance.notify.clone())));
-        let notify =
-            NotifyPrograms { programs: programs.collect(), limit: config.global.notify_timeout };
+        let notify = NotifyPrograms {
+            programs: programs.collect(),
+            leaving: HashMap::new(),
+            limit: config.global.notify_timeout,
+        };
         Ok(Self { setup: Setup { routers, sources }, notify })
     }
+}
+
+/// An error and what led to it, in one line.
+pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
 }

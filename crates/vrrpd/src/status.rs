@@ -207,7 +207,7 @@ impl InstanceStatus {
             vrrp_version: settings.machine.version.get(),
             state: state.to_owned(),
             since_ms: router.since.map_or(0, |since| millis(since, now)),
-            why: router.why(),
+            why: why(router, now),
             priority: PriorityStatus::of(router),
             faults: router.died.iter().map(ToString::to_string).chain(faults(router)).collect(),
             waiting_for: router.waiting_for.iter().map(ToString::to_string).collect(),
@@ -304,6 +304,13 @@ impl TrackerStatus {
             verdict: source.measure.map_or_else(|| "unknown".to_owned(), |now| now.to_string()),
             detail: source.detail.clone(),
         }
+    }
+}
+
+fn why(router: &RouterStatus, now: Instant) -> String {
+    match router.restart_at {
+        Some(at) => format!("{}; started again in {}", router.why(), duration(millis(now, at))),
+        None => router.why(),
     }
 }
 

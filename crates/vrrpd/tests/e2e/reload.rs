@@ -179,6 +179,36 @@ fn a_dry_run_tells_and_changes_nothing_and_a_refused_reload_neither() {
 }
 
 #[test]
+fn an_instance_that_becomes_another_router_runs_the_programs_of_both() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    host.write_program("/run/told", "#!/bin/sh\necho \"$@\" >> /run/told.log\n").unwrap();
+    let config = |vrid: &str, word: &str| {
+        let programs = format!("notify \"/run/told {word}\" root");
+        config(150, &programs).replace("virtual_router_id 51", &format!("virtual_router_id {vrid}"))
+    };
+    let _daemon = start(host, &config("51", "first"));
+    wait_for_state(host, "MASTER");
+    let told = || host.read_text("/run/told.log").unwrap_or_default();
+    let wait_for = |lines: &[&str]| {
+        eventually(&format!("{lines:?}"), || {
+            let told = told();
+            let found: Vec<_> = told.lines().map(|line| line.trim_end_matches(" 150")).collect();
+            found == lines
+        });
+    };
+    let before = ["first INSTANCE VI_1 BACKUP", "first INSTANCE VI_1 MASTER"];
+    wait_for(&before);
+    host.write_file(CONFIG, config("52", "second")).unwrap();
+    let (exit, said) = reload(host, &[]);
+    assert_eq!(exit, Exit::Code(0), "{said}");
+    assert!(said.contains("virtual_router_id differs"), "{said}");
+    let after =
+        ["first INSTANCE VI_1 STOP", "second INSTANCE VI_1 BACKUP", "second INSTANCE VI_1 MASTER"];
+    wait_for(&[&before[..], &after].concat());
+}
+
+#[test]
 fn a_priority_raised_by_a_reload_moves_nothing() {
     let Some(stage) = Stage::new() else { return };
     let Stage { server1, server2, .. } = &stage;
