@@ -69,7 +69,7 @@ use std::path::Path;
 pub use code::{Code, UnknownCode};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use model::Config;
-pub use options::{Includes, Limits, Options};
+pub use options::{Includes, Limits, Loader, Options};
 pub use render::{RenderOptions, render, to_json};
 pub use source::{ExpandedFrom, Location, SourceMap};
 pub use span::{Span, Spanned};

@@ -1,5 +1,11 @@
 //! How to read a configuration.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 /// How to read a configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -18,13 +24,58 @@ pub struct Options {
 }
 
 /// What an `include` line does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub enum Includes {
     /// Reads the files that it names, relative to the file that it stands in.
     #[default]
     Follow,
     /// Is an error: the text is to be read without touching the system.
     Refuse,
+    /// Asks this loader for the files that it names: what is included is not on disk, or not yet.
+    From(Arc<dyn Loader>),
+}
+
+/// Where included files come from, if not from the disk: the buffers of an editor, the texts of a
+/// test.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use std::path::PathBuf;
+/// use std::sync::Arc;
+/// use vrrp_conf::{Includes, Options, parse_str};
+///
+/// let instance = "vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 51\n \
+///                 virtual_ipaddress { 192.0.2.1 }\n}";
+/// let files = BTreeMap::from([(PathBuf::from("conf.d/one.conf"), instance.to_owned())]);
+/// let includes = Includes::From(Arc::new(files));
+/// let options = Options { includes, ..Options::default() };
+/// let loaded = parse_str("vrrp.conf", "include conf.d/*.conf", &options);
+/// assert_eq!(loaded.config.expect("it is sound").instances.len(), 1);
+/// ```
+pub trait Loader: fmt::Debug + Send + Sync {
+    /// The files that a path or a pattern (`*`, `?`, `[…]`) names, in the order in which they are to
+    /// be read; none if there is none.
+    fn find(&self, pattern: &Path) -> Vec<PathBuf>;
+
+    /// What is in a file.
+    ///
+    /// # Errors
+    /// If it cannot be read; that is a finding at the `include` line.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+}
+
+impl Loader for BTreeMap<PathBuf, String> {
+    fn find(&self, pattern: &Path) -> Vec<PathBuf> {
+        let pattern = glob::Pattern::new(&pattern.to_string_lossy());
+        let is_meant = |path: &&PathBuf| pattern.as_ref().is_ok_and(|one| one.matches_path(path));
+        self.keys().filter(is_meant).cloned().collect()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let text = self.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(text.clone().into_bytes())
+    }
 }
 
 /// How much an expansion may grow. A configuration beyond is refused with an error.

@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::time::UNIX_EPOCH;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vrrp::track::SourceStatus;
 use vrrp::{Instant, Past, ReceiverStatus, RouterStatus, State};
@@ -475,25 +476,8 @@ fn duration(millis: u64) -> String {
 
 /// A time in UTC, written as the log writes it: `2026-11-22T20:15:04.123Z`.
 fn unix_time(unix_ms: u64) -> String {
-    let (secs, millis) = (unix_ms / 1000, unix_ms % 1000);
-    let (year, month, day) = date(secs / 86_400);
-    let (hour, minute, second) = (secs / 3600 % 24, secs / 60 % 60, secs % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// Year, month and day, so many days after the first of January 1970. Years begin in March here,
-/// which puts the leap day last, and 400 of them have always as many days.
-const fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let leaps = day_of_era / 1460 - day_of_era / 36_524 + day_of_era / 146_096;
-    let year_of_era = (day_of_era - leaps) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let is_next_year = month_from_march >= 10;
-    let month = if is_next_year { month_from_march - 9 } else { month_from_march + 3 };
-    (era * 400 + year_of_era + is_next_year as u64, month, day)
+    let at = i64::try_from(unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    at.map_or_else(|| "after all calendars".to_owned(), |at| format!("{at:.3}"))
 }
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ impl Expander<'_> {
     }
 
     fn include(&mut self, include: &Include<'_>) {
-        if self.options.includes == Includes::Refuse {
+        if matches!(self.options.includes, Includes::Refuse) {
             let message = "files are not included here".to_owned();
             return self.complain(include, Code::IncludeRefused, message);
         }
@@ -141,7 +141,7 @@ impl Expander<'_> {
     fn include_alternative(&mut self, include: &Include<'_>, pattern: &str, has_braces: bool) {
         let path = self.directory.join(pattern);
         if !pattern.contains(['*', '?', '[']) {
-            return match path.exists() {
+            return match self.exists(&path) {
                 true => self.include_file(include, &path),
                 false => {
                     let checks = include.checks;
@@ -150,17 +150,40 @@ impl Expander<'_> {
                 }
             };
         }
-        let limit = self.options.limits.files;
-        let paths = glob::glob(&path.display().to_string()).map(|paths| {
-            paths.filter_map(Result::ok).filter(|path| path.is_file()).take(limit).collect()
-        });
-        let paths: Vec<PathBuf> = paths.unwrap_or_default();
+        let paths = self.matches(&path);
         if paths.is_empty() {
             let wanted = include.checks.wildcard_matches;
             self.missing(include, wanted, format!("no file matches `{pattern}`"));
         }
         for path in paths {
             self.include_file(include, &path);
+        }
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        match &self.options.includes {
+            Includes::From(loader) => !loader.find(path).is_empty(),
+            _ => path.exists(),
+        }
+    }
+
+    /// The files that a pattern matches, no more than may be read.
+    fn matches(&self, pattern: &Path) -> Vec<PathBuf> {
+        let limit = self.options.limits.files;
+        if let Includes::From(loader) = &self.options.includes {
+            return loader.find(pattern).into_iter().take(limit).collect();
+        }
+        let paths = glob::glob(&pattern.display().to_string()).map(|paths| {
+            paths.filter_map(Result::ok).filter(|path| path.is_file()).take(limit).collect()
+        });
+        paths.unwrap_or_default()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        let limit = self.options.limits.expanded_bytes;
+        match &self.options.includes {
+            Includes::From(loader) => read_limited(&*loader.read(path)?, limit),
+            _ => read_file(path, limit),
         }
     }
 
@@ -173,7 +196,7 @@ impl Expander<'_> {
         if self.stopped || !self.may_include(include, path) {
             return;
         }
-        match read_file(path, self.options.limits.expanded_bytes) {
+        match self.read(path) {
             Ok(text) => {
                 self.files += 1;
                 self.include_depth += 1;
