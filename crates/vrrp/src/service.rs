@@ -42,7 +42,10 @@ pub struct Service {
 
 /// The threads of routers and receivers.
 #[derive(Clone, Default)]
-struct Threads(Arc<Mutex<ThreadTable>>);
+struct Threads(Arc<Mutex<ThreadTable>>, Retrying);
+
+/// Held while routers that found no thread are tried again: they are in no table meanwhile.
+type Retrying = Arc<Mutex<()>>;
 
 #[derive(Default)]
 struct ThreadTable {
@@ -277,6 +280,7 @@ impl Threads {
 
     /// Tries again what found no thread; says whether something is left.
     fn retry(&self) -> bool {
+        let _retrying = self.1.lock().unwrap_or_else(PoisonError::into_inner);
         let (units, receivers) = {
             let mut table = self.lock();
             (std::mem::take(&mut table.unstarted), std::mem::take(&mut table.unserved))
@@ -297,6 +301,7 @@ impl Threads {
 
     /// Keeps the handles of routers that end under names that no other router has.
     fn set_aside<'a>(&self, names: impl Iterator<Item = &'a Arc<str>>) {
+        let _retrying = self.1.lock().unwrap_or_else(PoisonError::into_inner);
         let mut table = self.lock();
         for name in names {
             table.unstarted.retain(|unit| unit.name() != name);
