@@ -172,7 +172,7 @@ impl Unit {
                 break;
             }
             if let Some(message) = self.parts.inbox.next(self.deadline()) {
-                self.guarded(|unit, now| unit.take_first(now, message));
+                self.guarded(|unit, _| unit.take_first(message));
             }
         }
     }
@@ -181,7 +181,7 @@ impl Unit {
     pub(crate) fn turn(&mut self) {
         self.guarded(|unit, now| {
             unit.restart_if_due(now);
-            unit.take_parked(now);
+            unit.take_parked();
             unit.take_waiting();
             unit.take_deadlines();
         });
@@ -245,14 +245,14 @@ impl Unit {
         }
     }
 
-    fn take_first(&mut self, now: Instant, message: Message) {
-        self.take_parked(now);
+    fn take_first(&mut self, message: Message) {
+        self.take_parked();
         self.take(message);
         self.refresh();
     }
 
     /// Handles the repeated advert that was left in the mailbox, if there is one.
-    fn take_parked(&mut self, _now: Instant) {
+    fn take_parked(&mut self) {
         if let Some((at, heard)) = self.parts.route.mailbox.take() {
             self.tell(at, Input::Advert(heard));
         }
@@ -278,7 +278,7 @@ impl Unit {
         let Phase::Running(engine, _) = &self.phase else { return };
         if engine.must_listen_first(now) {
             self.parts.receiver.drain();
-            self.take_parked(now);
+            self.take_parked();
             self.take_waiting();
         }
         let now = self.now();

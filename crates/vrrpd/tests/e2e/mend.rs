@@ -3,27 +3,10 @@
 use vrrp_lab::{Command, Exit, Host, Process, Signal};
 
 use crate::stage::{
-    LIMIT, Stage, VIP, VRRPD, advert, eventually, instance, start, status, wait_for_state,
+    LIMIT, Stage, VIP, VRRPD, advert, eventually, instance, router, start, status, wait_for_state,
 };
 
 const CONFIG: &str = "/run/keepalived.conf";
-
-fn router(name: &str, vrid: u8, priority: u8, address: &str, more: &str) -> String {
-    format!(
-        "vrrp_instance {name} {{
-  interface eth0
-  virtual_router_id {vrid}
-  priority {priority}
-  version 3
-  advert_int 0.2
-  virtual_ipaddress {{
-    {address}
-  }}
-  {more}
-}}
-"
-    )
-}
 
 /// The states of all instances on a host, in their order.
 fn states(host: &Host) -> Vec<String> {

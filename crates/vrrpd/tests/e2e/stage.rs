@@ -69,6 +69,24 @@ impl Stage {
     }
 }
 
+/// An instance of version 3 on eth0 that advertises five times a second.
+pub(crate) fn router(name: &str, vrid: u8, priority: u8, address: &str, more: &str) -> String {
+    format!(
+        "vrrp_instance {name} {{
+  interface eth0
+  virtual_router_id {vrid}
+  priority {priority}
+  version 3
+  advert_int 0.2
+  virtual_ipaddress {{
+    {address}
+  }}
+  {more}
+}}
+"
+    )
+}
+
 /// Starts the daemon on a host, and waits until it is ready.
 pub(crate) fn start(host: &Host, config: &str) -> Process {
     host.write_file(CONFIG, config).unwrap();

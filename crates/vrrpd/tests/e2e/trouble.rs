@@ -3,26 +3,9 @@
 use vrrp_lab::{Exit, Frame, HostOptions, Nic};
 
 use crate::stage::{
-    LIMIT, Stage, VIP, advert, eventually, instance, skip, start, status, wait_for_state,
+    LIMIT, Stage, VIP, advert, eventually, instance, router, skip, start, status, wait_for_state,
     wait_for_vip,
 };
-
-fn router(name: &str, vrid: u8, priority: u8, address: &str, more: &str) -> String {
-    format!(
-        "vrrp_instance {name} {{
-  interface eth0
-  virtual_router_id {vrid}
-  priority {priority}
-  version 3
-  advert_int 0.2
-  virtual_ipaddress {{
-    {address}
-  }}
-  {more}
-}}
-"
-    )
-}
 
 #[test]
 fn a_master_that_stood_still_listens_before_it_speaks() {
