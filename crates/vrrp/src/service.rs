@@ -1,6 +1,6 @@
 //! Virtual routers on threads: one for each router, one for each receiver, one for the links.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -114,9 +114,19 @@ impl Service {
             }
         };
         let plan = prepared.plan.clone();
+        let mut waiting: HashMap<_, _> =
+            waiting.into_iter().map(|ready| (Arc::clone(&ready.name), ready)).collect();
         let mut committed = self.core.commit(prepared);
-        self.open_gates(waiting, &mut committed);
-        self.threads.join(committed.leaving.iter().map(|member| Arc::clone(member.name())));
+        let leaving: HashSet<_> =
+            committed.leaving.iter().map(|member| Arc::clone(member.name())).collect();
+        let (successors, others): (Vec<_>, Vec<_>) =
+            committed.units.drain(..).partition(|unit| leaving.contains(unit.name()));
+        // What leaves is waited for by a handle of its own: another may have its name by then.
+        self.threads.set_aside(leaving.iter());
+        self.open_gates(others, &mut waiting);
+        self.threads.join(leaving.into_iter());
+        // Whoever reads the events hears of a router's end before its successor's beginning.
+        self.open_gates(successors, &mut waiting);
         self.core.finish(committed);
         self.threads.join_ended();
         Ok(plan)
@@ -148,13 +158,9 @@ impl Service {
         Ok(waiting)
     }
 
-    /// Lets the routers run whose threads wait; the others are tried again.
-    fn open_gates(&mut self, waiting: Vec<Waiting>, committed: &mut Committed) {
-        let mut waiting: HashMap<_, _> =
-            waiting.into_iter().map(|ready| (Arc::clone(&ready.name), ready)).collect();
-        // What leaves under the same name is waited for by its own handle.
-        self.threads.set_aside(committed.leaving.iter().map(|member| member.name()));
-        for unit in committed.units.drain(..) {
+    /// Lets these routers run whose threads wait; the others are tried again.
+    fn open_gates(&self, units: Vec<Unit>, waiting: &mut HashMap<Arc<str>, Waiting>) {
+        for unit in units {
             match waiting.remove(unit.name()) {
                 Some(Waiting { name, gate, thread }) => {
                     self.threads.lock().routers.insert(name, thread);
