@@ -63,6 +63,9 @@ impl Group {
         let index = self.position(name)?;
         let mut router = self.routers.remove(index);
         self.rules.members.remove(index);
+        if index < self.rules.settled.len() {
+            self.rules.settled.remove(index);
+        }
         let actions = router.leave(now);
         Some((router, actions, self.settle(now)))
     }
@@ -148,6 +151,8 @@ impl Group {
 pub struct GroupRules {
     members: Vec<Arc<str>>,
     state: State,
+    /// When each member came to its state, as far as it was settled.
+    settled: Vec<Option<Instant>>,
 }
 
 impl Default for GroupRules {
@@ -162,7 +167,7 @@ type Seat<'a> = Option<&'a mut Router>;
 impl GroupRules {
     /// A group of routers with these names, none of which has started.
     pub const fn new(members: Vec<Arc<str>>) -> Self {
-        Self { members, state: State::Initialize }
+        Self { members, state: State::Initialize, settled: Vec::new() }
     }
 
     /// The members' names, in the order in which actions name them.
@@ -205,7 +210,7 @@ impl GroupRules {
         self.step_down(now, routers, &mut out);
         self.start(now, routers, &mut out);
         take_over(now, routers, &mut out);
-        self.report(now, routers, &mut out);
+        self.report(routers, &mut out);
         out
     }
 
@@ -270,9 +275,14 @@ impl GroupRules {
 
     /// Tells what has become of the group: after its members, as keepalived does; only that it
     /// has begun comes before.
-    fn report(&mut self, now: Instant, routers: &[Seat<'_>], out: &mut GroupActions) {
+    fn report(&mut self, routers: &[Seat<'_>], out: &mut GroupActions) {
         let to = state_of(routers);
         let from = core::mem::replace(&mut self.state, to);
+        let since: Vec<_> = routers
+            .iter()
+            .map(|router| router.as_ref().and_then(|router| router.since()))
+            .collect();
+        let before = core::mem::replace(&mut self.settled, since);
         if from == to {
             return;
         }
@@ -280,10 +290,11 @@ impl GroupRules {
             .members
             .iter()
             .zip(routers)
-            .filter_map(|(member, router)| {
+            .enumerate()
+            .filter_map(|(index, (member, router))| {
                 let router = router.as_ref()?;
                 let transition = router.last_transition()?;
-                let is_new = router.since() == Some(now) && transition.to == to;
+                let is_new = before.get(index) != Some(&router.since()) && transition.to == to;
                 is_new.then(|| (Arc::clone(member), transition.cause.clone()))
             })
             .collect();

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use vrrp_fsm::{Report, Transition};
+use vrrp_fsm::{GroupTransition, Report, Transition};
 use vrrp_net::{InterfaceName, NetError};
 use vrrp_proto::{DecodeError, Family, Priority, Remark};
 use vrrp_track::Update;
@@ -141,6 +141,19 @@ pub enum EventKind {
     },
     /// A router that had died runs again.
     Restarted,
+    /// The state of a sync group has changed: after its members' states, except that its first
+    /// Backup comes before theirs.
+    GroupTransition {
+        /// The group's name.
+        group: Arc<str>,
+        /// How.
+        transition: GroupTransition,
+    },
+    /// A sync group has ended: after its members, if they have ended too.
+    GroupStopped {
+        /// The group's name.
+        group: Arc<str>,
+    },
 }
 
 impl EventKind {
@@ -157,7 +170,9 @@ impl EventKind {
             | Self::PriorityChanged { .. }
             | Self::Reconfigured
             | Self::Tracker(_)
-            | Self::Restarted => Severity::Info,
+            | Self::Restarted
+            | Self::GroupTransition { .. }
+            | Self::GroupStopped { .. } => Severity::Info,
             _ => Severity::Warning,
         }
     }
@@ -192,6 +207,10 @@ impl fmt::Display for EventKind {
                 write!(f, "it cannot run: {why}; it will be started again in {again_in:?}")
             }
             Self::Restarted => f.write_str("it runs again"),
+            Self::GroupTransition { group, transition } => {
+                write!(f, "sync group {group}: {transition}")
+            }
+            Self::GroupStopped { group } => write!(f, "sync group {group}: stopped"),
         }
     }
 }

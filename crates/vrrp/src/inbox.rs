@@ -16,6 +16,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
 use std::time;
 
 use vrrp_fsm::{Heard, Instant};
@@ -56,9 +57,18 @@ struct Queue {
     /// How many wait for a place.
     waiting: usize,
     closed: bool,
-    /// Wakes whoever drives several routers on one thread, and waits for none of them alone. What
-    /// this machine tells never waits for a place then: it could be that thread that tells.
-    driver: Option<Waker>,
+    /// Who drives several routers on one thread, and waits for none of them alone.
+    driver: Option<Driver>,
+}
+
+/// Who is woken instead of waiting for this inbox alone.
+#[derive(Debug)]
+enum Driver {
+    /// A loop that also receives the adverts, and needs no wake-up for them. What this machine
+    /// tells never waits for a place then: it could be that thread that tells.
+    Loop(Waker),
+    /// A thread that has several inboxes and nothing else.
+    Thread(Thread),
 }
 
 impl Queue {
@@ -88,7 +98,7 @@ pub(crate) enum Delivery {
 
 /// A new inbox and its other end; with a waker, of a router that is one of several on a thread.
 pub(crate) fn inbox(driver: Option<Waker>) -> (Outlet, Inbox) {
-    let queue = Mutex::new(Queue { driver, ..Queue::default() });
+    let queue = Mutex::new(Queue { driver: driver.map(Driver::Loop), ..Queue::default() });
     let shared = Arc::new(Shared { queue, ..Shared::default() });
     (Outlet(Arc::clone(&shared)), Inbox(shared))
 }
@@ -115,6 +125,11 @@ impl Inbox {
     /// Whoever takes its messages waits for them from now on, on a thread of its own.
     pub(crate) fn wait_alone(&self) {
         self.0.queue().driver = None;
+    }
+
+    /// Whoever takes its messages has other inboxes too, and parks this thread from now on.
+    pub(crate) fn wait_parked(&self) {
+        self.0.queue().driver = Some(Driver::Thread(std::thread::current()));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -154,6 +169,9 @@ impl Shared {
 
     fn put(&self, mut queue: MutexGuard<'_, Queue>, message: Message) {
         queue.messages.push_back(message);
+        if let Some(Driver::Thread(thread)) = &queue.driver {
+            thread.unpark();
+        }
         drop(queue);
         self.arrived.notify_one();
     }
@@ -167,14 +185,16 @@ impl Outlet {
     /// Delivers an order, waiting for a place; false where the instance has ended.
     pub(crate) fn order(&self, order: Order) -> bool {
         let mut queue = self.0.queue();
-        while queue.is_full() && !queue.closed && queue.driver.is_none() {
+        while queue.is_full() && !queue.closed && !matches!(queue.driver, Some(Driver::Loop(_))) {
             queue.waiting += 1;
             queue = self.0.room.wait(queue).unwrap_or_else(PoisonError::into_inner);
             queue.waiting -= 1;
         }
         let is_open = !queue.closed;
         if is_open {
-            queue.driver.iter().for_each(Waker::wake);
+            if let Some(Driver::Loop(waker)) = &queue.driver {
+                waker.wake();
+            }
             self.0.put(queue, Message::Order(order));
         }
         is_open

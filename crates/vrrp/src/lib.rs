@@ -52,6 +52,7 @@ mod core;
 mod counters;
 mod engine;
 mod events;
+mod group;
 mod health;
 mod holdings;
 mod host;
@@ -68,13 +69,14 @@ mod settings;
 mod status;
 mod unit;
 
-pub use vrrp_fsm::{Instant, State, Weight};
+pub use vrrp_fsm::{GroupTransition, Instant, State, Weight};
 /// The health sources.
 pub use vrrp_track as track;
 
 pub use crate::core::{ApplyError, Observer};
 pub use crate::engine::{ActiveRouter, Engine, Input};
 pub use crate::events::{EVENTS_MAX, Event, EventKind, Events, Severity};
+pub use crate::group::{GroupStatus, SyncGroup};
 pub use crate::health::TrackerKey;
 pub use crate::host::{Host, HostError, LeftBehind, RouterHandle};
 pub use crate::interfaces::{Carrier, InterfaceView};

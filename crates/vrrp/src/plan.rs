@@ -1,12 +1,13 @@
 //! What it takes to go from one set of virtual routers to another, before anything is done.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use vrrp_fsm::Config;
 use vrrp_track::{Source, TrackError};
 
+use crate::group::SyncGroup;
 use crate::health::TrackerKey;
 use crate::settings::{RouterKey, Settings, VirtualRouter};
 
@@ -17,6 +18,8 @@ pub struct Setup {
     pub routers: Vec<Arc<Settings>>,
     /// The sources. Equal ones count as one.
     pub sources: Vec<Source>,
+    /// The sync groups.
+    pub groups: Vec<SyncGroup>,
 }
 
 /// Why a setup cannot be put into force, whatever the machine is like.
@@ -44,6 +47,20 @@ pub enum SetupError {
         /// The tracker.
         tracker: TrackerKey,
     },
+    /// Two sync groups have one name.
+    #[error("two sync groups are called {0}")]
+    GroupName(Arc<str>),
+    /// A sync group has a member that is no router of this setup.
+    #[error("the sync group {group} has no member {member}: there is no such virtual router")]
+    Member {
+        /// The group's name.
+        group: Arc<str>,
+        /// The member's name.
+        member: Arc<str>,
+    },
+    /// A router is twice in sync groups.
+    #[error("{0} is a member of a sync group twice, or of two")]
+    TwoGroups(Arc<str>),
     /// Two sources are different and have one name.
     #[error(transparent)]
     Sources(#[from] TrackError),
@@ -73,7 +90,12 @@ impl Setup {
             routers.iter().any(|router| router.tracks.iter().any(|track| track.tracker == key))
         };
         let sources = self.sources.iter().filter(is_used).cloned().collect();
-        Self { routers, sources }
+        let mut groups = self.groups.clone();
+        for group in &mut groups {
+            group.members.retain(|member| **member != *name);
+        }
+        groups.retain(|group| !group.members.is_empty());
+        Self { routers, sources, groups }
     }
 
     /// Finds what no machine could carry out.
@@ -101,6 +123,25 @@ impl Setup {
             if let Some(track) = unknown {
                 let (router, tracker) = (Arc::clone(&router.name), track.tracker.clone());
                 return Err(SetupError::Tracker { router, tracker });
+            }
+        }
+        self.check_groups(&names)
+    }
+
+    fn check_groups(&self, routers: &HashMap<&Arc<str>, ()>) -> Result<(), SetupError> {
+        let (mut names, mut grouped) = (HashSet::new(), HashSet::new());
+        for group in &self.groups {
+            if !names.insert(&group.name) {
+                return Err(SetupError::GroupName(Arc::clone(&group.name)));
+            }
+            for member in &group.members {
+                if !routers.contains_key(member) {
+                    let (group, member) = (Arc::clone(&group.name), Arc::clone(member));
+                    return Err(SetupError::Member { group, member });
+                }
+                if !grouped.insert(member) {
+                    return Err(SetupError::TwoGroups(Arc::clone(member)));
+                }
             }
         }
         Ok(())
@@ -137,6 +178,18 @@ pub enum Change {
     TrackerStops(TrackerKey),
     /// A tracker that goes on by other settings.
     TrackerChanges(TrackerKey),
+    /// Routers that stand and fall together from now on.
+    GroupStarts(SyncGroup),
+    /// Routers that stand on their own again, or end.
+    GroupEnds(SyncGroup),
+    /// A sync group whose members are others, or in another order. Those that stay in it do not
+    /// resign for that.
+    GroupChanges {
+        /// The group before.
+        old: SyncGroup,
+        /// The group from now on.
+        new: SyncGroup,
+    },
 }
 
 impl Change {
@@ -177,6 +230,7 @@ pub fn plan(old: &Setup, new: &Setup) -> Vec<Change> {
         }
     }));
     changes.extend(tracker_changes(old, new));
+    changes.extend(group_changes(old, new));
     changes
 }
 
@@ -207,6 +261,21 @@ fn tracker_changes(old: &Setup, new: &Setup) -> Vec<Change> {
     changes
 }
 
+fn group_changes(old: &Setup, new: &Setup) -> Vec<Change> {
+    let by_name = |setup: &Setup| -> BTreeMap<Arc<str>, SyncGroup> {
+        setup.groups.iter().map(|group| (Arc::clone(&group.name), group.clone())).collect()
+    };
+    let (before, after) = (by_name(old), by_name(new));
+    let gone = before.values().filter(|group| !after.contains_key(&group.name)).cloned();
+    let mut changes: Vec<_> = gone.map(Change::GroupEnds).collect();
+    changes.extend(after.into_values().filter_map(|new| match before.get(&new.name) {
+        None => Some(Change::GroupStarts(new)),
+        Some(old) if *old == new => None,
+        Some(old) => Some(Change::GroupChanges { old: old.clone(), new }),
+    }));
+    changes
+}
+
 impl fmt::Display for Change {
     /// One line: `VI_1: priority 100 -> 150, address 192.0.2.101/24 added`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -226,6 +295,16 @@ impl fmt::Display for Change {
             Self::TrackerStarts(key) => write!(f, "tracker {key}: starts"),
             Self::TrackerStops(key) => write!(f, "tracker {key}: ends"),
             Self::TrackerChanges(key) => write!(f, "tracker {key}: goes on by other settings"),
+            Self::GroupStarts(group) => {
+                write!(f, "sync group {}: starts ({})", group.name, group.members.join(", "))
+            }
+            Self::GroupEnds(group) => write!(f, "sync group {}: ends", group.name),
+            Self::GroupChanges { old, new } => {
+                let words = list("member", &old.members, &new.members);
+                let order = ["the order of its members differs".to_owned()];
+                let words = if words.is_empty() { &order[..] } else { &words };
+                write!(f, "sync group {}: {}", new.name, words.join(", "))
+            }
         }
     }
 }
