@@ -361,7 +361,7 @@ impl Core {
         });
         for group in ended {
             let group = Arc::clone(&group.name);
-            self.events.send(None, EventKind::GroupStopped { group });
+            self.events.send(Some(group), EventKind::GroupStopped);
         }
     }
 

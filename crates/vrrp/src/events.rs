@@ -27,7 +27,8 @@ pub struct Event {
     pub number: u64,
     /// When.
     pub at: SystemTime,
-    /// The name of the router that it happened to; `None` for what concerns several.
+    /// The name of the router, or of the sync group, that it happened to; `None` for what concerns
+    /// several.
     pub router: Option<Arc<str>>,
     /// What.
     pub kind: EventKind,
@@ -143,17 +144,9 @@ pub enum EventKind {
     Restarted,
     /// The state of a sync group has changed: after its members' states, except that its first
     /// Backup comes before theirs.
-    GroupTransition {
-        /// The group's name.
-        group: Arc<str>,
-        /// How.
-        transition: GroupTransition,
-    },
+    GroupTransition(GroupTransition),
     /// A sync group has ended: after its members, if they have ended too.
-    GroupStopped {
-        /// The group's name.
-        group: Arc<str>,
-    },
+    GroupStopped,
 }
 
 impl EventKind {
@@ -171,8 +164,8 @@ impl EventKind {
             | Self::Reconfigured
             | Self::Tracker(_)
             | Self::Restarted
-            | Self::GroupTransition { .. }
-            | Self::GroupStopped { .. } => Severity::Info,
+            | Self::GroupTransition(_)
+            | Self::GroupStopped => Severity::Info,
             _ => Severity::Warning,
         }
     }
@@ -207,10 +200,8 @@ impl fmt::Display for EventKind {
                 write!(f, "it cannot run: {why}; it will be started again in {again_in:?}")
             }
             Self::Restarted => f.write_str("it runs again"),
-            Self::GroupTransition { group, transition } => {
-                write!(f, "sync group {group}: {transition}")
-            }
-            Self::GroupStopped { group } => write!(f, "sync group {group}: stopped"),
+            Self::GroupTransition(transition) => write!(f, "sync group: {transition}"),
+            Self::GroupStopped => f.write_str("sync group: stopped"),
         }
     }
 }

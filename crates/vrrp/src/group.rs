@@ -139,7 +139,7 @@ impl GroupUnit {
             self.has_ended = true;
             self.published.lock().state = State::Initialize;
             let group = Arc::clone(&self.published.lock().name);
-            self.events.send(None, EventKind::GroupStopped { group });
+            self.events.send(Some(group), EventKind::GroupStopped);
         }
     }
 
@@ -182,7 +182,7 @@ impl GroupUnit {
                 GroupAction::Transition(transition) => {
                     self.published.take(transition.clone());
                     let group = Arc::clone(&self.published.lock().name);
-                    self.events.send(None, EventKind::GroupTransition { group, transition });
+                    self.events.send(Some(group), EventKind::GroupTransition(transition));
                 }
                 GroupAction::Member { member, action } => {
                     let mut all: Vec<Action> = vec![action];
