@@ -224,6 +224,8 @@ impl Host {
         units.append(&mut committed.units);
         self.units = self.core.arrange(units);
         self.core.finish(committed);
+        // A group whose members run already has something to decide, and no message that says so.
+        self.units.iter_mut().for_each(Driven::turn);
         self.drive();
         // The next turn waits on what there is to wait on now.
         self.waiting.waker.wake();

@@ -75,9 +75,21 @@ impl Setup {
     pub fn with(&self, router: &VirtualRouter) -> Result<Self, crate::SettingsError> {
         let settings = router.build()?;
         let mut setup = self.without(&settings.name);
+        setup.groups.clone_from(&self.groups);
         setup.routers.push(Arc::new(settings));
         setup.sources.extend(router.sources().cloned());
         Ok(setup)
+    }
+
+    /// The same with one more sync group, instead of the one of its name if there is one. Its
+    /// members are routers of this setup, by their names.
+    #[must_use]
+    pub fn with_group<'a>(&self, name: &str, members: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut setup = self.clone();
+        setup.groups.retain(|group| *group.name != *name);
+        let members = members.into_iter().map(Arc::from).collect();
+        setup.groups.push(SyncGroup { name: name.into(), members });
+        setup
     }
 
     /// The same without the router of this name, and without sources that nobody goes by.
@@ -443,6 +455,36 @@ mod tests {
             shown,
             ["a: resigns and ends", "b: starts (VRID 52 over IPv4 on eth0 (224.0.0.18))"]
         );
+    }
+
+    #[test]
+    fn groups_start_change_and_end() {
+        let routers = ["a", "b", "c"].iter().zip(51..);
+        let routers: Vec<_> = routers
+            .map(|(name, vrid)| {
+                VirtualRouter::new("eth0", vrid).name(*name).address("192.0.2.100/24")
+            })
+            .collect();
+        let alone = setup(&routers);
+        let two = alone.with_group("g", ["a", "b"]);
+        let three = two.with_group("g", ["a", "c", "b"]);
+        let shown = |old, new| plan(old, new).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(shown(&alone, &two), ["sync group g: starts (a, b)"]);
+        assert_eq!(shown(&two, &three), ["sync group g: member c added"]);
+        assert_eq!(shown(&three, &alone), ["sync group g: ends"]);
+        assert_eq!(shown(&three, &three.with_group("g", ["c", "a", "b"])).len(), 1);
+        assert_eq!(three.without("c"), two.without("c"));
+        assert_eq!(two.with(&routers[0]).unwrap().groups, two.groups, "it stays a member");
+    }
+
+    #[test]
+    fn a_group_has_routers_and_shares_none() {
+        let one = setup(&[router("a")]);
+        let refused = |setup: Setup| setup.check().unwrap_err().to_string();
+        assert!(refused(one.with_group("g", ["a", "b"])).contains("no member b"));
+        assert!(refused(one.with_group("g", ["a"]).with_group("h", ["a"])).contains("twice"));
+        assert!(refused(one.with_group("g", ["a", "a"])).contains("twice"));
+        assert!(one.with_group("g", ["a"]).check().is_ok());
     }
 
     #[test]

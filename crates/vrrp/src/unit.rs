@@ -299,8 +299,9 @@ impl Unit {
         }
         let now = self.now();
         if let Phase::Running(engine, _) = &mut self.phase {
+            let was_held_back = engine.router().is_held_back();
             engine.timer(now);
-            if engine.has_events() {
+            if engine.has_events() || engine.router().is_held_back() != was_held_back {
                 self.tell_events();
                 self.refresh();
             }
