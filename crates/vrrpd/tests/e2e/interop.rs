@@ -23,7 +23,7 @@ fn config(extra: &str, priority: u8) -> String {
     )
 }
 
-fn keepalived(host: &Host, config: &str) -> Option<Process> {
+pub(crate) fn keepalived(host: &Host, config: &str) -> Option<Process> {
     host.write_file("/run/ka.conf", format!("global_defs {{\n}}\n{config}")).unwrap();
     let command = Command::new("keepalived").args([
         "--dont-fork",

@@ -7,6 +7,7 @@
 
 mod article;
 mod daemon;
+mod groups;
 mod hostile;
 mod interop;
 mod mend;
