@@ -354,6 +354,12 @@ codes! {
          keepalived: `auth_pass S3cr!t` is the password `S3cr`.\n\nPut the word in quotes if the \
          sign belongs to it: then keepalived on the other nodes has to have the quotes too. If it is \
          a comment, put a space before it."
+    WeightInGroup = "W0523" doubt "a weight that counts as a fault"
+        "The members of a sync group change state together, so their priorities are not to differ \
+         by what one of them tracks: without `sync_group_tracking_weight` every tracker of a \
+         member, or of the group, has weight 0, here as with keepalived. A failure means FAULT for \
+         all members, and so does any number but 0 in a tracked file.\n\nWrite `weight 0` if that \
+         is meant, or `sync_group_tracking_weight` in the group."
     ClusterVrid = "E0601" fatal "members with different VRIDs for one virtual router"
         "Routers find each other by the VRID. With two of them, each member is alone, both are \
          master, and both have the addresses.\n\nUse one `virtual_router_id` on all members."

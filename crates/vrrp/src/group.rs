@@ -120,7 +120,7 @@ impl GroupUnit {
                 // Who was told to end before that ends here.
                 return self.turn();
             }
-            if self.units.iter().any(Unit::has_messages) {
+            if self.units.iter().any(Unit::has_mail) {
                 continue;
             }
             match self.deadline() {
@@ -158,7 +158,13 @@ impl GroupUnit {
         }
         for _ in 0..SETTLE_ROUNDS {
             match catch_unwind(AssertUnwindSafe(|| self.decide())) {
-                Ok(actions) if actions.is_empty() => return,
+                Ok(actions) if actions.is_empty() => {
+                    if self.rules.state() == State::Initialize {
+                        // Nothing was done, but whom it waits for may have changed.
+                        self.units.iter().for_each(Unit::show);
+                    }
+                    return;
+                }
                 Ok(actions) => self.carry_out(actions),
                 Err(_) => {
                     // The panic has left its text. Nobody's state machine can be trusted.

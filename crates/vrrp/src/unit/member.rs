@@ -48,6 +48,16 @@ impl Unit {
         self.is_ending
     }
 
+    /// Whether a message waits that woke its thread.
+    pub(crate) fn has_mail(&self) -> bool {
+        !self.parts.inbox.is_empty()
+    }
+
+    /// Lets others see what its group has told its state machine.
+    pub(crate) fn show(&self) {
+        self.refresh();
+    }
+
     /// Its state machine; none while it is dead.
     pub(crate) fn router_mut(&mut self) -> Option<&mut Router> {
         match &mut self.phase {
