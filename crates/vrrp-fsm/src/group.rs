@@ -151,8 +151,8 @@ impl Group {
 pub struct GroupRules {
     members: Vec<Arc<str>>,
     state: State,
-    /// When each member came to its state, as far as it was settled.
-    settled: Vec<Option<Instant>>,
+    /// Each member's state and since when it has it, as they were settled last.
+    settled: Vec<Option<(State, Option<Instant>)>>,
 }
 
 impl Default for GroupRules {
@@ -278,11 +278,10 @@ impl GroupRules {
     fn report(&mut self, routers: &[Seat<'_>], out: &mut GroupActions) {
         let to = state_of(routers);
         let from = core::mem::replace(&mut self.state, to);
-        let since: Vec<_> = routers
-            .iter()
-            .map(|router| router.as_ref().and_then(|router| router.since()))
-            .collect();
-        let before = core::mem::replace(&mut self.settled, since);
+        let settled = |router: &Router| (router.state(), router.since());
+        let now: Vec<_> =
+            routers.iter().map(|router| router.as_ref().map(|router| settled(router))).collect();
+        let before = core::mem::replace(&mut self.settled, now);
         if from == to {
             return;
         }
@@ -294,7 +293,8 @@ impl GroupRules {
             .filter_map(|(index, (member, router))| {
                 let router = router.as_ref()?;
                 let transition = router.last_transition()?;
-                let is_new = before.get(index) != Some(&router.since()) && transition.to == to;
+                let is_new =
+                    before.get(index) != Some(&Some(settled(router))) && transition.to == to;
                 is_new.then(|| (Arc::clone(member), transition.cause.clone()))
             })
             .collect();
