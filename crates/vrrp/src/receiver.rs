@@ -30,6 +30,11 @@ const RETRY: Duration = Duration::from_millis(200);
 /// How often the socket is read before it is given up to empty it: more often than a full one
 /// takes, and seldom enough for a flood not to keep the reader from everything else.
 const DRAIN_ROUNDS: usize = 32;
+/// How often a receiver's thread wakes up at the most, once it has done so [`BURST`] times in
+/// quick succession: what arrives meanwhile is taken together.
+const PACE: Duration = Duration::from_millis(5);
+/// How many wake-ups in quick succession are not put off.
+const BURST: u32 = 16;
 
 /// What a router demands of its adverts: [`Rules`] borrow from it.
 #[derive(Debug)]
@@ -408,6 +413,21 @@ impl Receiver {
     }
 }
 
+/// Bounds how often a thread wakes up: now and then at once, steadily once in [`PACE`].
+#[derive(Debug, Default)]
+struct Pace {
+    /// When the wake-ups so far are paid for, at one in [`PACE`].
+    paid_at: Instant,
+}
+
+impl Pace {
+    /// How long to put off what this wake-up is for.
+    fn pause(&mut self, now: Instant) -> Duration {
+        self.paid_at = self.paid_at.max(now) + PACE;
+        self.paid_at.saturating_since(now).saturating_sub(PACE * BURST)
+    }
+}
+
 /// On a thread of its own.
 impl Receiver {
     /// Takes in what arrives until [`stop`](Self::stop).
@@ -443,7 +463,13 @@ impl Receiver {
     /// Two system calls for each wake-up: one that waits and one that takes all that is there.
     /// One that did both would have packets in hand that a router's thread, about to let its
     /// timer fire, could neither find in the socket nor in its inbox.
+    ///
+    /// Where hundreds of adverts arrive each second, waking up for each costs more than all that
+    /// is done with it: then they are taken together, at most [`PACE`] late. Timers do not notice:
+    /// each advert has the kernel's time stamp, and a router looks into the socket before one of
+    /// its timers fires.
     fn serve_socket(&self, fd: &OwnedFd) {
+        let mut pace = Pace::default();
         loop {
             let mut fds = [PollFd::new(fd, PollFlags::IN), PollFd::new(&self.waker, PollFlags::IN)];
             let waited = poll(&mut fds, None);
@@ -452,6 +478,10 @@ impl Receiver {
             }
             match waited {
                 Ok(_) => {
+                    let pause = pace.pause(self.platform.now());
+                    if !pause.is_zero() {
+                        thread::sleep(pause);
+                    }
                     self.drain_some();
                 }
                 Err(Errno::INTR) => {}
@@ -548,5 +578,36 @@ impl Receiver {
 
     fn routes_mut(&self) -> RwLockWriteGuard<'_, Routes> {
         self.routes.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wakes up so often, each time so long after the last one was over; says how long it took.
+    fn wake_up(times: u32, apart: Duration) -> (Duration, Duration) {
+        let (mut pace, began) = (Pace::default(), Instant::from_micros(1_000_000));
+        let (mut now, mut longest) = (began, Duration::ZERO);
+        for _ in 0..times {
+            let pause = pace.pause(now);
+            longest = longest.max(pause);
+            now = now + pause + apart;
+        }
+        (now.saturating_since(began), longest)
+    }
+
+    #[test]
+    fn what_comes_seldom_or_in_a_short_burst_is_taken_at_once() {
+        assert_eq!(wake_up(1_000, PACE).1, Duration::ZERO);
+        assert_eq!(wake_up(BURST, Duration::ZERO).1, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_flood_wakes_nobody_more_often_than_the_pace_and_waits_no_longer() {
+        let (took, longest) = wake_up(1_000, Duration::from_micros(100));
+        assert!(!longest.is_zero() && longest <= PACE, "{longest:?}");
+        let least = PACE * (1_000 - BURST);
+        assert!(took >= least && took < least + PACE * 2, "{took:?}");
     }
 }

@@ -27,17 +27,20 @@ struct Trouble {
     kernels: AtomicUsize,
     /// Whether each resignation panics.
     cannot_resign: AtomicBool,
+    /// Whether each resignation takes its time.
+    resigns_slowly: AtomicBool,
     /// How many changes to objects were asked for.
     changes: AtomicUsize,
 }
 
 impl Trouble {
     fn none() -> Arc<Self> {
-        let (panic_after, cannot_resign, changes) = Default::default();
+        let (panic_after, cannot_resign, resigns_slowly, changes) = Default::default();
         Arc::new(Self {
             panic_after,
             kernels: AtomicUsize::new(usize::MAX),
             cannot_resign,
+            resigns_slowly,
             changes,
         })
     }
@@ -107,6 +110,9 @@ impl Kernel for TroubledKernel {
     ) -> Result<(), NetError> {
         let is_resignation = message.get(2) == Some(&0);
         assert!(!(is_resignation && self.1.cannot_resign.load(Ordering::SeqCst)), "it cannot");
+        if is_resignation && self.1.resigns_slowly.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(200));
+        }
         // Of VRID 51 alone: the byte after version and type.
         let is_meant = message.get(1) == Some(&51);
         let left = self.1.panic_after.load(Ordering::SeqCst);
@@ -244,6 +250,32 @@ fn a_router_that_dies_of_its_end_has_ended() {
         service.shutdown(PATIENCE).unwrap();
         assert!(begun.elapsed() < PATIENCE, "it was waited for");
         assert!(!has(netlink, "192.0.2.152"));
+    });
+}
+
+#[test]
+fn a_router_that_becomes_another_ends_before_its_successor_begins() {
+    isolated(|netlink| {
+        let trouble = Trouble::none();
+        let mut service = start(&trouble, &[51]);
+        eventually("it is Active", || states(&service) == [State::Active]);
+        trouble.resigns_slowly.store(true, Ordering::SeqCst);
+        let events = service.events();
+        while events.next_within(Duration::ZERO).is_some() {}
+        let successor = router(52).name("VI_51");
+        service.apply(Setup::default().with(&successor).unwrap()).unwrap();
+        eventually("the other is Active", || states(&service) == [State::Active]);
+        let told = std::iter::from_fn(|| events.next_within(Duration::ZERO));
+        let told: Vec<_> = told
+            .filter_map(|event| match event.kind {
+                EventKind::Stopped { .. } => Some("stopped".to_owned()),
+                EventKind::Transition(transition) => Some(format!("{:?}", transition.to)),
+                _ => None,
+            })
+            .collect();
+        // The first one's last change, its end, and then the whole life of the second.
+        assert_eq!(told, ["Initialize", "stopped", "Backup", "Active"]);
+        assert!(!has(netlink, "192.0.2.151") && has(netlink, "192.0.2.152"));
     });
 }
 
