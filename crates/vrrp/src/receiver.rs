@@ -20,7 +20,7 @@ use vrrp_proto::{
 
 use crate::counters::{Counter, Drops, RemarkCounts};
 use crate::events::{EventKind, EventSender};
-use crate::inbox::{Delivery, Mailbox, Outlet};
+use crate::inbox::{Delivery, Mailbox, Outlet, Watch};
 use crate::platform::{AdvertSource, Platform};
 use crate::settings::{Destination, Settings};
 use crate::unit::Order;
@@ -223,9 +223,14 @@ pub(crate) struct Receiver {
     /// What sockets that are closed by now had lost.
     overflowed_before: Counter,
     drops: Drops,
-    /// Tells the thread that the socket is another one, or that it is over.
+    /// Tells the thread that the socket is another one, that it is over, or that a router is to
+    /// be woken earlier than any before.
     waker: Waker,
     stop: AtomicBool,
+    /// Whether a thread serves it.
+    is_served: AtomicBool,
+    /// When that thread has to see whether a router is to be woken.
+    tend_at: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -280,6 +285,8 @@ impl Receiver {
             drops: Drops::default(),
             waker: Waker::new()?,
             stop: AtomicBool::new(false),
+            is_served: AtomicBool::new(false),
+            tend_at: Mutex::default(),
         })
     }
 
@@ -432,12 +439,13 @@ impl Pace {
 impl Receiver {
     /// Takes in what arrives until [`stop`](Self::stop).
     pub(crate) fn serve(&self) {
+        let _serving = Serving::begin(self);
         while !self.stop.load(Ordering::Acquire) {
             // A descriptor of its own to wait on: the socket itself stays free for those who drain.
             match self.descriptor() {
-                Ok(None) => self.sleep(),
+                Ok(None) => self.wait_for_socket(),
                 Ok(Some(fd)) => self.serve_socket(&fd),
-                Err(_) => thread::sleep(RETRY),
+                Err(_) => self.rest(),
             }
         }
     }
@@ -448,14 +456,79 @@ impl Receiver {
         self.waker.wake();
     }
 
+    /// Sees to it that a router whose adverts are parked wakes up in time; `false` if it has to
+    /// do so itself.
+    pub(crate) fn watch(&self, mailbox: &Mailbox, watch: Watch) -> bool {
+        let Some(due) = mailbox.watch(watch) else { return false };
+        if self.tend_no_later_than(due) {
+            self.waker.wake();
+        }
+        // Looked at last: whoever stops serving nudges all that are watched by then.
+        self.is_served.load(Ordering::SeqCst)
+    }
+
+    /// Says whether that is earlier than it was.
+    fn tend_no_later_than(&self, due: Instant) -> bool {
+        let mut tend_at = self.tend_at();
+        let is_earlier = tend_at.is_none_or(|at| due < at);
+        if is_earlier {
+            *tend_at = Some(due);
+        }
+        is_earlier
+    }
+
+    /// Wakes the routers whose adverts have stayed away.
+    fn tend(&self) {
+        let now = self.platform.now();
+        if self.tend_at().take_if(|at| *at <= now).is_none() {
+            return;
+        }
+        // What waits in the socket has not stayed away.
+        self.drain();
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let next = routes.iter().filter_map(|route| route.mailbox.tend(&route.outlet, now)).min();
+        if let Some(next) = next {
+            self.tend_no_later_than(next);
+        }
+    }
+
+    /// How long until the next router may have to be woken, and at most so long.
+    fn time_to_tend(&self, at_most: Option<Duration>) -> Option<Duration> {
+        let left = self.tend_at().map(|at| at.saturating_since(self.platform.now()));
+        left.into_iter().chain(at_most).min()
+    }
+
+    /// Waits for these descriptors or a time, whatever comes first, and wakes whoever is due.
+    fn wait(&self, fds: &mut [PollFd<'_>], at_most: Option<Duration>) -> Result<(), Errno> {
+        let timeout = self.time_to_tend(at_most).map(|left| Timespec {
+            tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        });
+        poll(fds, timeout.as_ref())?;
+        self.tend();
+        Ok(())
+    }
+
     /// Waits until there is another interface to listen on, or the end, or until it is time to
     /// try to open the socket again.
-    fn sleep(&self) {
-        const RETRY_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: RETRY.subsec_nanos() as _ };
-        let retry = self.socket().wanted.map(|_| &RETRY_TIME);
-        let _ = poll(&mut [PollFd::new(&self.waker, PollFlags::IN)], retry);
+    fn wait_for_socket(&self) {
+        let retry = self.socket().wanted.map(|_| RETRY);
+        let _ = self.wait(&mut [PollFd::new(&self.waker, PollFlags::IN)], retry);
         self.waker.take();
         self.retry();
+    }
+
+    /// Leaves alone for a while what cannot be waited on.
+    fn rest(&self) {
+        let until = self.platform.now() + RETRY;
+        while !self.stop.load(Ordering::Acquire) {
+            let left = until.saturating_since(self.platform.now());
+            if left.is_zero() {
+                return;
+            }
+            thread::sleep(self.time_to_tend(Some(left)).unwrap_or(left));
+            self.tend();
+        }
     }
 
     /// Takes in what arrives on one socket, until there is another one, or the end.
@@ -472,19 +545,20 @@ impl Receiver {
         let mut pace = Pace::default();
         loop {
             let mut fds = [PollFd::new(fd, PollFlags::IN), PollFd::new(&self.waker, PollFlags::IN)];
-            let waited = poll(&mut fds, None);
-            if !fds[1].revents().is_empty() && self.waker.take() {
+            let waited = self.wait(&mut fds, None);
+            let [socket, waker] = fds.map(|fd| !fd.revents().is_empty());
+            if waker && self.waker.take() {
                 return;
             }
             match waited {
-                Ok(_) => {
+                Ok(()) if socket => {
                     let pause = pace.pause(self.platform.now());
                     if !pause.is_zero() {
-                        thread::sleep(pause);
+                        thread::sleep(self.time_to_tend(Some(pause)).unwrap_or(pause));
                     }
                     self.drain_some();
                 }
-                Err(Errno::INTR) => {}
+                Ok(()) | Err(Errno::INTR) => {}
                 Err(errno) => {
                     let errno = vrrp_net::Errno::from(errno);
                     let (operation, interface) = (Operation::Wait, Some(self.name));
@@ -494,10 +568,29 @@ impl Receiver {
                         errno,
                         explanation: None,
                     });
-                    return thread::sleep(RETRY);
+                    return self.rest();
                 }
             }
         }
+    }
+}
+
+/// While it exists, a thread serves the receiver. When it ends, whatever its reason, the routers
+/// look after their timers themselves.
+struct Serving<'a>(&'a Receiver);
+
+impl<'a> Serving<'a> {
+    fn begin(receiver: &'a Receiver) -> Self {
+        receiver.is_served.store(true, Ordering::SeqCst);
+        Self(receiver)
+    }
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        self.0.is_served.store(false, Ordering::SeqCst);
+        let routes = self.0.routes.read().unwrap_or_else(PoisonError::into_inner);
+        routes.iter().for_each(|route| route.outlet.nudge());
     }
 }
 
@@ -574,6 +667,10 @@ impl Receiver {
 
     fn socket(&self) -> MutexGuard<'_, Socket> {
         self.socket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tend_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.tend_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn routes_mut(&self) -> RwLockWriteGuard<'_, Routes> {

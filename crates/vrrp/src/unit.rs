@@ -19,7 +19,7 @@ use vrrp_proto::Priority;
 use crate::engine::{Engine, Input};
 use crate::events::{EventKind, EventSender};
 use crate::holdings::{HolderId, Holdings};
-use crate::inbox::{INBOX_MESSAGES, Inbox, Message};
+use crate::inbox::{INBOX_MESSAGES, Inbox, Message, Watch};
 use crate::interfaces::InterfaceView;
 use crate::platform::Platform;
 use crate::port::Port;
@@ -33,6 +33,8 @@ const HISTORY: usize = 32;
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// How often that is doubled: up to about a minute.
 const RESTART_DOUBLINGS: u32 = 6;
+/// How long after its time a router that is woken by its receiver looks for itself.
+const RECHECK: Duration = Duration::from_secs(5);
 /// How long a router has to run for its deaths to be forgotten.
 const RESTART_FORGOTTEN: Duration = Duration::from_secs(120);
 
@@ -76,7 +78,8 @@ impl Published {
         status.send_errors = self.send_errors.load(Ordering::Relaxed);
         status.announced = self.announced.load(Ordering::Relaxed);
         let deadline = self.deadline.load(Ordering::Relaxed);
-        status.deadline = (deadline != u64::MAX).then(|| Instant::from_micros(deadline));
+        let deadline = (deadline != u64::MAX).then(|| Instant::from_micros(deadline));
+        status.deadline = route.mailbox.due().or(deadline);
         status.take_received(route);
         status
     }
@@ -171,7 +174,7 @@ impl Unit {
             if self.has_ended() {
                 break;
             }
-            if let Some(message) = self.parts.inbox.next(self.deadline()) {
+            if let Some(message) = self.parts.inbox.next(self.wake_up_at()) {
                 self.guarded(|unit, _| unit.take_first(message));
             }
         }
@@ -200,6 +203,18 @@ impl Unit {
             Phase::Waiting(until) => Some(*until),
             Phase::Ended => None,
         }
+    }
+
+    /// When it has to wake up of itself. While its adverts are parked its receiver knows better
+    /// when it has something to do.
+    fn wake_up_at(&self) -> Option<Instant> {
+        let deadline = self.deadline();
+        let Phase::Running(engine, _) = &self.phase else { return deadline };
+        let (router, due) = (engine.router(), deadline?);
+        let is_put_off = router.deadline() == deadline && router.expected_advert().is_some();
+        let watch = Watch { due, after: router.active_down_interval() };
+        let is_watched = is_put_off && self.parts.receiver.watch(&self.parts.route.mailbox, watch);
+        Some(if is_watched { due + RECHECK } else { due })
     }
 
     /// Whether a message waits for it.
