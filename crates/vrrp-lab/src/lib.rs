@@ -67,5 +67,6 @@ pub use nix::sys::signal::Signal;
 pub use packet::Frame;
 pub use process::{OUTPUT_LIMIT_BYTES, Output, OutputMark, Process};
 pub use traffic::Traffic;
+pub use vrrp_proto::MacAddress;
 pub use wire::{Cable, Nic, Wire};
-pub use words::{Cidr, CidrError, Exit, Interface, MacAddress};
+pub use words::{Cidr, CidrError, Exit, Interface};
