@@ -47,6 +47,7 @@ mod connection;
 mod error;
 mod host;
 mod intercept;
+mod keepalived;
 mod lab;
 mod netlink;
 mod packet;
