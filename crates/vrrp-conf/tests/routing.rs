@@ -52,7 +52,7 @@ fn ip(text: &str) -> IpAddr {
 fn each_option_of_a_route_is_in_the_model() {
     let plain = route("198.51.100.0/24 dev eth0");
     assert_eq!(plain.destination.to_string(), "198.51.100.0/24");
-    assert_eq!(plain.hop.device.as_ref().unwrap().as_str(), "eth0");
+    assert_eq!(plain.hop.device.unwrap().to_string(), "eth0");
     assert_eq!((plain.family, plain.kind), (Family::V4, RouteKind::Unicast));
     let options = [
         "via 192.0.2.254",

@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use vrrp_proto::Family;
+use vrrp_proto::{Family, InterfaceName};
 
 use crate::advert::AdvertSender;
 use crate::error::NetError;
 use crate::frame::{Announcement, FrameSender};
 use crate::netlink::{Link, Netlink};
 use crate::object::{Change, Outcome};
-use crate::words::{Interface, InterfaceName};
+use crate::words::Interface;
 
 /// What one virtual router asks of the kernel.
 ///

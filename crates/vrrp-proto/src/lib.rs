@@ -16,7 +16,11 @@
 //! * Both [checksum forms](ChecksumForm) of VRRPv3 over IPv4 are read and written, since both are
 //!   in use.
 //!
-//! It is `no_std`, without `unsafe`, and allocates nothing.
+//! Beside the protocol's own words stand those of the links that it runs on: [`InterfaceName`],
+//! [`Label`] and [`MacAddress`].
+//!
+//! It is `no_std`, without `unsafe`, and allocates nothing. The feature `serde`, off by default,
+//! reads and writes the words of links as text.
 //!
 //! What it does *not* do: it opens no socket, knows no time and keeps no state. The state
 //! machine, and what to do with an advert once it is understood, is `vrrp-fsm`; sockets are
@@ -77,6 +81,7 @@ mod checksum;
 mod dissect;
 mod error;
 mod ip;
+mod link;
 mod message;
 mod rules;
 mod words;
@@ -88,6 +93,7 @@ pub use checksum::ChecksumForm;
 pub use dissect::{AuthData, Dissection, Field, Finding, Flaw};
 pub use error::{DecodeError, DropReason, EncodeError, IpHeaderFault, Remark, Remarks};
 pub use ip::{GROUP_V4, GROUP_V6, HOP_LIMIT, IpMeta, PROTOCOL, group, split_ipv4};
+pub use link::{InterfaceName, Label, MacAddress};
 pub use message::{MAX_MESSAGE_LEN, peek_vrid};
 pub use rules::{Cast, HopLimits, Rules};
 pub use words::{Family, Interval, Priority, Version, Vrid, WordError};

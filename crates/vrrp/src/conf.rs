@@ -23,13 +23,15 @@ use std::sync::Arc;
 use vrrp_conf::model::{self, Authentication as ConfAuthentication, Config, Tracks};
 use vrrp_fsm::{Announce, Weight};
 use vrrp_net::{AddressFlags, Broadcast, Preferred, Scope};
-use vrrp_proto::{Authentication, ChecksumForm, Family, Password, Version};
+use vrrp_proto::{Authentication, ChecksumForm, Family, InterfaceName, Password, Version};
 use vrrp_track::interface::Links;
 use vrrp_track::process::ParamMatch;
 use vrrp_track::{File, Interface, Kind, Matcher, Process, Program, Script, Source, SourceKind};
 
 use crate::health::TrackerKey;
-use crate::settings::{Advertised, Destination, Settings, SettingsError, Track, VirtualAddress};
+use crate::settings::{
+    Advertised, Destination, Settings, SettingsError, Track, VirtualAddress, name,
+};
 
 /// The settings of an instance.
 ///
@@ -40,7 +42,7 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
     let model::Destination::Multicast(group) = &instance.destination else {
         return Err(SettingsError::Unsupported("unicast"));
     };
-    let interface = instance.interface.as_str().parse()?;
+    let interface = instance.interface.value;
     let advertised = instance.addresses.iter().map(|address| address.address);
     let addresses = instance.all_addresses().map(virtual_address).collect::<Result<_, _>>()?;
     let version = *instance.version;
@@ -82,7 +84,8 @@ pub fn sources<E>(
     let files = used(config, |tracks| &tracks.files);
     let files = files.filter_map(|name| config.files.get(&name)).map(file);
     let interfaces: BTreeSet<_> = config.instances.iter().flat_map(interfaces).collect();
-    let interfaces = interfaces.into_iter().map(|name| Interface::new(name, links).into());
+    let interfaces =
+        interfaces.into_iter().map(|name| Interface::new(name.to_string(), links).into());
     let mut sources: Vec<Source> = processes.chain(files).chain(interfaces).collect();
     for name in used(config, |tracks| &tracks.scripts) {
         if let Some(defined) = config.scripts.get(&name) {
@@ -151,9 +154,8 @@ fn authentication(instance: &model::Instance) -> Result<Authentication, Settings
 }
 
 fn virtual_address(address: &model::VirtualAddress) -> Result<VirtualAddress, SettingsError> {
-    let device = address.device.as_ref().map(|device| device.as_str().parse()).transpose()?;
     Ok(VirtualAddress {
-        device,
+        device: address.device.map(|device| device.value),
         is_tracked: !address.no_track,
         broadcast: match address.broadcast {
             None => Broadcast::None,
@@ -162,7 +164,7 @@ fn virtual_address(address: &model::VirtualAddress) -> Result<VirtualAddress, Se
             Some(model::Broadcast::HostBitsClear) => Broadcast::AllZeros,
         },
         scope: Scope(address.scope.0),
-        label: address.label.as_deref().map(str::parse).transpose()?,
+        label: address.label.as_deref().map(name).transpose()?,
         peer: address.peer.map(|(peer, _): (IpAddr, _)| peer),
         preferred: address.preferred.map(preferred),
         flags: flags(address),
@@ -200,10 +202,9 @@ fn tracks(tracks: &Tracks) -> Vec<Track> {
         let of = |one: &model::Track<Arc<str>>| track(kind, Arc::clone(&one.target), *one.weight);
         tracks.iter().map(of).collect()
     };
-    let interfaces = tracks
-        .interfaces
-        .iter()
-        .map(|one| track(<Interface as SourceKind>::KIND, one.target.as_str().into(), *one.weight));
+    let interfaces = tracks.interfaces.iter().map(|one| {
+        track(<Interface as SourceKind>::KIND, one.target.to_string().into(), *one.weight)
+    });
     let interfaces = interfaces.collect();
     [
         named(<Process as SourceKind>::KIND, &tracks.processes),
@@ -226,11 +227,11 @@ fn used<'a>(
 
 /// The interfaces that an instance depends on beside its own: those that it tracks, and those of
 /// its addresses.
-fn interfaces(instance: &model::Instance) -> impl Iterator<Item = &str> {
-    let tracked = instance.tracks.interfaces.iter().map(|track| track.target.as_str());
+fn interfaces(instance: &model::Instance) -> impl Iterator<Item = InterfaceName> {
+    let tracked = instance.tracks.interfaces.iter().map(|track| track.target.value);
     let watched = instance.all_addresses().filter(|address| !address.no_track);
-    let devices = watched.filter_map(|address| address.device.as_ref()).map(|name| name.as_str());
-    tracked.chain(devices.filter(|name| *name != instance.interface.as_str()))
+    let devices = watched.filter_map(|address| address.device).map(|device| device.value);
+    tracked.chain(devices.filter(|name| *name != instance.interface.value))
 }
 
 fn process(defined: &model::TrackedProcess) -> Source {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use vrrp_fsm::{
     Action, Actions, Contribution, Event, FaultReason, Heard, Influence, Instant, Peer, Report,
-    Router, State, Verdict, Weight,
+    Router, State, Weight,
 };
 use vrrp_net::{InterfaceName, Kernel, ObjectKey};
 use vrrp_proto::{Interval, Priority};
@@ -341,8 +341,7 @@ impl Engine {
     fn devices(&self, view: &InterfaceView) -> Vec<(Arc<str>, Influence)> {
         let influence = |device: InterfaceName| {
             let is_running = view.carrier(device).is_some_and(|carrier| carrier.is_running);
-            let verdict = if is_running { Verdict::Up } else { Verdict::Down };
-            (device_name(device), Weight::new(0).judge(verdict))
+            (device_name(device), Weight::new(0).judge(is_running))
         };
         self.settings.devices().into_iter().map(influence).collect()
     }

@@ -1,13 +1,14 @@
 //! Virtual routers on threads: one for each router, one for each receiver, one for the links.
 
 use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver as Gate, Sender, bounded};
+use crossbeam_channel::{Receiver as Gate, RecvTimeoutError, Sender, bounded};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vrrp_net::{InterfaceName, NetError, NetEvent, Waker};
 use vrrp_proto::Family;
@@ -49,18 +50,24 @@ type Retrying = Arc<Mutex<()>>;
 
 #[derive(Default)]
 struct ThreadTable {
-    routers: HashMap<Arc<str>, JoinHandle<()>>,
+    routers: HashMap<Arc<str>, RouterThread>,
     receivers: HashMap<(InterfaceName, Family), JoinHandle<()>>,
     /// Routers and receivers that found no thread, to be tried again.
     unstarted: Vec<Unit>,
     unserved: Vec<Arc<Receiver>>,
 }
 
+/// A router's thread, and what is closed when it ends.
+struct RouterThread {
+    handle: JoinHandle<()>,
+    end: Gate<Infallible>,
+}
+
 /// A thread that waits for its router.
 struct Waiting {
     name: Arc<str>,
     gate: Sender<Box<Unit>>,
-    thread: JoinHandle<()>,
+    thread: RouterThread,
 }
 
 impl Service {
@@ -235,12 +242,14 @@ impl Drop for Service {
 impl Waiting {
     fn start(name: &Arc<str>) -> io::Result<Self> {
         let (gate, unit): (_, Gate<Box<Unit>>) = bounded(1);
-        let thread = unit_thread(name).spawn(move || {
+        let (open, end) = bounded(0);
+        let handle = unit_thread(name).spawn(move || {
+            let _open_until_the_end = open;
             if let Ok(unit) = unit.recv() {
                 unit.run();
             }
         })?;
-        Ok(Self { name: Arc::clone(name), gate, thread })
+        Ok(Self { name: Arc::clone(name), gate, thread: RouterThread { handle, end } })
     }
 }
 
@@ -321,7 +330,7 @@ impl Threads {
     fn join(&self, names: impl Iterator<Item = Arc<str>>) {
         for name in names {
             let thread = self.lock().routers.remove(&leaving(&name));
-            join(thread);
+            join(thread.map(|thread| thread.handle));
         }
     }
 
@@ -343,12 +352,10 @@ impl Threads {
     /// Waits for all routers, until the deadline.
     fn join_all(&self, deadline: Instant) {
         let threads = std::mem::take(&mut self.lock().routers);
-        for (_, thread) in threads {
-            while !thread.is_finished() && Instant::now() < deadline {
-                thread::sleep(Duration::from_millis(1));
-            }
-            if thread.is_finished() {
-                join(Some(thread));
+        for RouterThread { handle, end } in threads.into_values() {
+            match end.recv_deadline(deadline) {
+                Err(RecvTimeoutError::Disconnected) => join(Some(handle)),
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
     }

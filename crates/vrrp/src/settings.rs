@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +25,13 @@ use crate::health::TrackerKey;
 #[non_exhaustive]
 pub enum SettingsError {
     /// A name that the kernel would not take.
-    #[error(transparent)]
-    Word(#[from] WordError),
+    #[error("`{text}`: {error}")]
+    Name {
+        /// The name.
+        text: String,
+        /// What is wrong with it.
+        error: WordError,
+    },
     /// The addresses do not fit one advert.
     #[error(transparent)]
     Addresses(#[from] AddressListError),
@@ -472,7 +478,7 @@ impl VirtualRouter {
         if let Some(mistake) = &self.first_mistake {
             return Err(mistake.clone());
         }
-        let interface: InterfaceName = self.interface.parse()?;
+        let interface: InterfaceName = name(&self.interface)?;
         let vrid = Vrid::new(self.vrid).ok_or(SettingsError::Vrid(self.vrid))?;
         let name = self.name.clone().unwrap_or_else(|| format!("{interface}/{vrid}").into());
         let mut settings =
@@ -509,4 +515,9 @@ impl VirtualRouter {
         let Some(asked) = self.interval else { return Ok(Interval::DEFAULT) };
         Interval::new(self.version, asked).map_err(|_| SettingsError::Interval(asked))
     }
+}
+
+/// The name that a text is.
+pub(crate) fn name<T: FromStr<Err = WordError>>(text: &str) -> Result<T, SettingsError> {
+    text.parse().map_err(|error| SettingsError::Name { text: text.to_owned(), error })
 }

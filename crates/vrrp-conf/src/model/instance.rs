@@ -9,7 +9,7 @@ use serde::Serialize;
 use vrrp_proto::{Family, Interval, Priority, Version, Vrid};
 
 use super::json::{perhaps, plain};
-use super::{InterfaceName, Notify, Route, Rule, Tracks, VirtualAddress};
+use super::{InterfaceName, MacAddress, Notify, Route, Rule, Tracks, VirtualAddress};
 use crate::Spanned;
 
 /// The word after `state`: what the operator expects at start.
@@ -243,17 +243,6 @@ impl Default for Announce {
     }
 }
 
-/// The six octets of an Ethernet address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct MacAddress(pub [u8; 6]);
-
-impl fmt::Display for MacAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
-    }
-}
-
 /// A virtual MAC: a macvlan interface with an address made from the VRID.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Vmac {
@@ -385,8 +374,8 @@ pub struct Instance {
 
 impl Instance {
     /// The interface that carries an address of this instance.
-    pub fn device_of<'a>(&'a self, address: &'a VirtualAddress) -> &'a InterfaceName {
-        address.device.as_ref().map_or(&self.interface.value, |device| &device.value)
+    pub fn device_of(&self, address: &VirtualAddress) -> InterfaceName {
+        address.device.map_or(self.interface.value, |device| device.value)
     }
 
     /// All addresses that it puts on interfaces: those of its adverts, then the excluded.

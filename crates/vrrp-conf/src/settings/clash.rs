@@ -35,7 +35,7 @@ impl Reader<'_> {
     /// Reports a virtual router that another instance is already.
     fn is_taken(&mut self, instance: &Instance) -> bool {
         let Destination::Multicast(group) = instance.destination else { return false };
-        let interface = instance.interface.value.clone();
+        let interface = instance.interface.value;
         let key = (interface, instance.family, instance.vrid.value, group.value);
         let first = match self.taken.routers.entry(key) {
             Entry::Occupied(first) => first.get().clone(),
@@ -63,8 +63,7 @@ impl Reader<'_> {
         }
         let name = &instance.name.value;
         for address in instance.addresses.iter().chain(&instance.excluded_addresses) {
-            let device = address.device.as_ref().unwrap_or(&instance.interface);
-            let key = (device.value.clone(), address.address);
+            let key = (instance.device_of(address), address.address);
             let first = match self.taken.addresses.entry(key) {
                 Entry::Occupied(first) => first.get().clone(),
                 Entry::Vacant(free) => {

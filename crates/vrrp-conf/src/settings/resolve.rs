@@ -23,9 +23,8 @@ impl Reader<'_> {
         // A unicast instance can do without.
         let interface = match (draft.interface, &draft.peers) {
             (None, Some(_)) => {
-                let default = self.config.global.default_interface.clone();
-                let eth0 = || InterfaceName::try_from("eth0").ok();
-                default.or_else(|| eth0().map(|eth0| Spanned::new(eth0, name.span)))
+                let eth0 = || "eth0".parse().ok().map(|eth0| Spanned::new(eth0, name.span));
+                self.config.global.default_interface.or_else(eth0)
             }
             (interface, _) => self.require(interface, "interface", &name),
         };
@@ -297,7 +296,7 @@ impl Reader<'_> {
         seen: &mut Seen<(IpAddr, Option<InterfaceName>)>,
         address: &Spanned<VirtualAddress>,
     ) -> bool {
-        let device = address.device.as_ref().map(|device| device.value.clone());
+        let device = address.device.map(|device| device.value);
         let item = (address.address, device);
         let Some(first) = seen.before(item, address.span) else { return true };
         let message = format!("`{}` is there twice", address.address);

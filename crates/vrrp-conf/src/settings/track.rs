@@ -198,7 +198,7 @@ impl Reader<'_> {
             let Some(name) = self.interface(item.keyword()) else { continue };
             let target = Spanned::new(name, item.keyword().span);
             let Some(weight) = self.track_weight(item, 253) else { continue };
-            if self.is_tracked(None, target.as_str(), target.span) {
+            if self.is_tracked(None, &target.to_string(), target.span) {
                 continue;
             }
             let default = Spanned::new(Weight::default(), target.span);

@@ -193,12 +193,12 @@ impl Reader<'_> {
             .filter(|((kind, _), _)| !self.amiss.sought.contains(kind));
         let interfaces = self.config.instances.iter().flat_map(|one| &one.tracks.interfaces);
         let interfaces: HashMap<_, _> =
-            interfaces.map(|track| (track.target.as_str(), track.target.span)).collect();
+            interfaces.map(|track| (track.target.as_bytes(), track.target.span)).collect();
         let unused = unused.map(|((kind, name), definition)| {
             let message = format!("the {} `{name}` is never tracked", kind.name());
             let diagnostic = Diagnostic::new(Code::Unused, definition.at, message);
             match kind.tracked_in() {
-                Some(place) => match interfaces.get(&**name) {
+                Some(place) => match interfaces.get(name.as_bytes()) {
                     Some(&at) => diagnostic
                         .also(at, "this is an interface of the same name")
                         .help(format!("write it into `{place}`, if the {} is meant", kind.name())),

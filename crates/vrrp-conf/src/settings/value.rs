@@ -130,7 +130,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn interface(&mut self, word: &Word<'_>) -> Option<InterfaceName> {
-        match InterfaceName::try_from(&*word.text) {
+        match word.text.parse() {
             Ok(name) => {
                 self.check_sign(word);
                 Some(name)

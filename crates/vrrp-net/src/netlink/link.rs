@@ -7,7 +7,9 @@ use neli::rtnl::{Ifinfomsg, IfinfomsgBuilder, Rtattr};
 use neli::types::{Buffer, RtBuffer};
 
 use super::message::{attribute, decode, number, payload, string};
-use crate::words::{IfIndex, Interface, InterfaceName, MacAddress};
+use vrrp_proto::{InterfaceName, MacAddress};
+
+use crate::words::{IfIndex, Interface};
 
 /// The kernel's `IFF_*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -138,7 +140,8 @@ impl Link {
         }
         let attributes = message.rtattrs();
         let index = u32::try_from(*message.ifi_index()).ok().and_then(IfIndex::new);
-        let name = string(attributes, Ifla::Ifname).and_then(InterfaceName::from_bytes);
+        let name =
+            string(attributes, Ifla::Ifname).and_then(|name| InterfaceName::from_bytes(name).ok());
         let (Some(index), Some(name)) = (index, name) else {
             return Err("a link without an index or a name".to_owned());
         };

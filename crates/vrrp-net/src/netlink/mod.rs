@@ -23,9 +23,11 @@ pub use link::{
 pub(crate) use message::{Message, messages};
 pub(crate) use socket::{Received, Socket};
 
+use vrrp_proto::InterfaceName;
+
 use crate::error::{NetError, Operation};
 use crate::object::{Change, Object, Outcome};
-use crate::words::{Errno, IfIndex, InterfaceName};
+use crate::words::{Errno, IfIndex};
 use message::{Answer, Requests};
 use secondaries::Guard;
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use vrrp_proto::{DecodeError, Family};
+use vrrp_proto::{DecodeError, Family, InterfaceName};
 
 use inbound::{Inbox, Queue};
 pub use inbound::{RecordedMonitor, RecordedReceiver};
@@ -19,7 +19,7 @@ use crate::kernel::Kernel;
 use crate::monitor::{NetEvent, Snapshot};
 use crate::netlink::{AddressKey, AddressSpec, InterfaceAddress, Link};
 use crate::object::{Change, Object, ObjectKey, Outcome};
-use crate::words::{Interface, InterfaceName};
+use crate::words::Interface;
 
 /// One call of a [`Recorder`]'s kernel, failed ones included.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -41,11 +41,7 @@ fn missing_interfaces(config: &Config) -> Result<Vec<Diagnostic>, SystemError> {
     let mut netlink = Netlink::open()?;
     let mut missing = Vec::new();
     for name in interfaces(config) {
-        let known = match name.as_str().parse() {
-            Ok(name) => netlink.link(name)?.is_some(),
-            Err(_) => false,
-        };
-        if !known {
+        if netlink.link(name.value)?.is_none() {
             let message = format!("this machine has no interface `{}` now", name.value);
             let finding = Diagnostic::new(Code::SystemInterface, name.span, message).note(
                 "until it comes, an instance on it is in FAULT, and to track it is a failure",
@@ -65,7 +61,7 @@ fn interfaces(config: &Config) -> Vec<&Spanned<InterfaceName>> {
         [&instance.interface].into_iter().chain(tracked).chain(devices)
     });
     let mut known = HashSet::new();
-    all.filter(|name| known.insert(&name.value)).collect()
+    all.filter(|name| known.insert(name.value)).collect()
 }
 
 fn commands(config: &Config) -> impl Iterator<Item = &Spanned<Command>> {

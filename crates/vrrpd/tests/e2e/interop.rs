@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vrrp_lab::{Capture, Command, Host, Process, Signal};
+use vrrp_lab::{Capture, Host, Process, Signal};
 
 use crate::stage::{LIMIT, Stage, advert, skip, start, wait_for_state, wait_for_vip};
 
@@ -24,23 +24,8 @@ fn config(extra: &str, priority: u8) -> String {
 }
 
 fn keepalived(host: &Host, config: &str) -> Option<Process> {
-    host.write_file("/run/ka.conf", format!("global_defs {{\n}}\n{config}")).unwrap();
-    let command = Command::new("keepalived").args([
-        "--dont-fork",
-        "--log-console",
-        "--log-detail",
-        "--vrrp",
-        "--use-file=/run/ka.conf",
-        "--pid=/run/ka.pid",
-        "--vrrp_pid=/run/ka-vrrp.pid",
-    ]);
-    match host.spawn(command) {
-        Ok(process) => Some(process),
-        Err(error) => {
-            skip(&format!("there is no keepalived: {error}"));
-            None
-        }
-    }
+    let started = host.spawn_keepalived(config);
+    started.map_err(|error| skip(&format!("there is no keepalived: {error}"))).ok()
 }
 
 /// What keepalived says of an advert that it does not like.
