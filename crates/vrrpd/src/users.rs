@@ -1,7 +1,7 @@
 //! As whom programs run: their own user, else `script_user`, else `keepalived_script` if there is
 //! one, else the daemon's.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use vrrp::track::{Credentials, LookupError, Output, Program};
 use vrrp_conf::model::{Command, ScriptUser};
@@ -14,6 +14,8 @@ const CUSTOMARY_USER: &str = "keepalived_script";
 #[derive(Debug, Default)]
 pub(crate) struct Users {
     fallback: OnceLock<Option<Credentials>>,
+    /// Those that commands name.
+    known: Mutex<Vec<(ScriptUser, Credentials)>>,
 }
 
 impl Users {
@@ -42,7 +44,24 @@ impl Users {
 
     /// The same without warnings.
     pub(crate) fn look_up() -> Result<Self, LookupError> {
-        Ok(Self { fallback: OnceLock::from(customary()?) })
+        Ok(Self { fallback: OnceLock::from(customary()?), ..Self::default() })
+    }
+
+    /// Looks up anew as whom these commands run, while that can be done: when one of them is to
+    /// run there may be no descriptor left to look it up with.
+    pub(crate) fn prepare<'a>(&self, commands: impl IntoIterator<Item = &'a Command>) {
+        let mut known: Vec<(ScriptUser, Credentials)> = Vec::new();
+        for command in commands {
+            match &command.user {
+                Some(user) if known.iter().any(|(other, _)| *other == user.value) => {}
+                // A user that is missing is told of by whoever needs it.
+                Some(user) => {
+                    known.extend(named(&user.value).ok().map(|c| (user.value.clone(), c)))
+                }
+                None => drop(self.fallback()),
+            }
+        }
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
     /// The program that a command means. What it prints goes where the daemon's log goes.
@@ -64,7 +83,11 @@ impl Users {
         command: &Command,
     ) -> Result<Option<Credentials>, LookupError> {
         match &command.user {
-            Some(user) => named(&user.value).map(Some),
+            Some(user) => {
+                let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                let found = known.iter().find(|(other, _)| *other == user.value);
+                found.map_or_else(|| named(&user.value), |(_, found)| Ok(found.clone())).map(Some)
+            }
             None => Ok(self.fallback()),
         }
     }

@@ -57,3 +57,12 @@ pub struct Notify {
     /// Report changes of the priority to the notify FIFOs.
     pub priority_changes: bool,
 }
+
+impl Notify {
+    /// All the programs that may run.
+    pub fn commands(&self) -> impl Iterator<Item = &Command> {
+        let Self { master, backup, fault, stop, deleted, any, master_rx_lower_priority, .. } = self;
+        let all = [master, backup, fault, stop, deleted, any, master_rx_lower_priority];
+        all.into_iter().flatten().map(|command| &command.value)
+    }
+}

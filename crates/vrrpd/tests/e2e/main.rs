@@ -11,5 +11,6 @@ mod hostile;
 mod interop;
 mod mend;
 mod reload;
+mod shortage;
 mod stage;
 mod trouble;
