@@ -1,10 +1,12 @@
 //! Routers that die, and setups that cannot be put into force: nothing may be left of either.
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod common;
+
 use std::net::IpAddr;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,11 +15,11 @@ use vrrp::{
     VirtualAddress, VirtualRouter,
 };
 use vrrp_net::{
-    AddressSpec, Announcement, Change, Errno, Family, Interface, Kernel, Link, LinkChange,
-    NetError, NetNamespace, Netlink, NewLink, NewLinkKind, Operation, Outcome, Snapshot, VethPeer,
+    Announcement, Change, Errno, Family, Interface, Kernel, Link, NetError, Netlink, Operation,
+    Outcome, Snapshot,
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::common::{PATIENCE, eventually, has, isolated, router, setup};
 
 /// What goes wrong, by the test's will.
 struct Trouble {
@@ -128,58 +130,6 @@ impl Kernel for TroubledKernel {
     }
 }
 
-/// One test at a time: they count the descriptors of the process, and its work.
-static ALONE: Mutex<()> = Mutex::new(());
-
-/// Runs a test in a network namespace with a cable from `left` to `right`.
-fn isolated(test: impl FnOnce(&mut Netlink) + Send) {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let namespace = match NetNamespace::create() {
-        Ok(namespace) => namespace,
-        Err(error) => {
-            assert!(std::env::var_os("CI").is_none(), "nothing may be skipped in CI, but: {error}");
-            return eprintln!("skipped: {error}");
-        }
-    };
-    namespace
-        .run(|| {
-            let mut netlink = Netlink::open().unwrap();
-            let peer = VethPeer { name: "right".parse().unwrap(), mac: None, netns: None };
-            let name = "left".parse().unwrap();
-            let veth = NewLink { name, kind: NewLinkKind::Veth(peer), mac: None };
-            netlink.create_link(&veth).unwrap();
-            for end in ["left", "right"] {
-                let link = netlink.link(end.parse().unwrap()).unwrap().unwrap();
-                netlink.change_link(link.interface.index, &LinkChange::UP).unwrap();
-            }
-            let left = netlink.link("left".parse().unwrap()).unwrap().unwrap().interface;
-            let own = AddressSpec::new(left, "192.0.2.1".parse().unwrap(), 24);
-            assert_eq!(netlink.add_addresses(&[own]), [Ok(Outcome::Added)]);
-            test(&mut netlink);
-        })
-        .unwrap();
-}
-
-fn router(vrid: u8) -> VirtualRouter {
-    VirtualRouter::new("left", vrid)
-        .name(format!("VI_{vrid}"))
-        .interval(Duration::from_millis(50))
-        .address(&format!("192.0.2.{}/24", 100 + u16::from(vrid)))
-}
-
-fn setup(vrids: &[u8]) -> Setup {
-    vrids.iter().fold(Setup::default(), |setup, vrid| setup.with(&router(*vrid)).unwrap())
-}
-
-#[track_caller]
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
 #[track_caller]
 fn wait_for_event(events: &Events, what: &str, is_it: impl Fn(&EventKind) -> bool) {
     let deadline = Instant::now() + PATIENCE;
@@ -190,11 +140,6 @@ fn wait_for_event(events: &Events, what: &str, is_it: impl Fn(&EventKind) -> boo
         }
     }
     panic!("{what}: not within {PATIENCE:?}");
-}
-
-fn has(netlink: &mut Netlink, address: &str) -> bool {
-    let address: IpAddr = address.parse().unwrap();
-    netlink.addresses().unwrap().iter().any(|there| there.address == address)
 }
 
 fn states(service: &Service) -> Vec<State> {
