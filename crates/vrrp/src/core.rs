@@ -366,6 +366,10 @@ impl Core {
             }
         }
         self.let_go_of_what_moved();
+        // What was given up may be just what they lack.
+        for member in self.members.values().filter(|member| member.published.is_dead()) {
+            member.outlet.order(Order::TryAgain);
+        }
     }
 
     /// Tells all routers to end.

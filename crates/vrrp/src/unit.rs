@@ -47,6 +47,8 @@ pub(crate) enum Order {
     Hearing,
     /// Say when everything before this is done.
     Done(Sender<()>),
+    /// If it waits to be started again, that is worth another try now.
+    TryAgain,
 }
 
 /// What others see of a router without asking it.
@@ -82,6 +84,11 @@ impl Published {
         status.deadline = route.mailbox.due().or(deadline);
         status.take_received(route);
         status
+    }
+
+    /// Whether it does not run although it should.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.lock().died.is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, RouterStatus> {
@@ -316,6 +323,12 @@ impl Unit {
             }
             // Whoever asked may have given up waiting.
             Message::Order(Order::Done(reply)) => drop(reply.try_send(())),
+            Message::Order(Order::TryAgain) => {
+                let now = self.now();
+                if let Phase::Waiting(until) = &mut self.phase {
+                    *until = now;
+                }
+            }
         }
     }
 

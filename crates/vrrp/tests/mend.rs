@@ -238,6 +238,24 @@ fn a_router_whose_kernel_cannot_be_opened_is_tried_again() {
 }
 
 #[test]
+fn a_router_that_waits_is_tried_at_once_when_others_have_changed() {
+    isolated(|_| {
+        let trouble = Trouble::none();
+        trouble.kernels.store(0, Ordering::SeqCst);
+        let mut service = start(&trouble, &[51]);
+        let restart_at = || service.observer().routers()[0].restart_at;
+        let left = |at: vrrp::Instant| at.saturating_since(System.now());
+        let is_long = |at| left(at) > Duration::from_secs(3);
+        eventually("it waits for long", || restart_at().is_some_and(is_long));
+        let due = restart_at().unwrap();
+        trouble.kernels.store(usize::MAX, Ordering::SeqCst);
+        service.apply(setup(&[51, 52])).unwrap();
+        eventually("both are Active", || states(&service) == [State::Active; 2]);
+        assert!(System.now() < due, "it waited for its time");
+    });
+}
+
+#[test]
 fn a_setup_that_is_refused_changes_nothing_and_leaks_nothing() {
     isolated(|netlink| {
         let trouble = Trouble::none();
