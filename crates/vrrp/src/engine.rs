@@ -69,16 +69,16 @@ pub enum Input {
 /// - who cannot hear, or has no socket to send from, takes no part;
 /// - of what a change of the interface brings, the worse comes before the better, so that the
 ///   cause of a transition is the root of the matter;
-/// - an address is never the source of its adverts while routers move it;
 /// - addresses that someone else removes are put back, those alone, and what it removed itself is
 ///   not mistaken for that;
 /// - an installation that fails is tried again, ever more seldom;
 /// - announcements go out in parts, between which everything else has its turn;
 /// - other settings come into force without a resignation, and touch only what they change.
 ///
-/// Two duties are its caller's: adverts that have arrived are handled before a timer fires
-/// ([`must_listen_first`](Self::must_listen_first)), and only adverts that passed every check come
-/// here.
+/// Three duties are its caller's: adverts that have arrived are handled before a timer fires
+/// ([`must_listen_first`](Self::must_listen_first)), only adverts that passed every check come
+/// here, and an address that routers move is never the source of adverts, which
+/// [`Interfaces`](crate::Interfaces) sees to.
 pub struct Engine {
     settings: Arc<Settings>,
     router: Router,
@@ -305,6 +305,7 @@ impl Engine {
     #[inline(never)]
     fn take_interfaces(&mut self, now: Instant, view: InterfaceView) {
         let socket_fault = || FaultReason::Other(Arc::from("no socket on the interface"));
+        let failed_before = self.failed_installs;
         let followed = self.port.follow(&view);
         let before = std::mem::replace(&mut self.view, view);
         match followed {
@@ -332,7 +333,7 @@ impl Engine {
             self.tell(now, Event::FaultCleared(reason));
         }
         if before.carriers != self.view.carriers {
-            self.complete_addresses(now);
+            self.complete_addresses(now, failed_before);
         }
     }
 
@@ -394,6 +395,7 @@ impl Engine {
         view: InterfaceView,
         influences: Vec<(Arc<str>, Influence)>,
     ) {
+        let failed_before = self.failed_installs;
         let before = std::mem::replace(&mut self.settings, Arc::clone(&settings));
         if let Err(error) = self.port.reconfigure(Arc::clone(&settings), &view) {
             self.problem(error.into());
@@ -403,7 +405,7 @@ impl Engine {
         let trackers = all.map(|(name, influence)| Contribution { name, influence }).collect();
         self.tell(now, Event::Reload { config: settings.machine.clone(), trackers });
         self.take_interfaces(now, view);
-        self.complete_addresses(now);
+        self.complete_addresses(now, failed_before);
         if *before != *settings {
             self.events.push(EventKind::Reconfigured);
         }
@@ -483,9 +485,12 @@ impl Engine {
     }
 
     /// Brings the addresses to the settings and the interfaces of now, and announces what is new;
-    /// or tries all of them again.
+    /// or tries all of them again, unless it has failed with just these since `failed_before`.
     #[inline(never)]
-    fn complete_addresses(&mut self, now: Instant) {
+    fn complete_addresses(&mut self, now: Instant, failed_before: u32) {
+        if self.failed_installs > failed_before {
+            return;
+        }
         if let Some(retry_at) = &mut self.retry_install_at {
             *retry_at = now;
         } else if self.is_installed {

@@ -15,6 +15,7 @@ use vrrp_net::{
 use vrrp_proto::Family;
 use vrrp_track::interface::LinkState;
 
+use crate::engine::Input;
 use crate::settings::Settings;
 
 /// An interface that carries addresses.
@@ -73,15 +74,6 @@ impl InterfaceView {
     }
 }
 
-/// What has changed for one router.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum News {
-    /// Its interfaces are like this now.
-    View(InterfaceView),
-    /// These objects of its settings were removed from where they were, by whomever.
-    Removed(Vec<ObjectKey>),
-}
-
 /// What a router wants to know of the interfaces.
 #[derive(Debug)]
 struct Watch {
@@ -90,8 +82,12 @@ struct Watch {
 }
 
 /// Links and addresses as they are, and who wants to know what of them.
+///
+/// Whoever drives an [`Engine`](crate::Engine) without a [`Host`](crate::Host) tells it what
+/// happened ([`take`](Self::take)) and hands each router what changes for it
+/// ([`news`](Self::news)). It sees to it that an address which routers move is nobody's source.
 #[derive(Debug, Default)]
-pub(crate) struct Interfaces {
+pub struct Interfaces {
     links: HashMap<IfIndex, Link>,
     by_name: HashMap<InterfaceName, IfIndex>,
     addresses: HashMap<IfIndex, Addresses>,
@@ -112,7 +108,7 @@ pub(crate) struct Interfaces {
 impl Interfaces {
     /// Lets a router know from now on what changes for it, and says how things are. Known by the
     /// same name already, it goes by these settings from now on.
-    pub(crate) fn watch(&mut self, settings: &Arc<Settings>) -> InterfaceView {
+    pub fn watch(&mut self, settings: &Arc<Settings>) -> InterfaceView {
         self.forget(&settings.name);
         if !settings.is_owner() {
             for address in &settings.addresses {
@@ -132,7 +128,7 @@ impl Interfaces {
     }
 
     /// Lets a router know nothing any more.
-    pub(crate) fn forget(&mut self, name: &str) {
+    pub fn forget(&mut self, name: &str) {
         let Some(Watch { settings, .. }) = self.watches.remove(name) else { return };
         self.removed.remove(name);
         self.is_changed = true;
@@ -180,7 +176,7 @@ impl Interfaces {
     }
 
     /// Takes in what has happened.
-    pub(crate) fn take(&mut self, event: NetEvent) {
+    pub fn take(&mut self, event: NetEvent) {
         match event {
             NetEvent::LinkChanged(link) => self.take_link(link),
             NetEvent::LinkGone(interface) => self.lose_link(interface),
@@ -192,7 +188,7 @@ impl Interfaces {
     }
 
     /// Takes over how things are now. Who misses an address is told: its removal was lost.
-    pub(crate) fn resync(&mut self, snapshot: Snapshot) {
+    pub fn resync(&mut self, snapshot: Snapshot) {
         self.links.clear();
         self.by_name.clear();
         self.addresses.clear();
@@ -218,8 +214,8 @@ impl Interfaces {
         }
     }
 
-    /// For whom something has changed since the last time.
-    pub(crate) fn news(&mut self) -> Vec<(Arc<str>, News)> {
+    /// For whom something has changed since the last time, and what it has to be told.
+    pub fn news(&mut self) -> Vec<(Arc<str>, Input)> {
         let mut news = Vec::new();
         if std::mem::take(&mut self.is_changed) {
             let views = self.watches.iter().filter_map(|(name, watch)| {
@@ -231,14 +227,14 @@ impl Interfaces {
                 if let Some(watch) = self.watches.get_mut(&name) {
                     watch.told = view.clone();
                 }
-                news.push((name, News::View(view)));
+                news.push((name, Input::Interfaces(view)));
             }
         }
         for (name, keys) in std::mem::take(&mut self.removed) {
             // What is there again needs nobody's care.
             let keys: Vec<_> = keys.into_iter().filter(|key| !self.has(key)).collect();
             if !keys.is_empty() {
-                news.push((name, News::Removed(keys)));
+                news.push((name, Input::Removed(keys)));
             }
         }
         news

@@ -77,7 +77,7 @@ pub use crate::engine::{ActiveRouter, Engine, Input};
 pub use crate::events::{EVENTS_MAX, Event, EventKind, Events, Severity};
 pub use crate::health::TrackerKey;
 pub use crate::host::{Host, HostError, LeftBehind, RouterHandle};
-pub use crate::interfaces::{Carrier, InterfaceView};
+pub use crate::interfaces::{Carrier, InterfaceView, Interfaces};
 pub use crate::plan::{Change, Setup, SetupError, plan};
 pub use crate::platform::{AdvertSource, LinkSource, Platform, System};
 pub use crate::port::PortError;
