@@ -36,6 +36,7 @@ pub struct Label {
 
 /// One finding about a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// How bad it is. In lenient mode an error that keepalived tolerates is a warning.
     pub severity: Severity,

@@ -13,9 +13,19 @@ use crate::{Diagnostic, Location, Severity, SourceMap, Span};
 
 /// How to write findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct RenderOptions {
     /// With the terminal's colours.
     pub color: bool,
+}
+
+impl RenderOptions {
+    /// The same with the terminal's colours, or without.
+    #[must_use]
+    pub const fn color(mut self, color: bool) -> Self {
+        self.color = color;
+        self
+    }
 }
 
 /// Places that are further apart than this have their lines shown apart.

@@ -201,9 +201,15 @@ impl<'t> Tree<'t, '_> {
     }
 
     fn word(&self, token: &Token) -> Word<'t> {
-        let (text, quoted) = unquoted(token.text(self.text));
-        Word { text, span: self.span(token), quoted }
+        word(self.text, self.base, token)
     }
+}
+
+/// The word of a token in a text that begins at byte `base` of the map.
+pub(crate) fn word<'t>(text: &'t str, base: u32, token: &Token) -> Word<'t> {
+    let span = Span::new(base + token.start, base + token.end);
+    let (text, quoted) = unquoted(token.text(text));
+    Word { text, span, quoted }
 }
 
 /// A word's text, and whether it is in quotes, at least a part of it.

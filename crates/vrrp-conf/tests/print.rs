@@ -158,7 +158,7 @@ proptest! {
         global in global_defs(), definitions in definitions(), instance in instance(),
     ) {
         let text = format!("{instance}{definitions}{global}");
-        let options = Options { config_id: Some("node".into()), ..Options::default() };
+        let options = Options::default().config_id("node");
         let loaded = parse_str("generated", &text, &options);
         prop_assert!(!loaded.has_errors(), "{}\n{text}", loaded.render(Default::default()));
         let config = loaded.config.unwrap();
@@ -187,7 +187,7 @@ fn what_a_second_global_block_says_takes_the_place_of_the_first() {
 fn what_is_empty_is_printed_where_it_means_something() {
     let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n unicast_fault_no_peer\n \
                 unicast_peer {\n }\n virtual_ipaddress {\n  192.0.2.1\n }\n}\n";
-    let options = Options { read_only: true, ..Options::default() };
+    let options = Options::default().read_only(true);
     let config = parse_str("empty.conf", text, &options).config.unwrap();
     let printed = config.to_conf();
     let again = parse_str("printed.conf", &printed, &options).config;

@@ -20,7 +20,7 @@ fn text(block: &str, item: &str) -> String {
 }
 
 fn read(text: &str, lenient: bool) -> Loaded {
-    let options = Options { read_only: true, lenient, ..Options::default() };
+    let options = Options::default().read_only(true).lenient(lenient);
     parse_str("test.conf", text, &options)
 }
 

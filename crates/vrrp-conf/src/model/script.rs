@@ -15,6 +15,7 @@ pub struct ScriptUser {
 
 /// A program to run, with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Command {
     /// The program and its arguments; there is always a program.
     pub words: Vec<String>,
@@ -37,6 +38,7 @@ impl Command {
 
 /// What to run when an instance or a group changes its state.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Notify {
     /// On becoming MASTER.
     pub master: Option<Spanned<Command>>,

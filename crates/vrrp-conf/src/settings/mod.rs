@@ -236,12 +236,9 @@ impl Reader<'_> {
             if self.is_full() {
                 break;
             }
-            let start = block.span.start;
-            let keyword = outline.keyword(block);
-            let span = Span::new(start, start + keyword.len() as u32);
-            let word = Word { text: keyword.into(), span, quoted: false };
-            let found = match TOP_LEVEL.row(keyword) {
-                None if bare.is_some_and(|bare| bare.holds(keyword)) => continue,
+            let Some(word) = outline.keyword(block) else { continue };
+            let found = match TOP_LEVEL.row(&word.text) {
+                None if bare.is_some_and(|bare| bare.holds(&word.text)) => continue,
                 None => self.unknown_block(outline, block, &word),
                 found => found,
             };

@@ -26,7 +26,7 @@ pub(crate) fn load(path: &Path, config_id: Option<&str>, lenient: bool) -> io::R
 
 /// The findings as text, with colours if standard error is a terminal.
 pub(crate) fn rendered(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
-    vrrp_conf::render(diagnostics, sources, RenderOptions { color: logging::has_colors() })
+    vrrp_conf::render(diagnostics, sources, RenderOptions::default().color(logging::has_colors()))
 }
 
 /// Runs `vrrpd config`.
