@@ -49,6 +49,7 @@ mod decimal;
 mod diagnostic;
 mod did_you_mean;
 mod expand;
+mod fix;
 mod keywords;
 mod mend;
 pub mod model;
@@ -67,7 +68,8 @@ use std::io;
 use std::path::Path;
 
 pub use code::{Code, UnknownCode};
-pub use diagnostic::{Diagnostic, Label, Severity};
+pub use diagnostic::{Diagnostic, Fix, Label, Severity};
+pub use fix::{FixedFile, fix};
 pub use model::Config;
 pub use options::{Includes, Limits, Loader, Options};
 pub use render::{RenderOptions, render, to_json};

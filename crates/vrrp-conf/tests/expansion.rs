@@ -221,7 +221,10 @@ fn lines_that_end_in_carriage_returns_alone_are_refused() {
 fn a_comment_within_a_word_is_pointed_at() {
     let found = |line: &str| {
         let loaded = parse_str("hidden.conf", line, &options());
-        let hidden = loaded.diagnostics.iter().find(|found| found.code == Code::HiddenComment);
+        let hidden = loaded
+            .diagnostics
+            .iter()
+            .find(|found| matches!(found.code, Code::HiddenComment | Code::PasswordCut));
         hidden.map(|found| loaded.sources.location(found.span.unwrap()).unwrap().column)
     };
     for (line, column) in [

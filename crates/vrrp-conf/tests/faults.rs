@@ -215,7 +215,7 @@ fn what_is_legal_and_doubtful_is_a_warning() {
         (" nopreempt\n preempt_delay 5", "W0509 3:16 warning"),
         (" authentication {\n auth_type PASS\n auth_pass ninebytes\n }", "W0510 4:12 warning"),
         (" priority 255\n track_interface {\n  eth1 weight 5\n }", "W0512 4:3 warning"),
-        (" smtp_alert on", "W0505 2:2 warning"),
+        (" smtp_alert on", "W0505 2:2 note"),
         (" notify_deleted", "W0504 2:2 warning"),
         (" notify /bin/x priority", "W0503 2:16 warning"),
         (" track_interface {\n  eth1;\n }", "W0519 3:3 warning"),
@@ -327,7 +327,7 @@ fn a_file_that_ends_within_a_block_is_read_in_lenient_mode() {
 
 #[test]
 fn findings_are_limited_and_errors_go_first() {
-    let text = "smtp_server x\n".repeat(10) + &"virtual_server x { }\n".repeat(5000) + "oops\n";
+    let text = "smtp_server x\n".repeat(10) + &"instance a\n".repeat(5000) + "oops\n";
     let loaded = parse_str("t", &text, &Options::default());
     assert_eq!(loaded.diagnostics.len(), 1000);
     assert!(loaded.has_errors());

@@ -66,7 +66,7 @@ fn stray_characters_are_reported_and_done_with() {
 fn many_mistakes_are_counted_and_some_are_shown() {
     let many = 5_000;
     let defined = lines(1000, |n| format!("vrrp_script d{n} {{\n script /bin/true\n}}\n"));
-    let twice = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n}\n";
+    let twice = |n| format!("vrrp_instance A {{\n interface eth{n}\n virtual_router_id 1\n}}\n");
     for (name, text, code) in [
         ("unknown", lines(many, |n| format!("foo{n} bar\n")), Code::UnknownKeyword),
         ("near", in_instance(&lines(many, |n| format!(" prioritty{n}\n"))), Code::UnknownKeyword),
@@ -75,8 +75,12 @@ fn many_mistakes_are_counted_and_some_are_shown() {
             defined + &in_block("track_script", many, |n| format!("s{n}\n")),
             Code::UnknownReference,
         ),
-        ("names", twice.repeat(many), Code::DefinedTwice),
-        ("keywords", in_instance(&" priority 1\n".repeat(many)), Code::Duplicate),
+        ("names", lines(many, twice), Code::DefinedTwice),
+        (
+            "keywords",
+            in_instance(&lines(many, |n| format!(" priority {}\n", 1 + n % 2))),
+            Code::Duplicate,
+        ),
         ("one line", in_instance(&("prio{} ".repeat(many) + "\n")), Code::UnknownKeyword),
     ] {
         let codes = read(name, &text);
@@ -182,7 +186,7 @@ fn reading_ends_where_there_are_too_many_findings() {
     let mut limits = Limits::default();
     limits.diagnostics = 10;
     for (name, text) in [
-        ("warnings", "virtual_server 192.0.2.1 80 {\n}\n".repeat(many)),
+        ("warnings", "instance a\n".repeat(many)),
         ("variables", "$NAME\n".repeat(many)),
         ("unknown lines", "foo bar\n".repeat(many)),
         ("quotes", "foo \"\n".repeat(many)),

@@ -122,11 +122,15 @@ fn instance() -> impl Strategy<Value = String> {
             "dev eth1 label eth1:1",
             "brd +",
             "brd 192.0.2.255 scope link",
-            "peer 192.0.2.77/24 home",
+            "peer 192.0.2.77 home",
             "-nodad no_track noprefixroute",
             "scope 7 brd -",
         ];
-        format!("    192.0.2.{host}/{len} {}\n", extra.map_or("", |extra| extras[extra]))
+        let extra = extra.map_or("", |extra| extras[extra]);
+        match extra.starts_with("peer") {
+            true => format!("    192.0.2.{host} {extra}\n"),
+            false => format!("    192.0.2.{host}/{len} {extra}\n"),
+        }
     });
     (identity, rest, vec(address, 1..5)).prop_map(|(identity, rest, addresses)| {
         let (name, a, b, c, d, e, f, g) = identity;
@@ -140,7 +144,7 @@ fn instance() -> impl Strategy<Value = String> {
         });
         let mut addresses = addresses;
         addresses.sort();
-        addresses.dedup_by_key(|address| address.split('/').next().map(str::to_owned));
+        addresses.dedup_by_key(|address| address.trim_start().split(['/', ' ']).next().map(str::to_owned));
         let (first, excluded) = addresses.split_at(1);
         format!(
             "vrrp_instance {name} {{\n  interface eth0\n  virtual_router_id 7\n{a}{b}{c}{d}{e}{f}{g}\

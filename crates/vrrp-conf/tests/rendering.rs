@@ -115,7 +115,7 @@ fn a_byte_order_mark_is_no_column() {
 fn lenient_mode_says_what_it_does() {
     let text = INSTANCE.replace(
         "interface eth0",
-        "interface eth0\n    priority 300\n    prioritty 90\n    advert_int 1.5\n    nopreempt\n    nopreempt",
+        "interface eth0\n    priority 300\n    prioritty 90\n    advert_int 1.5\n    garp_master_repeat 1\n    garp_master_repeat 2",
     );
     let options = Options::default().lenient(true);
     assert_snapshot!(parse_str("vrrp.conf", &text, &options).render(RenderOptions::default()));

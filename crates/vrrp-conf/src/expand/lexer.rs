@@ -13,13 +13,13 @@ pub(super) enum Logical {
     Continued(Vec<Range<usize>>),
 }
 
-/// The lines of a file, joined where one ends in a backslash. The places of comments that cut a word
-/// are added to `cuts`.
+/// The lines of a file, joined where one ends in a backslash. Where comments begin that are
+/// probably none, or no good ones, is added to `doubts`.
 pub(super) fn logical_lines<'t>(
     text: &'t str,
-    cuts: &'t mut Vec<usize>,
+    doubts: &'t mut Vec<(usize, Doubt)>,
 ) -> impl Iterator<Item = Logical> + 't {
-    let mut lines = lines(text).inspect(|line| cuts.extend(line.cut));
+    let mut lines = lines(text).inspect(|line| doubts.extend(line.doubt));
     iter::from_fn(move || {
         let mut line = lines.next()?;
         if !line.continues {
@@ -44,8 +44,19 @@ struct Line {
     /// It without its comment, the white space behind it, and the backslash that continues it.
     range: Range<usize>,
     continues: bool,
-    /// The sign of a comment that seems to begin within a word, as in `S3cr!t`.
-    cut: Option<usize>,
+    /// Where its comment begins, if there is a doubt about it.
+    doubt: Option<(usize, Doubt)>,
+}
+
+/// What is doubtful about a comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// It seems to begin within a word, as in `/bin/x#y`.
+    InWord,
+    /// It ends a password, which has so many characters in front of it.
+    InPassword(usize),
+    /// It begins with `//`, and has braces, which would be taken for those of blocks.
+    Foreign,
 }
 
 fn lines(text: &str) -> impl Iterator<Item = Line> {
@@ -63,7 +74,8 @@ fn lines(text: &str) -> impl Iterator<Item = Line> {
 
 /// A line that begins at byte `start` of its text.
 fn line(text: &str, start: usize) -> Line {
-    let (before, comment) = text.split_at(comment_start(text));
+    let (at, is_foreign) = comment_start(text);
+    let (before, comment) = text.split_at(at);
     let kept = before.trim_end();
     let rest = kept.strip_suffix('\\').filter(|rest| {
         // Two backslashes are one that stands for itself.
@@ -74,32 +86,63 @@ fn line(text: &str, start: usize) -> Line {
     Line {
         range: start..start + len,
         continues: rest.is_some(),
-        cut: cuts_a_word(before, comment).then_some(start + before.len()),
+        doubt: match is_foreign {
+            true => Some(Doubt::Foreign),
+            false => doubt(before, comment),
+        }
+        .map(|doubt| (start + at, doubt)),
     }
 }
 
-/// Where the `#` or `!` of a line's comment is, or its end; inside quotes neither begins one.
-fn comment_start(line: &str) -> usize {
-    let mut quote = None;
+/// Where the `#` or `!` of a line's comment is, or its end; inside quotes neither begins one. And
+/// where a `//` is in front of braces, which is `true`.
+fn comment_start(line: &str) -> (usize, bool) {
+    let (mut quote, mut last) = (None, b' ');
     let mut bytes = line.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
         match (byte, quote) {
             (b'\\', _) => {
                 bytes.next();
             }
-            (b'#' | b'!', None) => return at,
+            (b'#' | b'!', None) => return (at, false),
+            (b'/', None) if last.is_ascii_whitespace() && is_foreign(&line[at..]) => {
+                return (at, true);
+            }
             (b'"' | b'\'', None) => quote = Some(byte),
             (_, Some(open)) if byte == open => quote = None,
             _ => {}
         }
+        last = byte;
     }
-    line.len()
+    (line.len(), false)
 }
 
-fn cuts_a_word(before: &str, comment: &str) -> bool {
+/// Whether a text begins like a comment of other languages, and has braces in it. Those of a
+/// variable do no harm.
+fn is_foreign(text: &str) -> bool {
+    let comment = text.split(['#', '!']).next().unwrap_or_default();
+    let mut braces = comment.char_indices().filter(|(_, c)| matches!(c, '{' | '}'));
+    let is_variable = |at: usize| comment[..at].ends_with('$');
+    text.starts_with("//")
+        && braces.any(|(at, c)| {
+            c == '{' && !is_variable(at)
+                || c == '}' && {
+                    let open = comment[..at].rfind('{');
+                    !open.is_some_and(is_variable)
+                }
+        })
+}
+
+/// What is doubtful about the comment behind a text.
+fn doubt(before: &str, comment: &str) -> Option<Doubt> {
     let is_word = before.ends_with(|c: char| !c.is_whitespace() && !"{}\"';".contains(c));
-    let Some(behind) = comment.get(1..) else { return false };
-    is_word && !behind.starts_with([' ', '\t', '#', '!'])
+    let behind = comment.get(1..).filter(|_| is_word)?;
+    let mut words = before.rsplit(|c: char| c.is_whitespace() || c == '{');
+    let last = words.next().unwrap_or_default();
+    if words.find(|word| !word.is_empty()) == Some("auth_pass") {
+        return Some(Doubt::InPassword(last.chars().count()));
+    }
+    (!behind.starts_with([' ', '\t', '#', '!'])).then_some(Doubt::InWord)
 }
 
 /// How much white space a text begins with.
@@ -294,24 +337,49 @@ pub(super) fn first_braces(pattern: &str) -> Result<Option<Braces<'_>>, &'static
 mod tests {
     use super::*;
 
-    /// The lines of a text, those that are continued joined by `+`, and the cuts.
-    fn lines(text: &str) -> (Vec<String>, Vec<usize>) {
-        let mut cuts = Vec::new();
+    /// The lines of a text, those that are continued joined by `+`, and the doubts.
+    fn lines(text: &str) -> (Vec<String>, Vec<(usize, Doubt)>) {
+        let mut doubts = Vec::new();
         let shown = |line| match line {
             Logical::Plain(range) => text[range].to_owned(),
             Logical::Continued(parts) => {
                 parts.into_iter().map(|part| &text[part]).collect::<Vec<_>>().join("+")
             }
         };
-        let lines = logical_lines(text, &mut cuts).map(shown).collect();
-        (lines, cuts)
+        let lines = logical_lines(text, &mut doubts).map(shown).collect();
+        (lines, doubts)
     }
 
     #[test]
     fn comments_end_lines_outside_of_quotes() {
         assert_eq!(lines("a # b\n\"a # b\" # c\n a\\#b\r\n").0, ["a", "\"a # b\"", " a\\#b"]);
         assert_eq!(lines("'it\" # ' ! x\n#\n\"a\\\"#\" b").0, ["'it\" # '", "", "\"a\\\"#\" b"]);
-        assert_eq!(lines("\u{feff}a S3cr!t\nb x #y\n").1, [9]);
+        assert_eq!(lines("\u{feff}a S3cr!t\nb x #y\n").1, [(9, Doubt::InWord)]);
+    }
+
+    #[test]
+    fn a_password_ends_at_any_sign_of_a_comment() {
+        for (line, left) in [
+            ("auth_pass P@##D321!", 2),
+            ("auth_pass ab!!", 2),
+            (" authentication { auth_pass a!b }", 1),
+            ("auth_pass secret# a note", 6),
+        ] {
+            let at = line.find(['#', '!']).unwrap();
+            assert_eq!(lines(line).1, [(at, Doubt::InPassword(left))], "{line}");
+        }
+        for line in ["auth_pass abc #!x", "auth_pass \"a!b\"", "auth_pass a\\!b", "auth_pass !x"] {
+            assert_eq!(lines(line).1, [], "{line}");
+        }
+    }
+
+    #[test]
+    fn a_comment_of_another_language_ends_a_line_if_it_has_braces() {
+        assert_eq!(lines("a // {VRID} b").0, ["a"]);
+        assert_eq!(lines("// }").1, [(0, Doubt::Foreign)]);
+        for line in ["a // b", "a x//{", "a '// {'", "a // b # {", "a // ${B}"] {
+            assert_eq!(lines(line).1, [], "{line}");
+        }
     }
 
     #[test]

@@ -20,12 +20,12 @@ use std::sync::Arc;
 
 pub(crate) use include::{read_file, read_limited};
 pub(crate) use lexer::may_direct;
-use lexer::{Beginning, Logical};
+use lexer::{Beginning, Doubt, Logical};
 use line::Line;
 use variable::{Random, Variable};
 
 use crate::source::{ExpansionId, FileId, FileRange, Origin};
-use crate::{Code, Diagnostic, Options, SourceMap, Span};
+use crate::{Code, Diagnostic, Fix, Options, SourceMap, Span};
 
 /// Expands a text and all that it includes; gives the expanded range of the map, or nothing
 /// if a limit was reached before the end.
@@ -71,7 +71,8 @@ impl Finding {
         };
         sources.push(text.get(self.at.range()).unwrap_or_default(), origin);
         let span = Span::new(start, sources.expanded_len());
-        Diagnostic { span: Some(span), ..self.diagnostic }
+        let fix = self.diagnostic.fix.map(|fix| Fix { span, ..fix });
+        Diagnostic { span: Some(span), fix, ..self.diagnostic }
     }
 }
 
@@ -130,13 +131,13 @@ impl<'a> Expander<'a> {
         let checks = self.include_check;
         let text = Arc::clone(self.sources.file_text(file));
         self.check_bytes(file, &text);
-        let mut cuts = Vec::new();
+        let mut doubts = Vec::new();
         let place = |range: Range<usize>| FileRange {
             file,
             start: range.start as u32,
             end: range.end as u32,
         };
-        for line in lexer::logical_lines(&text, &mut cuts) {
+        for line in lexer::logical_lines(&text, &mut doubts) {
             if self.stopped {
                 break;
             }
@@ -150,7 +151,9 @@ impl<'a> Expander<'a> {
                 }
             }
         }
-        cuts.into_iter().for_each(|sign| self.report_cut(place(sign..sign + 1), &text));
+        for (at, doubt) in doubts {
+            self.report_doubt(place(at..at + 1), doubt, &text);
+        }
         self.include_check = checks;
         self.directory = directory;
     }
@@ -179,12 +182,32 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// Warns of a word that a comment cuts.
-    fn report_cut(&mut self, sign: FileRange, text: &str) {
-        let message = format!("`{}` ends the word", &text[sign.range()]);
-        let diagnostic = Diagnostic::new(Code::HiddenComment, Span::default(), message)
-            .label("a comment begins here")
-            .help("put the word in quotes if the sign belongs to it, else a space before it");
+    /// Reports a comment that is probably none, or no good one.
+    fn report_doubt(&mut self, sign: FileRange, doubt: Doubt, text: &str) {
+        let written = &text[sign.range()];
+        let new = |code, message: String| Diagnostic::new(code, Span::default(), message);
+        let apart = format!(" {written}");
+        let diagnostic = match doubt {
+            Doubt::InWord => new(Code::HiddenComment, format!("`{written}` ends the word"))
+                .label("a comment begins here")
+                .help("put the word in quotes if the sign belongs to it, else a space before it")
+                .fix(Span::default(), apart),
+            Doubt::InPassword(left) => {
+                let count = match left {
+                    1 => "1 character is left".to_owned(),
+                    left => format!("{left} characters are left"),
+                };
+                let message = format!("`{written}` ends the password: {count}");
+                new(Code::PasswordCut, message)
+                    .label("a comment begins here")
+                    .help("choose another password, on all routers")
+                    .fix(Span::default(), apart)
+            }
+            Doubt::Foreign => {
+                let message = "`//` begins no comment, and there are braces behind it".to_owned();
+                new(Code::ForeignComment, message).help("a comment begins with `#` or `!`")
+            }
+        };
         self.report(sign, None, diagnostic);
     }
 
