@@ -84,6 +84,7 @@ impl NotifyPrograms {
 impl Meaning {
     /// What this configuration means.
     pub(crate) fn of(config: &Config, users: &Users, links: &Links) -> Result<Self, SetupError> {
+        let config = &*users.secured(config);
         let settings = |instance: &vrrp_conf::model::Instance| {
             vrrp::conf::settings(instance).map(Arc::new).map_err(|source| {
                 let instance = Arc::clone(&instance.name);
