@@ -9,7 +9,7 @@ use vrrp_conf::{Code, Options, parse_str};
 
 /// What is found in a text: codes with lines and columns.
 fn findings(text: &str, lenient: bool) -> Vec<String> {
-    let options = Options { config_id: Some("node".into()), lenient, ..Options::default() };
+    let options = Options::default().config_id("node").lenient(lenient);
     let loaded = parse_str("test.conf", text, &options);
     assert_eq!(loaded.config.is_none(), loaded.has_errors(), "{text}");
     let place = |span| loaded.sources.location(span).unwrap();
@@ -117,6 +117,21 @@ fn what_was_probably_meant_is_suggested_and_nothing_follows_from_the_mistake() {
 }
 
 #[test]
+fn a_quote_in_a_keyword_of_the_top_level_hides_nothing() {
+    let sound = instance(" priority 100");
+    let first = |keyword: &str| sound.replacen("vrrp_instance", keyword, 1);
+    for keyword in ["\"vrrp_instance\"", "vrrp_\"instance\""] {
+        assert_eq!(findings(&first(keyword), false), [""; 0], "{keyword}");
+    }
+    for keyword in ["\"vrrp_instnce\"", "vrrp_inst\"nce", "'vrrp_instance", "vrrp_instance\""] {
+        assert_eq!(help(&first(keyword)), ["did you mean `vrrp_instance`?"], "{keyword}");
+    }
+    // Its lines are read.
+    let text = first("vrrp_inst\"ance").replace("100", "300");
+    assert_eq!(findings(&text, false), ["E0204 1:10 error", "E0302 2:11 error"]);
+}
+
+#[test]
 fn a_mistake_is_one_finding() {
     let good = instance(" priority 100\n version 3\n advert_int 0.5");
     for (from, to) in [
@@ -200,7 +215,7 @@ fn what_is_legal_and_doubtful_is_a_warning() {
         (" nopreempt\n preempt_delay 5", "W0509 3:16 warning"),
         (" authentication {\n auth_type PASS\n auth_pass ninebytes\n }", "W0510 4:12 warning"),
         (" priority 255\n track_interface {\n  eth1 weight 5\n }", "W0512 4:3 warning"),
-        (" smtp_alert on", "W0505 2:2 warning"),
+        (" smtp_alert on", "W0505 2:2 note"),
         (" notify_deleted", "W0504 2:2 warning"),
         (" notify /bin/x priority", "W0503 2:16 warning"),
         (" track_interface {\n  eth1;\n }", "W0519 3:3 warning"),
@@ -312,7 +327,7 @@ fn a_file_that_ends_within_a_block_is_read_in_lenient_mode() {
 
 #[test]
 fn findings_are_limited_and_errors_go_first() {
-    let text = "smtp_server x\n".repeat(10) + &"virtual_server x { }\n".repeat(5000) + "oops\n";
+    let text = "smtp_server x\n".repeat(10) + &"instance a\n".repeat(5000) + "oops\n";
     let loaded = parse_str("t", &text, &Options::default());
     assert_eq!(loaded.diagnostics.len(), 1000);
     assert!(loaded.has_errors());
@@ -323,7 +338,7 @@ fn findings_are_limited_and_errors_go_first() {
 fn what_refers_to_a_broken_definition_is_not_to_blame_and_goes_with_it() {
     let text = instance(" track_script {\n s\n }") + "vrrp_script s {\n interval 1\n}\n";
     assert_eq!(findings(&text, false), ["E0414 11:13 error"]);
-    let options = Options { lenient: true, ..Options::default() };
+    let options = Options::default().lenient(true);
     let config = parse_str("t", &text, &options).config.unwrap();
     assert!(config.scripts.is_empty() && config.instances[0].tracks.scripts.is_empty());
 }
@@ -339,7 +354,7 @@ fn lenient_mode_drops_no_instance() {
 #[test]
 fn lenient_mode_does_what_keepalived_does() {
     let text = instance(" prioritty 9\n priority 90 91\n priority 80\n advert_int 1.5\n version 2");
-    let options = Options { lenient: true, ..Options::default() };
+    let options = Options::default().lenient(true);
     let config = parse_str("t", &text, &options).config.unwrap();
     let instance = &config.instances[0];
     assert_eq!(instance.priority.get(), 80, "the last one counts");

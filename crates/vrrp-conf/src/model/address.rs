@@ -58,6 +58,7 @@ pub enum Lifetime {
 
 /// An address that an instance puts on an interface while it is Active, or a static one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct VirtualAddress {
     /// The address.
     pub address: IpAddr,

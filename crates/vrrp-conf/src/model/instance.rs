@@ -100,6 +100,7 @@ pub enum HmacMode {
 
 /// `auth_hmac`: adverts with a signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct HmacAuth {
     /// The keys that are accepted.
     pub keys: Vec<HmacKey>,
@@ -152,6 +153,7 @@ pub enum OldChecksum {
 
 /// A peer of a unicast instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
 pub struct UnicastPeer {
     /// Its address.
     pub address: IpAddr,
@@ -163,6 +165,7 @@ pub struct UnicastPeer {
 
 /// Adverts to each peer instead of to a group.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Unicast {
     /// The peers.
     pub peers: Vec<Spanned<UnicastPeer>>,
@@ -186,6 +189,7 @@ pub enum Destination {
 
 /// When a better router takes over from a worse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Preempt {
     /// It does at all.
     pub enabled: Spanned<bool>,
@@ -197,6 +201,7 @@ pub struct Preempt {
 /// How a router that has become Active makes itself known: gratuitous ARP, or unsolicited
 /// neighbour advertisements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
 pub struct Announce {
     /// Rounds at the transition; 5 by default.
     pub repeat: u32,
@@ -245,6 +250,7 @@ impl Default for Announce {
 
 /// A virtual MAC: a macvlan interface with an address made from the VRID.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Vmac {
     /// The name of the interface, where one is given.
     pub name: Option<InterfaceName>,
@@ -271,6 +277,7 @@ pub enum IpvlanMode {
 
 /// An ipvlan interface for the instance.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Ipvlan {
     /// The name of the interface, where one is given.
     pub name: Option<InterfaceName>,
@@ -290,6 +297,7 @@ pub struct Ipvlan {
 /// | `preempt` | off with `nopreempt`; on, without delay, with `state MASTER` or priority 255 |
 /// | `announce` | the instance's settings over those of `global_defs` over the defaults |
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Instance {
     /// Its name.
     pub name: Spanned<Arc<str>>,

@@ -45,6 +45,7 @@ use crate::Spanned;
 
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Config {
     /// What holds for the daemon as a whole.
     pub global: Global,

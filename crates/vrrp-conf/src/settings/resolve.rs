@@ -250,19 +250,15 @@ impl Reader<'_> {
         let first = addresses.first().map(|first| first.span);
         let mut kept: Vec<Spanned<VirtualAddress>> = Vec::with_capacity(addresses.len());
         let mut seen = Seen::new();
+        let mut mixed = Vec::new();
         for address in addresses {
             if Family::of(address.address) != family {
-                let message = format!("`{}` is not an {family} address", address.address);
-                let mut diagnostic = Diagnostic::new(Code::MixedFamilies, address.span, message)
-                    .help("put it into `virtual_ipaddress_excluded`, or an instance of its own");
-                if let Some(first) = first {
-                    diagnostic = diagnostic.also(first, "the first address decides");
-                }
-                self.push(diagnostic);
+                mixed.push(address);
             } else if self.is_new(&mut seen, &address) {
                 kept.push(address);
             }
         }
+        self.report_mixed(&mixed, first, family);
         if kept.len() > 255 {
             let message = format!("an advert carries 255 addresses, not {}", kept.len());
             let diagnostic = Diagnostic::new(Code::TooManyAddresses, kept[255].span, message)
@@ -271,6 +267,31 @@ impl Reader<'_> {
             self.push(diagnostic);
         }
         kept
+    }
+
+    /// Reports addresses of another family than the first one, all at the first of them.
+    fn report_mixed(
+        &mut self,
+        mixed: &[Spanned<VirtualAddress>],
+        first: Option<Span>,
+        family: Family,
+    ) {
+        let Some((address, more)) = mixed.split_first() else { return };
+        let message = match more.len() {
+            0 => format!("`{}` is not an {family} address", address.address),
+            more => format!("`{}` and {more} more are no {family} addresses", address.address),
+        };
+        let mut diagnostic = Diagnostic::new(Code::MixedFamilies, address.span, message)
+            .help("put it into `virtual_ipaddress_excluded`, or an instance of its own");
+        if let Some(last) = more.last() {
+            diagnostic = diagnostic
+                .also(last.span, "down to this one")
+                .help("put them into `virtual_ipaddress_excluded`, or an instance of their own");
+        }
+        if let Some(first) = first {
+            diagnostic = diagnostic.also(first, "the first address decides");
+        }
+        self.push(diagnostic);
     }
 
     fn excluded(

@@ -25,7 +25,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         "refuse to run as root what another user could change",
     )
     .default("off")
-    .support(NotYet(Warn))
     .fills(Fill::Bool(|to, _| to.global.script_security = true))
     .shown(|config, _, mut line| line.flag(config.global.script_security)),
     row::<Globals>(

@@ -43,7 +43,7 @@ const MAX_COUNT: i64 = u32::MAX as i64;
 const MAX_ROUNDS: i64 = 255;
 
 const IPVS: Support = NotOurs("IPVS");
-const CHECKER: Support = NotOurs("the health checkers of IPVS");
+const CHECKER: Support = NotOurs("IPVS");
 const SNMP: Support = NotOurs("SNMP");
 const DBUS: Support = NotOurs("D-Bus");
 const MAIL: Support = NotOurs("mail");
