@@ -11,6 +11,9 @@ use vrrp_proto::{Authentication, Family, Interval, Password, Priority, Version};
 use crate::checks::Bounds;
 use crate::scenario::{Cue, Incident, Member, NodeId, Scenario, Wire};
 
+/// That of the clusters that have one.
+static PASSWORD: Password = Password::from_octets(*b"s3cr3t\0\0");
+
 /// What a scenario is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Plot {
@@ -247,7 +250,7 @@ impl Writer {
         };
         let members = Casting { rng: &mut rng, plot, family }.members();
         let authentication = match rng.bool() {
-            true => Authentication::Password(Password::from_text("s3cr3t")),
+            true => Authentication::Password(&PASSWORD),
             false => Authentication::None,
         };
         let wire = wire(&mut rng, &members);

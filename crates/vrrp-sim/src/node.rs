@@ -168,11 +168,11 @@ impl Kind {
 /// What all routers have in common.
 pub(crate) struct Shared<'a> {
     pub(crate) addresses: &'a AddressList,
-    pub(crate) authentication: Authentication,
+    pub(crate) authentication: Authentication<'static>,
 }
 
 impl Shared<'_> {
-    pub(crate) fn authentication(&self, version: Version) -> Authentication {
+    pub(crate) fn authentication(&self, version: Version) -> Authentication<'static> {
         match version {
             Version::V2 => self.authentication,
             Version::V3 => Authentication::None,

@@ -18,7 +18,7 @@ pub struct Scenario {
     /// The routers; none of them runs before it is started. All of one family.
     pub members: Vec<Member>,
     /// What all VRRPv2 routers prove themselves with.
-    pub authentication: Authentication,
+    pub authentication: Authentication<'static>,
     /// The wire at first.
     pub wire: Wire,
     /// What happens, in the order of time.

@@ -153,7 +153,7 @@ impl HeaderKey {
     fn icv(&self, ip: &IpMeta, header: &AuthHeader, message: &[u8]) -> [u8; ICV_LEN] {
         let total_len = usize::from(ip.header_len) + AUTH_HEADER_LEN + message.len();
         let mut packet = [0; 20];
-        packet[0] = 4 << 4 | ip.header_len / 4;
+        packet[0] = 0x40 | (ip.header_len / 4);
         packet[2..4].copy_from_slice(&(total_len as u16).to_be_bytes());
         packet[4..6].copy_from_slice(&ip.identification.to_be_bytes());
         packet[8] = if ip.destination.is_multicast() { ip.hop_limit } else { 0 };
