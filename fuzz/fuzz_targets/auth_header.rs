@@ -12,22 +12,18 @@ fuzz_target!(|packet: &[u8]| {
     let Ok((ip, _, message)) = split_ipv4(packet) else { return };
     let key = HeaderKey::from_text("s3cr3t");
     let rules = rules(message, &ip, Authentication::Header(&key));
-    match Advert::parse(message, &ip, &rules) {
+    let mut message = message.to_vec();
+    // Chance finds neither checksums nor check values.
+    if let Err(DecodeError::Checksum { required, .. }) = Advert::parse(&message, &ip, &rules) {
+        message[6..8].copy_from_slice(&required.to_be_bytes());
+    }
+    match Advert::parse(&message, &ip, &rules) {
         Ok(advert) => {
             let header = ip.auth_header.expect("nothing passes without one");
-            let payload = sign(&advert, &ip);
-            assert_eq!(payload, [header.as_octets(), message].concat());
+            assert_eq!(sign(&advert, &ip), [header.as_octets(), &message[..]].concat());
             check_replay(&ip, &advert);
         }
-        // Chance does not find checksums.
-        Err(DecodeError::Checksum { required, .. }) => {
-            let mut summed = message.to_vec();
-            summed[6..8].copy_from_slice(&required.to_be_bytes());
-            let error = Advert::parse(&summed, &ip, &rules).map(drop);
-            assert!(!matches!(error, Ok(()) | Err(DecodeError::Checksum { .. })), "{error:?}");
-            check_signed(&summed, &ip, &rules);
-        }
-        Err(DecodeError::InvalidIcv) => check_signed(message, &ip, &rules),
+        Err(DecodeError::InvalidIcv) => check_signed(&message, &ip, &rules),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 });

@@ -507,7 +507,9 @@ proptest! {
             let mut other = packet.clone();
             other[at] ^= flip;
             // The checksum of the message is no obstacle to whoever changes it.
-            if let Err(DecodeError::Checksum { required, .. }) = judged(&other) {
+            if let Err(DecodeError::Checksum { required, .. }) = judged(&other)
+                && !(50..52).contains(&at)
+            {
                 other[50..52].copy_from_slice(&required.to_be_bytes());
             }
             prop_assert!(judged(&other).is_err(), "octet {} is not covered", at);
