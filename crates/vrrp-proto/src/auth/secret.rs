@@ -30,6 +30,10 @@ impl<const N: usize> Secret<N> {
         &self.0
     }
 
+    fn wipe(&mut self) {
+        self.0.zeroize();
+    }
+
     /// Whether these are its octets, all of them.
     pub(crate) fn is(&self, octets: &[u8]) -> bool {
         self.0[..].ct_eq(octets).into()
@@ -38,7 +42,7 @@ impl<const N: usize> Secret<N> {
 
 impl<const N: usize> Drop for Secret<N> {
     fn drop(&mut self) {
-        self.0.zeroize();
+        self.wipe();
     }
 }
 
@@ -65,7 +69,6 @@ impl<const N: usize> fmt::Display for Secret<N> {
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use core::mem::ManuallyDrop;
     use std::format;
 
     use super::*;
@@ -73,9 +76,18 @@ mod tests {
     #[test]
     fn a_secret_is_overwritten_when_it_is_dropped() {
         assert!(core::mem::needs_drop::<Secret<8>>());
-        let mut secret = ManuallyDrop::new(Secret::new(*b"s3cr3t\0\0"));
-        secret.0.zeroize();
+        let mut secret = Secret::new(*b"s3cr3t\0\0");
+        secret.wipe();
         assert_eq!(secret.expose(), &[0; 8]);
+    }
+
+    /// The hashes keep what they make of a key, and overwrite it too: a feature of theirs.
+    #[test]
+    fn keyed_hashes_are_overwritten_when_they_are_dropped() {
+        fn is_overwritten<T: zeroize::ZeroizeOnDrop>() -> bool {
+            core::mem::needs_drop::<T>()
+        }
+        assert!(is_overwritten::<md5::Md5>() && is_overwritten::<sha2::Sha256>());
     }
 
     #[test]
