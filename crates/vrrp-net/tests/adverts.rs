@@ -125,7 +125,7 @@ fn an_advert_arrives_as_the_rfc_has_it() {
         sender.send(left.address, GROUP_V4.into(), &MESSAGE).unwrap();
 
         let datagram = only(arrived(&mut receiver));
-        assert_eq!(datagram.ip, IpMeta::multicast(left.address));
+        assert_eq!(datagram.ip, IpMeta { identification: 1, ..IpMeta::multicast(left.address) });
         assert_eq!(datagram.message, MESSAGE);
 
         let mut packet = [0; 100];

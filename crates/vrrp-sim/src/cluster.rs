@@ -44,7 +44,7 @@ impl<'a, M: Machine> Cluster<'a, M> {
     /// The scenario's first moment, with routers that `make` makes of their settings.
     pub fn new(scenario: &'a Scenario, make: Make<'a, M>) -> Self {
         let Scenario { members, authentication, .. } = scenario;
-        let node = |(id, member)| Node::new(id, member, *authentication, members.len());
+        let node = |(id, member)| Node::new(id, member, authentication.clone(), members.len());
         Self {
             scenario,
             make,

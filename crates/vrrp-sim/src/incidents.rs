@@ -59,7 +59,8 @@ impl<M: Machine> Cluster<'_, M> {
             return;
         }
         if let Some(config) = node.replacement.take() {
-            let (family, authentication) = (node.settings.family, self.scenario.authentication);
+            let (family, authentication) =
+                (node.settings.family, self.scenario.authentication.clone());
             node.settings = Arc::new(settings(family, config, authentication, false));
         }
         node.kernel.look(&node.settings);
@@ -105,7 +106,7 @@ impl<M: Machine> Cluster<'_, M> {
     fn reconfigure(&mut self, id: NodeId, config: Config, has_extra: bool) {
         let node = &mut self.nodes[id];
         let Some(process) = node.process.as_mut().filter(|_| !node.frozen) else { return };
-        let (family, authentication) = (node.settings.family, self.scenario.authentication);
+        let (family, authentication) = (node.settings.family, self.scenario.authentication.clone());
         node.settings = Arc::new(settings(family, config, authentication, has_extra));
         let view = process.interfaces.watch(&node.settings);
         process.known.clone_from(&node.trackers);

@@ -29,7 +29,8 @@
 //! use std::time::Duration;
 //! use vrrp::Engine;
 //! use vrrp_fsm::{Config, State};
-//! use vrrp_proto::{Authentication, Priority, Version};
+//! use vrrp::Authentication;
+//! use vrrp_proto::{Priority, Version};
 //! use vrrp_sim::{Checks, Cluster, Incident, Scheduled, Member, Scenario, Wire};
 //!
 //! let member = |address: &str, priority| -> Result<_, core::net::AddrParseError> {

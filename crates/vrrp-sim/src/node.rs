@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use vrrp::{Input, Interfaces, Settings, VirtualAddress};
+use vrrp::{Authentication, Input, Interfaces, Settings, VirtualAddress};
 use vrrp_fsm::{Config, Heard, Influence, Instant, State};
 use vrrp_net::{InterfaceName, NetEvent, RecordedMonitor};
-use vrrp_proto::{Authentication, Family, Interval, Priority, Rules, Version, Vrid};
+use vrrp_proto::{Family, Interval, Priority, Rules, Version, Vrid};
 
 use crate::clock::Clock;
 use crate::kernel::{Held, SimKernel};
@@ -235,7 +235,7 @@ impl<M: Machine> Node<M> {
         let Settings { machine, authentication, advertised, .. } = &*self.settings;
         Some(Rules {
             own_sources: &self.machine()?.engine().view().addresses,
-            authentication: *authentication,
+            authentication: authentication.as_proto(),
             ..Rules::new(machine.version, VRID, machine.interval, advertised.as_addresses())
         })
     }

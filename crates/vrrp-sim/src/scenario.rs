@@ -4,8 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use vrrp::Authentication;
 use vrrp_fsm::{Config, Influence};
-use vrrp_proto::{Authentication, Family};
+use vrrp_proto::Family;
 
 /// A router's place in [`Scenario::members`].
 pub type NodeId = usize;

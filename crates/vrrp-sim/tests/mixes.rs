@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
+use vrrp::Authentication;
 use vrrp::Engine;
 use vrrp_fsm::Config;
-use vrrp_proto::{Authentication, Interval, Priority, Version};
+use vrrp_proto::{Interval, Priority, Version};
 use vrrp_sim::{
     Finding, Incident, Member, NodeId, Scenario, Scheduled, Summary, Violation, Wire, simulate,
 };

@@ -23,11 +23,12 @@ use std::sync::Arc;
 use vrrp_conf::model::{self, Authentication as ConfAuthentication, Config, Tracks};
 use vrrp_fsm::{Announce, Weight};
 use vrrp_net::{AddressFlags, Broadcast, Preferred, Scope};
-use vrrp_proto::{Authentication, ChecksumForm, Family, InterfaceName, Password, Version};
+use vrrp_proto::{ChecksumForm, Family, InterfaceName, Password, Version};
 use vrrp_track::interface::Links;
 use vrrp_track::process::ParamMatch;
 use vrrp_track::{File, Interface, Kind, Matcher, Process, Program, Script, Source, SourceKind};
 
+use crate::authentication::Authentication;
 use crate::health::TrackerKey;
 use crate::settings::{
     Advertised, Destination, Settings, SettingsError, Track, VirtualAddress, name,

@@ -46,6 +46,7 @@
 //! RFC 9568 and RFC 5798 (VRRPv3), RFC 3768 and RFC 2338 (VRRPv2); what it does of them is listed
 //! in the repository's `docs/rfc9568.md`.
 
+mod authentication;
 #[cfg(feature = "conf")]
 pub mod conf;
 mod core;
@@ -72,6 +73,7 @@ pub use vrrp_fsm::{Instant, State, Weight};
 /// The health sources.
 pub use vrrp_track as track;
 
+pub use crate::authentication::Authentication;
 pub use crate::core::{ApplyError, Observer};
 pub use crate::engine::{ActiveRouter, Engine, Input};
 pub use crate::events::{EVENTS_MAX, Event, EventKind, Events, Severity};

@@ -11,7 +11,7 @@ use vrrp_net::{
     Announcement, Change, Errno, IfIndex, Interface, InterfaceName, Kernel, NetError, Object,
     ObjectKey, Outcome,
 };
-use vrrp_proto::{Advert, EncodeError, IpMeta, MAX_MESSAGE_LEN, PreparedAdvert, Priority};
+use vrrp_proto::{Advert, EncodeError, IpMeta, PreparedAdvert, Priority};
 
 use crate::holdings::{HolderId, Holdings};
 use crate::interfaces::{Carrier, InterfaceView};
@@ -170,10 +170,10 @@ impl Port {
         let addresses = advertised.as_addresses();
         let mut advert =
             Advert::new(machine.version, *vrid, machine.priority, machine.interval, addresses);
-        advert.authentication = *authentication;
+        advert.authentication = authentication.as_proto();
         advert.checksum = *checksum;
         let ip = IpMeta { destination: self.destination(), ..IpMeta::multicast(source) };
-        PreparedAdvert::new(&advert, &ip, vec![0; MAX_MESSAGE_LEN.min(advert.buffer_len())])
+        PreparedAdvert::new(&advert, &ip, vec![0; advert.prepared_len()])
     }
 
     fn destination(&self) -> IpAddr {

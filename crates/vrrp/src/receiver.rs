@@ -52,7 +52,7 @@ impl Demands {
         let Destination::Multicast(group) = self.settings.destination;
         Rules {
             own_sources: &self.own_sources,
-            authentication: self.settings.authentication,
+            authentication: self.settings.authentication.as_proto(),
             cast: Cast::Multicast { group },
             hop_limits: HopLimits::SAME_LINK,
             accept_no_addresses: self.settings.accept_no_addresses,

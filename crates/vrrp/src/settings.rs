@@ -14,10 +14,11 @@ use vrrp_net::{
     WordError,
 };
 use vrrp_proto::{
-    AddressList, AddressListError, Addresses, Authentication, ChecksumForm, Family, Interval,
-    Password, Priority, Version, Vrid, group,
+    AddressList, AddressListError, Addresses, ChecksumForm, Family, Interval, Password, Priority,
+    Version, Vrid, group,
 };
 
+use crate::authentication::Authentication;
 use crate::health::TrackerKey;
 
 /// Why a virtual router cannot be what it is said to be.

@@ -289,10 +289,11 @@ fn check_place<M: Machine>(cluster: &Cluster<'_, M>, node: &Node<M>) -> Result<(
 mod tests {
     use std::sync::Arc;
 
+    use vrrp::Authentication;
     use vrrp::{Engine, EventKind, Input, Instant, InterfaceView, Settings};
     use vrrp_fsm::Config;
     use vrrp_net::Kernel;
-    use vrrp_proto::{Authentication, Version};
+    use vrrp_proto::Version;
 
     use super::*;
     use crate::machine::Make;

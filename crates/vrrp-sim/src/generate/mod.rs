@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use fastrand::Rng;
+use vrrp::Authentication;
 use vrrp_fsm::{Config, Influence};
-use vrrp_proto::{Authentication, Family, Password, Priority};
+use vrrp_proto::{Family, Password, Priority};
 
 use crate::checks::Bounds;
 use crate::scenario::{Incident, InterfaceState, Member, NodeId, Scenario, Scheduled, Wire};
