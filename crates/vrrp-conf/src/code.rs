@@ -354,6 +354,10 @@ codes! {
          keepalived: `auth_pass S3cr!t` is the password `S3cr`.\n\nPut the word in quotes if the \
          sign belongs to it: then keepalived on the other nodes has to have the quotes too. If it is \
          a comment, put a space before it."
+    OwnPeer = "W0523" doubt "a peer that is the router itself"
+        "The address is the one that the router's own adverts come from. keepalived would send \
+         them to itself, and warn of each; vrrpd leaves the peer out.\n\nRemove it, or write the \
+         list with `@^id` so that each machine leaves itself out."
     ClusterVrid = "E0601" fatal "members with different VRIDs for one virtual router"
         "Routers find each other by the VRID. With two of them, each member is alone, both are \
          master, and both have the addresses.\n\nUse one `virtual_router_id` on all members."

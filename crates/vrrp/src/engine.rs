@@ -15,6 +15,7 @@ use vrrp_fsm::{
 use vrrp_net::{InterfaceName, Kernel, ObjectKey};
 use vrrp_proto::{Interval, Priority};
 
+use crate::destination::Unicast;
 use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
 use crate::interfaces::InterfaceView;
@@ -55,6 +56,9 @@ pub enum Input {
         /// Every tracker's name and what it means.
         influences: Vec<(Arc<str>, Influence)>,
     },
+    /// A peer of a unicast router has sent the checksum of VRRPv3 over IPv4 that keepalived sent up
+    /// to 1.3.6, and may know no other.
+    OldPeer(IpAddr),
     /// Stop taking part: a router that is Active resigns.
     Shutdown,
 }
@@ -86,6 +90,10 @@ pub struct Engine {
     view: InterfaceView,
     /// Whether the state machine wants the addresses to be there.
     is_installed: bool,
+    /// Whether a peer was heard that knows the old checksum of unicast adverts alone.
+    has_old_peer: bool,
+    /// The peers that are this machine.
+    own_peers: Vec<IpAddr>,
     sent: u64,
     send_errors: u64,
     became_active: u64,
@@ -120,6 +128,8 @@ impl Engine {
             settings,
             view: InterfaceView::default(),
             is_installed: false,
+            has_old_peer: false,
+            own_peers: Vec::new(),
             sent: 0,
             send_errors: 0,
             became_active: 0,
@@ -164,6 +174,7 @@ impl Engine {
             Input::Reconfigure { settings, view, influences } => {
                 self.reconfigure(now, settings, view, influences);
             }
+            Input::OldPeer(peer) => self.take_old_peer(peer),
             Input::Shutdown => self.shutdown(now),
         }
     }
@@ -307,6 +318,7 @@ impl Engine {
         let socket_fault = || FaultReason::Other(Arc::from("no socket on the interface"));
         let followed = self.port.follow(&view);
         let before = std::mem::replace(&mut self.view, view);
+        self.tell_own_peers();
         match followed {
             Ok(()) => self.tell(now, Event::FaultCleared(socket_fault())),
             Err(error) => {
@@ -316,11 +328,12 @@ impl Engine {
         }
         // What became worse comes first and what became better last, so that the cause of a
         // transition is the root of the matter: an interface that is gone has no address either.
-        let (worse, better): (Vec<_>, Vec<_>) = self
-            .view
-            .faults(self.settings.track_interface)
-            .into_iter()
-            .partition(|(_, is_present)| *is_present);
+        let no_peer = FaultReason::Other(Arc::from("it has no unicast peer"));
+        let has_none = |unicast: &Unicast| unicast.peers.is_empty();
+        let is_alone = self.settings.destination.unicast().is_some_and(has_none);
+        let faults = self.view.faults(self.settings.track_interface).into_iter();
+        let (worse, better): (Vec<_>, Vec<_>) =
+            faults.chain([(no_peer, is_alone)]).partition(|(_, is_present)| *is_present);
         for (reason, _) in worse {
             self.tell(now, Event::Fault(reason));
         }
@@ -351,6 +364,29 @@ impl Engine {
     fn take_hearing(&mut self, now: Instant, can_hear: bool) {
         let deaf = FaultReason::Other(Arc::from("adverts cannot be received on the interface"));
         self.tell(now, if can_hear { Event::FaultCleared(deaf) } else { Event::Fault(deaf) });
+    }
+
+    /// A peer that knows but the old checksum of unicast adverts is sent that from now on.
+    fn take_old_peer(&mut self, peer: IpAddr) {
+        if self.has_old_peer {
+            return;
+        }
+        self.has_old_peer = true;
+        match self.port.has_old_peer(true) {
+            Ok(()) => self.events.push(EventKind::OldPeer { peer }),
+            Err(error) => self.problem(error.into()),
+        }
+    }
+
+    /// Tells of peers that are this machine itself, which are left out.
+    fn tell_own_peers(&mut self) {
+        let unicast = self.settings.destination.unicast();
+        let peers = unicast.into_iter().flat_map(|unicast| &unicast.peers);
+        let is_own = |peer: &IpAddr| self.view.is_own(*peer);
+        let own: Vec<_> = peers.map(|peer| peer.address).filter(is_own).collect();
+        let told = std::mem::replace(&mut self.own_peers, own);
+        let new = self.own_peers.iter().filter(|peer| !told.contains(peer));
+        self.events.extend(new.map(|&peer| EventKind::OwnPeer { peer }));
     }
 
     /// Takes away what a killed predecessor left on the interfaces. The owner of the addresses
@@ -450,8 +486,11 @@ impl Engine {
 
     fn send(&mut self, priority: Priority) {
         match self.port.send_advert(priority) {
-            Ok(()) => self.sent += 1,
+            Ok(packets) => self.sent += u64::from(packets > 0),
             Err(error) => {
+                let is_partial =
+                    matches!(error, PortError::Peers { failed, all, .. } if failed < all);
+                self.sent += u64::from(is_partial);
                 self.send_errors += 1;
                 // One now and then, not one a packet: the counter has the rest.
                 if self.send_errors.is_power_of_two() {

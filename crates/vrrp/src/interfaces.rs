@@ -45,6 +45,8 @@ pub struct InterfaceView {
     /// The interface's own addresses in the router's family, without those that routers move:
     /// these come and go, and adverts are not sent from them.
     pub addresses: Vec<IpAddr>,
+    /// Whether the source that its settings name is needed, and on no interface.
+    pub is_source_missing: bool,
     /// Those of the interfaces of its addresses that exist, by the names that its settings have.
     pub carriers: Vec<(InterfaceName, Carrier)>,
 }
@@ -52,7 +54,7 @@ pub struct InterfaceView {
 impl InterfaceView {
     /// The reasons that an interface can be for not taking part, and whether each holds. A worse
     /// one covers the lesser ones.
-    pub(crate) fn faults(&self, is_tracked: bool) -> [(FaultReason, bool); 4] {
+    pub(crate) fn faults(&self, is_tracked: bool) -> [(FaultReason, bool); 5] {
         let missing = self.interface.is_none();
         let down = is_tracked && !missing && !self.is_up;
         let no_carrier = is_tracked && !missing && self.is_up && !self.is_running;
@@ -64,7 +66,16 @@ impl InterfaceView {
                 FaultReason::Other(Arc::from("the interface is the port of a bridge")),
                 self.is_bridge_port,
             ),
+            (
+                FaultReason::Other(Arc::from("no interface has the source of its adverts")),
+                !missing && self.is_source_missing,
+            ),
         ]
+    }
+
+    /// Whether this is an address that adverts are sent from, or another one of the interface.
+    pub(crate) fn is_own(&self, address: IpAddr) -> bool {
+        self.primary == Some(address) || self.addresses.contains(&address)
     }
 
     /// The interface that carries addresses, by the name that the settings have.
@@ -256,15 +267,25 @@ impl Interfaces {
                 && !self.moving.contains_key(&there.address)
         };
         let own: Vec<_> = all.into_iter().flat_map(Addresses::iter).filter(is_own).collect();
+        let needs_source = settings.track_source || settings.destination.unicast().is_some();
+        let missing = settings.source.filter(|source| needs_source && !self.is_anywhere(*source));
+        let source = settings.source.or_else(|| primary(settings, &own));
         InterfaceView {
             interface: Some(link.interface),
             is_up: link.is_up(),
             is_running: link.is_running(),
             is_bridge_port: self.is_bridge_port(link),
-            primary: settings.source.or_else(|| primary(settings, &own)),
+            primary: source.filter(|_| missing.is_none()),
             addresses: own.into_iter().map(|there| there.address).collect(),
+            is_source_missing: missing.is_some(),
             carriers,
         }
+    }
+
+    /// Whether some interface has this address, and can send from it.
+    fn is_anywhere(&self, address: IpAddr) -> bool {
+        let mut all = self.addresses.values().flat_map(Addresses::iter);
+        all.any(|there| there.address == address && there.is_usable())
     }
 
     fn carriers(&self, settings: &Settings) -> Vec<(InterfaceName, Carrier)> {
@@ -310,13 +331,19 @@ impl Interfaces {
         }
     }
 
+    /// Whether an address that comes or goes may change a view.
+    fn is_looked_at(&self, address: IpAddr) -> bool {
+        let is_source = |watch: &Watch| watch.settings.source == Some(address);
+        !self.moving.contains_key(&address) || self.watches.values().any(is_source)
+    }
+
     fn add(&mut self, address: InterfaceAddress) {
-        self.is_changed |= !self.moving.contains_key(&address.address);
+        self.is_changed |= self.is_looked_at(address.address);
         self.addresses.entry(address.interface).or_default().insert(address);
     }
 
     fn remove(&mut self, address: &InterfaceAddress) {
-        self.is_changed |= !self.moving.contains_key(&address.address);
+        self.is_changed |= self.is_looked_at(address.address);
         if let Some(known) = self.addresses.get_mut(&address.interface) {
             known.remove(address);
         }

@@ -50,6 +50,7 @@
 pub mod conf;
 mod core;
 mod counters;
+mod destination;
 mod engine;
 mod events;
 mod health;
@@ -59,6 +60,7 @@ mod inbox;
 mod interfaces;
 mod links;
 mod neighbours;
+mod outgoing;
 mod plan;
 mod platform;
 mod port;
@@ -73,6 +75,7 @@ pub use vrrp_fsm::{Instant, State, Weight};
 pub use vrrp_track as track;
 
 pub use crate::core::{ApplyError, Observer};
+pub use crate::destination::{Destination, OldChecksum, RouterKey, Unicast, UnicastPeer};
 pub use crate::engine::{ActiveRouter, Engine, Input};
 pub use crate::events::{EVENTS_MAX, Event, EventKind, Events, Severity};
 pub use crate::health::TrackerKey;
@@ -84,7 +87,6 @@ pub use crate::port::PortError;
 pub use crate::receiver::{Dropped, ReceiverStatus};
 pub use crate::service::Service;
 pub use crate::settings::{
-    Advertised, Destination, RouterKey, Settings, SettingsError, Track, VirtualAddress,
-    VirtualRouter,
+    Advertised, Settings, SettingsError, Track, VirtualAddress, VirtualRouter,
 };
 pub use crate::status::{Past, RouterStatus};

@@ -338,7 +338,7 @@ impl Unit {
     }
 
     fn take_view(&mut self, view: InterfaceView) {
-        self.parts.route.demand(&self.parts.settings, &view.addresses);
+        self.parts.route.demand(&self.parts.settings, &view);
         self.parts.view = view;
     }
 }
@@ -384,7 +384,7 @@ impl Unit {
             None => parts.platform.open_kernel(parts.settings.family)?,
         };
         let (holdings, settings) = (parts.holdings.clone(), Arc::clone(&parts.settings));
-        parts.route.demand(&settings, &parts.view.addresses);
+        parts.route.demand(&settings, &parts.view);
         let engine = Engine::sharing(settings, kernel, holdings, parts.holder);
         let (view, influences) = (parts.view.clone(), parts.influences.clone());
         let can_hear = !parts.receiver.is_deaf();

@@ -16,6 +16,7 @@ use vrrp_net::{
     AddressSpec, Announcement, Change, Errno, Family, Interface, Kernel, Link, LinkChange,
     NetError, NetNamespace, Netlink, NewLink, NewLinkKind, Operation, Outcome, Snapshot, VethPeer,
 };
+use vrrp_proto::IpMeta;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -99,12 +100,7 @@ impl Kernel for TroubledKernel {
         self.0.apply(changes)
     }
 
-    fn send_advert(
-        &mut self,
-        source: IpAddr,
-        destination: IpAddr,
-        message: &[u8],
-    ) -> Result<(), NetError> {
+    fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {
         let is_resignation = message.get(2) == Some(&0);
         assert!(!(is_resignation && self.1.cannot_resign.load(Ordering::SeqCst)), "it cannot");
         // Of VRID 51 alone: the byte after version and type.
@@ -114,7 +110,7 @@ impl Kernel for TroubledKernel {
             self.1.panic_after.store(left - 1, Ordering::SeqCst);
             assert!(left > 1, "a planted panic");
         }
-        self.0.send_advert(source, destination, message)
+        self.0.send_advert(ip, message)
     }
 
     fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError> {

@@ -7,12 +7,12 @@ use vrrp_proto::{Family, Interval, Priority, Version};
 
 use super::Reader;
 use super::instance::{InstanceDraft, Name};
-use super::rows::{AUTH_HEADER, IPV6_ROUTER, OTHER_FAMILY_EXCLUDED};
+use super::rows::{AUTH_HEADER, IPV6_ROUTER, OTHER_FAMILY_EXCLUDED, UNICAST_ANYWHERE};
 use super::seen::Seen;
 use crate::decimal::decimal;
 use crate::model::{
     Authentication, Checksum, Destination, FirstState, Instance, InterfaceName, Preempt, Unicast,
-    UnicastPeer, VirtualAddress, Vmac,
+    VirtualAddress, Vmac,
 };
 use crate::{Code, Diagnostic, Span, Spanned};
 
@@ -22,7 +22,8 @@ impl Reader<'_> {
         let vrid = self.require(draft.vrid, "virtual_router_id", &name);
         // A unicast instance can do without.
         let interface = match (draft.interface, &draft.peers) {
-            (None, Some(_)) => {
+            (None, Some(peers)) => {
+                self.report_feature(&UNICAST_ANYWHERE, peers.span);
                 let default = self.config.global.default_interface.clone();
                 let eth0 = || InterfaceName::try_from("eth0").ok();
                 default.or_else(|| eth0().map(|eth0| Spanned::new(eth0, name.span)))
@@ -38,7 +39,9 @@ impl Reader<'_> {
         let addresses =
             self.advertised(&name, draft.addresses, draft.no_addresses, family, version);
         let excluded_addresses = self.excluded(draft.excluded_addresses, family);
-        let destination = match self.peers(draft.peers, draft.unicast_fault_no_peer, name.span) {
+        let source = self.source(draft.source, family);
+        let peers = draft.peers.map(|peers| peers.map(|all| self.others(all, source, family)));
+        let destination = match self.peers(peers, draft.unicast_fault_no_peer, name.span) {
             Some(peers) => Destination::Unicast(Unicast {
                 peers,
                 ttl: draft.unicast_ttl,
@@ -94,7 +97,7 @@ impl Reader<'_> {
             no_addresses: draft.no_addresses,
             routes: draft.routes,
             rules: draft.rules,
-            source: draft.source,
+            source,
             track_source: draft.track_source,
             destination,
             checksum: draft
@@ -326,23 +329,6 @@ impl Reader<'_> {
         let message = format!("`{group}` is not an {family} multicast address");
         self.error(Code::NotAnAddress, group.span, message);
         default
-    }
-
-    /// The peers of a unicast router. Without any, keepalived sends to the group unless it is told
-    /// that this is a fault.
-    fn peers(
-        &mut self,
-        peers: Option<Spanned<Vec<Spanned<UnicastPeer>>>>,
-        fault_without: bool,
-        name: Span,
-    ) -> Option<Vec<Spanned<UnicastPeer>>> {
-        let Spanned { value: peers, span } =
-            peers.or_else(|| fault_without.then(|| Spanned::new(Vec::new(), name)))?;
-        if !peers.is_empty() || fault_without {
-            return Some(peers);
-        }
-        self.nothing_listed("unicast_peer", span);
-        None
     }
 }
 

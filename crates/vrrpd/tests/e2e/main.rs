@@ -13,3 +13,4 @@ mod mend;
 mod reload;
 mod stage;
 mod trouble;
+mod unicast;

@@ -134,7 +134,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         .fills(Fill::Bool(|to, on| to.defaults.strict = Some(on))),
     row::<Globals>("vrrp_check_unicast_src", Flag, "default of `check_unicast_src`")
         .default("off")
-        .support(NotYet(Warn))
         .fills(Fill::Bool(|to, _| to.defaults.check_unicast_source = true)),
     row::<Globals>("vrrp_skip_check_adv_addr", OptBool, "")
         .default("off")
