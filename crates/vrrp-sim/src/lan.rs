@@ -226,6 +226,7 @@ impl LanHost {
             kind: None,
             master: None,
             lower: None,
+            forwards_ipv6: false,
         });
         let address = AddressSpec::new(interface, address, prefix_len);
         self.recorder.set_address(InterfaceAddress::of(&address));

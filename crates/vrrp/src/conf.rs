@@ -61,7 +61,10 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
         source: instance.source.as_ref().map(|source| source.value),
         track_source: instance.track_source,
         track_interface: instance.track_primary,
-        announce_pace: instance.announce.garp_interval,
+        announce_pace: match instance.family {
+            Family::V4 => instance.announce.garp_interval,
+            Family::V6 => instance.announce.na_interval,
+        },
         tracks: tracks(&instance.tracks),
     };
     settings.check_destination()?;
@@ -96,7 +99,6 @@ pub fn sources<E>(
 /// What is left out here would decide silently who is master, so nothing is.
 fn refuse_unsupported(instance: &model::Instance) -> Result<(), SettingsError> {
     let features = [
-        ("an IPv6 virtual router", instance.family == Family::V6),
         ("a virtual MAC (use_vmac)", instance.vmac.is_some()),
         ("an ipvlan (use_ipvlan)", instance.ipvlan.is_some()),
         ("virtual_routes", !instance.routes.is_empty()),

@@ -15,6 +15,7 @@ use vrrp_net::{
 use vrrp_proto::Family;
 use vrrp_track::interface::LinkState;
 
+use crate::destination::UnicastPeer;
 use crate::settings::Settings;
 
 /// An interface that carries addresses.
@@ -26,6 +27,8 @@ pub struct Carrier {
     pub mac: Option<MacAddress>,
     /// Whether it is up and has a carrier.
     pub is_running: bool,
+    /// Whether this host forwards IPv6 packets that arrive on it.
+    pub forwards_ipv6: bool,
 }
 
 /// A router's interfaces, as far as they matter to it.
@@ -197,6 +200,12 @@ impl Interfaces {
             NetEvent::LinkGone(interface) => self.lose_link(interface),
             NetEvent::AddressAdded(address) => self.add(address),
             NetEvent::AddressRemoved(address) => self.remove(&address),
+            NetEvent::ForwardingChanged { interface, forwards_ipv6 } => {
+                if let Some(link) = self.links.get_mut(&interface) {
+                    link.forwards_ipv6 = forwards_ipv6;
+                    self.is_changed = true;
+                }
+            }
             NetEvent::Resync(snapshot) => self.resync(snapshot),
             _ => {}
         }
@@ -295,8 +304,9 @@ impl Interfaces {
         names.dedup();
         let carrier = |name: InterfaceName| {
             let link = self.link(name)?;
+            let Link { interface, mac, forwards_ipv6, .. } = *link;
             let is_running = link.is_running();
-            Some((name, Carrier { interface: link.interface, mac: link.mac, is_running }))
+            Some((name, Carrier { interface, mac, is_running, forwards_ipv6 }))
         };
         names.into_iter().filter_map(carrier).collect()
     }
@@ -400,18 +410,33 @@ impl Addresses {
 /// The address to send adverts from: the first of the interface's own. The owner of the addresses
 /// may have none but these, and while it does not take part not even these.
 fn primary(settings: &Settings, own: &[&InterfaceAddress]) -> Option<IpAddr> {
-    let is_virtual = |there: &&&InterfaceAddress| {
+    let is_virtual = |there: &&&&InterfaceAddress| {
         settings.addresses.iter().any(|address| address.address == there.address)
     };
-    let is_first = |there: &&&InterfaceAddress| !there.flags.contains(AddressFlags::SECONDARY);
+    let is_first = |there: &&&&InterfaceAddress| !there.flags.contains(AddressFlags::SECONDARY);
+    let own: Vec<_> = own.iter().filter(|there| suits(settings, there.address)).collect();
     let best = own.iter().filter(|there| !is_virtual(there)).min_by_key(|there| !is_first(there));
     let owned = || {
         let here = |address: &&crate::settings::VirtualAddress| {
             settings.device_of(address) == settings.interface
         };
-        settings.addresses.iter().find(here).map(|address| address.address)
+        let mut here = settings.addresses.iter().filter(here).map(|address| address.address);
+        here.find(|address| Family::of(*address) == settings.family && suits(settings, *address))
     };
     best.or(own.first())
         .map(|there| there.address)
         .or_else(|| owned().filter(|_| settings.is_owner()))
+}
+
+/// Whether adverts can be sent from such an address. Over IPv6 it is a link-local one (RFC 9568
+/// §5.1.2.1), unless peers are farther away.
+fn suits(settings: &Settings, address: IpAddr) -> bool {
+    let IpAddr::V6(address) = address else { return true };
+    let is_far = |peer: &UnicastPeer| match peer.address {
+        IpAddr::V6(peer) => !peer.is_unicast_link_local(),
+        IpAddr::V4(_) => false,
+    };
+    let unicast = settings.destination.unicast();
+    let has_far_peers = unicast.is_some_and(|unicast| unicast.peers.iter().any(is_far));
+    address.is_unicast_link_local() != has_far_peers
 }

@@ -65,6 +65,7 @@ mod plan;
 mod platform;
 mod port;
 mod receiver;
+mod route;
 mod service;
 mod settings;
 mod status;
@@ -84,7 +85,8 @@ pub use crate::interfaces::{Carrier, InterfaceView};
 pub use crate::plan::{Change, Setup, SetupError, plan};
 pub use crate::platform::{AdvertSource, LinkSource, Platform, System};
 pub use crate::port::PortError;
-pub use crate::receiver::{Dropped, ReceiverStatus};
+pub use crate::receiver::ReceiverStatus;
+pub use crate::route::Dropped;
 pub use crate::service::Service;
 pub use crate::settings::{
     Advertised, Settings, SettingsError, Track, VirtualAddress, VirtualRouter,

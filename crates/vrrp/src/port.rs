@@ -417,7 +417,8 @@ impl Port {
             let object = Object::Address(address.on(carrier.interface));
             let is_meant = only.is_none_or(|only| only.contains(&object.key()));
             let (interface, mac) = (carrier.interface, carrier.mac.filter(|_| is_meant)?);
-            Some(Announcement { interface, mac, address: address.address, is_router: false })
+            let is_router = carrier.forwards_ipv6;
+            Some(Announcement { interface, mac, address: address.address, is_router })
         };
         self.settings.addresses.iter().filter_map(announcement).collect()
     }

@@ -23,7 +23,8 @@ use crate::inbox::{INBOX_MESSAGES, Inbox, Message};
 use crate::interfaces::InterfaceView;
 use crate::platform::Platform;
 use crate::port::Port;
-use crate::receiver::{Receiver, Route};
+use crate::receiver::Receiver;
+use crate::route::Route;
 use crate::settings::Settings;
 use crate::status::{Past, RouterStatus};
 

@@ -7,7 +7,7 @@ use vrrp_proto::{Family, Interval, Priority, Version};
 
 use super::Reader;
 use super::instance::{InstanceDraft, Name};
-use super::rows::{AUTH_HEADER, IPV6_ROUTER, OTHER_FAMILY_EXCLUDED, UNICAST_ANYWHERE};
+use super::rows::{AUTH_HEADER, UNICAST_ANYWHERE};
 use super::seen::Seen;
 use crate::decimal::decimal;
 use crate::model::{
@@ -38,7 +38,7 @@ impl Reader<'_> {
             self.permitted_authentication(draft.authentication, draft.auth_type, version);
         let addresses =
             self.advertised(&name, draft.addresses, draft.no_addresses, family, version);
-        let excluded_addresses = self.excluded(draft.excluded_addresses, family);
+        let excluded_addresses = self.excluded(draft.excluded_addresses);
         let source = self.source(draft.source, family);
         let peers = draft.peers.map(|peers| peers.map(|all| self.others(all, source, family)));
         let destination = match self.peers(peers, draft.unicast_fault_no_peer, name.span) {
@@ -138,16 +138,11 @@ impl Reader<'_> {
     /// The family that the first address gives.
     fn family(&mut self, addresses: &[Spanned<VirtualAddress>], native: Option<Span>) -> Family {
         let first = addresses.first();
-        let family = match (first, native) {
+        match (first, native) {
             (Some(first), _) => Family::of(first.address),
             (None, Some(_)) => Family::V6,
             (None, None) => Family::V4,
-        };
-        if family == Family::V6 {
-            let at = first.map(|first| first.span).or(native).unwrap_or_default();
-            self.report_feature(&IPV6_ROUTER, at);
         }
-        family
     }
 
     fn version(
@@ -252,6 +247,15 @@ impl Reader<'_> {
             self.push(diagnostic);
         }
         let first = addresses.first().map(|first| first.span);
+        if let Some(address) = addresses.first()
+            && let IpAddr::V6(global) = address.address
+            && !global.is_unicast_link_local()
+        {
+            let message = format!("the first address, {global}, is not link-local");
+            let diagnostic = Diagnostic::new(Code::FirstNotLinkLocal, address.span, message)
+                .help("put a link-local address before it, such as `fe80::1/64`");
+            self.push(diagnostic);
+        }
         let mut kept: Vec<Spanned<VirtualAddress>> = Vec::with_capacity(addresses.len());
         let mut seen = Seen::new();
         for address in addresses {
@@ -280,14 +284,10 @@ impl Reader<'_> {
     fn excluded(
         &mut self,
         addresses: Vec<Spanned<VirtualAddress>>,
-        family: Family,
     ) -> Vec<Spanned<VirtualAddress>> {
         let mut kept = Vec::with_capacity(addresses.len());
         let mut seen = Seen::new();
         for address in addresses {
-            if Family::of(address.address) != family {
-                self.report_feature(&OTHER_FAMILY_EXCLUDED, address.span);
-            }
             if self.is_new(&mut seen, &address) {
                 kept.push(address);
             }

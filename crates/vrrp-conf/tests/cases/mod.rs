@@ -88,7 +88,6 @@ pub(crate) const IN_INSTANCE: &[(&str, &str)] = &[
     (" use_vmac", "E0409 2:2 error"),
     (" unicast_peer {\n 2001:db8::9\n 192.0.2.8\n }", "E0404 3:2 error"),
     (" unicast_peer {\n 192.0.2.9 min_ttl 9 max_ttl 8\n }", "E0302 3:2 error"),
-    (" unicast_src_ip 192.0.2.9\n unicast_peer {\n 192.0.2.8\n 192.0.2.9\n }", "W0523 5:2 warning"),
     (" vrrp_script", "E0209 2:2 error"),
 ];
 

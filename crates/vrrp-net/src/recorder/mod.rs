@@ -508,6 +508,7 @@ mod tests {
             kind: None,
             master: None,
             lower: None,
+            forwards_ipv6: false,
         };
         let own = InterfaceAddress::of(&address(1));
         recorder.set_link(link.clone());

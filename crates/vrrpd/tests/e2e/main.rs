@@ -9,6 +9,7 @@ mod article;
 mod daemon;
 mod hostile;
 mod interop;
+mod ipv6;
 mod mend;
 mod reload;
 mod stage;

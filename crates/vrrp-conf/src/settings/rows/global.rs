@@ -105,7 +105,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         .shown(|config, _, mut line| line.secs_unless_zero(pace(config).garp_interval)),
     row::<Globals>("vrrp_gna_interval", Secs(0, DAY), "between two advertisements")
         .default("0")
-        .support(NotYet(Warn))
         .fills(Fill::Time(|to, time| to.defaults.announce.na_interval = Some(*time)))
         .shown(|config, _, mut line| line.secs_unless_zero(pace(config).na_interval)),
     row::<Globals>(
