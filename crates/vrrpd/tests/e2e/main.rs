@@ -7,6 +7,7 @@
 
 mod article;
 mod daemon;
+mod frr;
 mod hostile;
 mod interop;
 mod ipv6;
