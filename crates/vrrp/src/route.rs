@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use vrrp_fsm::{Heard, Instant};
 use vrrp_net::Datagram;
 use vrrp_proto::{
-    Advert, Cast, ChecksumForm, DecodeError, HopLimits, IpMeta, Remark, Rules, Version, peek_vrid,
+    Advert, Cast, ChecksumForm, DecodeError, Family, HopLimits, IpMeta, Remark, Rules, Version,
+    peek_vrid,
 };
 
 use crate::counters::{Counter, Drops, RemarkCounts};
@@ -159,7 +160,9 @@ impl Route {
     /// Which of the checksums of version 3 over IPv4 the last sound advert had.
     pub(crate) fn seen_checksum(&self) -> Option<ChecksumForm> {
         let demands = self.demands();
-        demands.seen_checksum.filter(|_| demands.settings.machine.version == Version::V3)
+        let Settings { machine, family, .. } = &*demands.settings;
+        let has_dialects = machine.version == Version::V3 && *family == Family::V4;
+        demands.seen_checksum.filter(|_| has_dialects)
     }
 
     /// The last advert that was dropped for what it is.
