@@ -12,11 +12,11 @@ use vrrp_net::{InterfaceName, NetError, Object, Waker};
 use vrrp_proto::Family;
 use vrrp_track::{SourceStatus, TrackError, Trackers, interface};
 
-use crate::engine::Input;
 use crate::events::{EventKind, EventSender, Events};
 use crate::health::{Health, TrackerKey};
 use crate::holdings::{HolderId, Holdings};
 use crate::inbox::{Outlet, inbox};
+use crate::input::Input;
 use crate::interfaces::InterfaceView;
 use crate::links::Links;
 use crate::plan::{Change, Setup, SetupError, plan};

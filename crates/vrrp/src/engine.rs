@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vrrp_fsm::{
-    Action, Actions, Contribution, Event, FaultReason, Heard, Influence, Instant, Peer, Report,
-    Router, State, Verdict, Weight,
+    Action, Actions, Contribution, Event, FaultReason, Influence, Instant, Peer, Report, Router,
+    State, Verdict, Weight,
 };
 use vrrp_net::{InterfaceName, Kernel, ObjectKey};
 use vrrp_proto::{Interval, Priority};
@@ -18,6 +18,7 @@ use vrrp_proto::{Interval, Priority};
 use crate::destination::Unicast;
 use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
+use crate::input::Input;
 use crate::interfaces::InterfaceView;
 use crate::port::{Port, PortError, address_of};
 use crate::settings::Settings;
@@ -27,41 +28,6 @@ use crate::settings::Settings;
 const INSTALL_RETRY: Duration = Duration::from_secs(30);
 /// How often that is doubled.
 const INSTALL_DOUBLINGS: u32 = 5;
-
-/// What an [`Engine`] is told.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Input {
-    /// An advert that passed every check; the time of the call is that of its arrival.
-    Advert(Heard),
-    /// How its interfaces are now.
-    Interfaces(InterfaceView),
-    /// What a tracker now means to it.
-    Tracker {
-        /// The tracker's name, as the operator knows it.
-        name: Arc<str>,
-        /// What it means.
-        influence: Influence,
-    },
-    /// These objects of its settings are not where they were, by whomever they were removed.
-    Removed(Vec<ObjectKey>),
-    /// Whether adverts can be received.
-    Hearing(bool),
-    /// Other settings of the same virtual router, with what its trackers mean to it by those.
-    Reconfigure {
-        /// The settings.
-        settings: Arc<Settings>,
-        /// How its interfaces are, by those settings.
-        view: InterfaceView,
-        /// Every tracker's name and what it means.
-        influences: Vec<(Arc<str>, Influence)>,
-    },
-    /// A peer of a unicast router has sent the checksum of VRRPv3 over IPv4 that keepalived sent up
-    /// to 1.3.6, and may know no other.
-    OldPeer(IpAddr),
-    /// Stop taking part: a router that is Active resigns.
-    Shutdown,
-}
 
 /// One virtual router that runs wherever there is a [`Kernel`] to send and to hold objects.
 ///

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use vrrp_net::{InterfaceName, NetEvent};
 use vrrp_proto::Family;
 
-use crate::engine::Input;
 use crate::inbox::Outlet;
+use crate::input::Input;
 use crate::interfaces::{InterfaceView, Interfaces, News};
 use crate::receiver::Receiver;
 use crate::settings::Settings;

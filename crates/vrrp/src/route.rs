@@ -13,9 +13,9 @@ use vrrp_proto::{
 
 use crate::counters::{Counter, Drops, RemarkCounts};
 use crate::destination::{Destination, OldChecksum, Unicast};
-use crate::engine::Input;
 use crate::events::{EventKind, EventSender};
 use crate::inbox::{Delivery, Mailbox, Outlet};
+use crate::input::Input;
 use crate::interfaces::InterfaceView;
 use crate::settings::Settings;
 use crate::unit::Order;

@@ -16,10 +16,11 @@ use vrrp_fsm::{Influence, Instant, State};
 use vrrp_net::{Change, Kernel, Object};
 use vrrp_proto::Priority;
 
-use crate::engine::{Engine, Input};
+use crate::engine::Engine;
 use crate::events::{EventKind, EventSender};
 use crate::holdings::{HolderId, Holdings};
 use crate::inbox::{INBOX_MESSAGES, Inbox, Message};
+use crate::input::Input;
 use crate::interfaces::InterfaceView;
 use crate::platform::Platform;
 use crate::port::Port;
