@@ -8,7 +8,7 @@ use std::time::Duration;
 use vrrp::{
     Destination, Host, OldChecksum, Setup, SetupError, State, Unicast, UnicastPeer, VirtualRouter,
 };
-use vrrp_net::Call;
+use vrrp_net::{AddressSpec, Call, InterfaceAddress};
 use vrrp_proto::{HopLimits, Version};
 use vrrp_sim::{Lan, LanHost};
 
@@ -36,8 +36,7 @@ fn unicast(router: VirtualRouter, unicast: Unicast) -> VirtualRouter {
 /// Destination, hop limit and content of the adverts among these calls.
 fn adverts(calls: &[Call]) -> Vec<(IpAddr, u8, String)> {
     let advert = |call: &Call| match call {
-        Call::SendAdvert { source, destination, hop_limit, message } => {
-            assert_eq!(*source, ip(1));
+        Call::SendAdvert { destination, hop_limit, message, .. } => {
             let message = message.iter().map(|byte| format!("{byte:02x}")).collect();
             Some((*destination, *hop_limit, message))
         }
@@ -236,4 +235,42 @@ fn peers_are_single_addresses_of_the_family() {
     }
     let twice = router(1, [2, 2]).build().unwrap_err();
     assert_eq!(twice.to_string(), "192.0.2.2 is a peer twice");
+}
+
+/// The source of the adverts of a router over IPv6, and the last advert.
+fn over_ipv6(destination: Option<&str>) -> (IpAddr, String) {
+    let lan = Lan::new();
+    let machine = lan.add_host();
+    let (local, global) = ("fe80::ff:fe00:a".parse().unwrap(), "2001:db8:0:1::1".parse().unwrap());
+    let interface = machine.set_interface("eth0".parse().unwrap(), global, 64);
+    let local = AddressSpec::new(interface, local, 64);
+    machine.recorder().set_address(InterfaceAddress::of(&local));
+    let mut host = Host::on(Arc::new(machine.clone())).unwrap();
+    let router = VirtualRouter::new("eth0", 51).address("fe80::51/64");
+    let router = router.address("2001:db8:0:1::100/64");
+    let peer = destination.map(|peer| peer.parse::<IpAddr>().unwrap());
+    host.add(match peer {
+        Some(peer) => router.unicast(None, [peer]),
+        None => router,
+    })
+    .unwrap();
+    lan.run(&mut [&mut host], Duration::from_secs(5)).unwrap();
+    let calls = machine.recorder().take();
+    let source = calls.iter().find_map(|call| match call {
+        Call::SendAdvert { source, .. } => Some(*source),
+        _ => None,
+    });
+    (source.unwrap(), adverts(&calls).pop().unwrap().2)
+}
+
+#[test]
+fn over_ipv6_the_source_is_link_local_unless_a_peer_is_not() {
+    let (local, global): (IpAddr, IpAddr) =
+        ("fe80::ff:fe00:a".parse().unwrap(), "2001:db8:0:1::1".parse().unwrap());
+    assert_eq!(over_ipv6(None).0, local);
+    assert_eq!(over_ipv6(Some("fe80::2")).0, local);
+    // ka227-v3-ipv6-unicast and ka243-v3-ipv6-unicast.
+    let expected = "313364020064e0c9fe80000000000000000000000000005120010db80000000100000000000001\
+                    00";
+    assert_eq!(over_ipv6(Some("2001:db8:0:1::3")), (global, expected.to_owned()));
 }
