@@ -385,6 +385,16 @@ codes! {
          members have to be cut in the same way.\n\nChoose another password, on all routers; or \
          put it in quotes, which changes it, so on all routers at once. To keep what is sent, write \
          what is in front of the sign."
+    OwnPeer = "W0529" doubt "a peer that is the router itself"
+        "The address is the one that the router's own adverts come from. keepalived would send \
+         them to itself, and warn of each; vrrpd leaves the peer out.\n\nRemove it, or write the \
+         list with `@^id` so that each machine leaves itself out."
+    FirstNotLinkLocal = "W0530" doubt "an IPv6 router whose first address is not link-local"
+        "The first address of an IPv6 advert is to be a link-local one (RFC 9568 \u{a7}5.2.9): it is \
+         what hosts have as the address of their router. keepalived and vrrpd send the addresses \
+         as they stand here, and take such adverts; another router may drop \
+         them.\n\nPut a link-local address, the same on all machines, before the others. Where no \
+         host uses the addresses as its router, it does no harm as it is."
     ClusterVrid = "E0601" fatal "members with different VRIDs for one virtual router"
         "Routers find each other by the VRID. With two of them, each member is alone, both are \
          master, and both have the addresses.\n\nUse one `virtual_router_id` on all members."

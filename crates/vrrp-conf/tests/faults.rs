@@ -5,6 +5,7 @@
 mod cases;
 
 use cases::{IN_INSTANCE, IN_OTHER_BLOCKS, IN_SCRIPT, before_instance, in_script, instance};
+use vrrp_conf::model::Destination;
 use vrrp_conf::{Code, Options, parse_str};
 
 /// What is found in a text: codes with lines and columns.
@@ -375,4 +376,58 @@ fn words_behind_a_flag_are_no_part_of_its_place() {
     let found = loaded.diagnostics.iter().find(|found| found.code == Code::NopreemptMaster);
     let span = found.and_then(|found| found.span).unwrap();
     assert_eq!(loaded.sources.text(span), "nopreempt");
+}
+
+#[test]
+fn what_is_no_machine_is_no_peer_and_no_source() {
+    let text = instance(" unicast_peer {\n 224.0.0.18\n 192.0.2.8\n }");
+    assert_eq!(findings(&text, false), ["E0305 3:2 error"]);
+    let text = instance(" unicast_src_ip 224.0.0.5");
+    assert_eq!(findings(&text, false), ["E0305 2:17 error"]);
+}
+
+#[test]
+fn unicast_routers_of_one_number_have_no_peer_in_common() {
+    let router = |name: &str, address: &str, peers: &str| {
+        format!(
+            "vrrp_instance {name} {{\n interface eth0\n virtual_router_id 9\n unicast_peer {{\n \
+             {peers}\n }}\n virtual_ipaddress {{\n {address}\n }}\n}}\n"
+        )
+    };
+    let first = router("A", "192.0.2.1", "192.0.2.8");
+    let apart = router("B", "192.0.2.2", "192.0.2.9");
+    assert_eq!(findings(&(first.clone() + &apart), false), [""; 0]);
+    let common = router("B", "192.0.2.2", "192.0.2.9\n 192.0.2.8");
+    assert_eq!(findings(&(first + &common), false), ["E0403 13:20 error"]);
+}
+
+#[test]
+fn a_unicast_router_needs_its_interface() {
+    let text = "vrrp_instance A {\n virtual_router_id 9\n unicast_peer {\n 192.0.2.8\n }\n \
+                virtual_ipaddress {\n 192.0.2.1\n }\n}\n";
+    assert_eq!(findings(text, false), ["E0409 3:15 error"]);
+}
+
+#[test]
+fn a_router_is_no_peer_of_its_own_and_is_left_out() {
+    let lines = " unicast_src_ip 192.0.2.9\n unicast_peer {\n 192.0.2.9\n 192.0.2.8\n }";
+    let text = instance(lines);
+    assert_eq!(findings(&text, false), ["W0529 4:2 warning"]);
+    let config = parse_str("t", &text, &Options::default()).config.unwrap();
+    let Destination::Unicast(unicast) = &config.instances[0].destination else { panic!() };
+    let peers: Vec<_> = unicast.peers.iter().map(|peer| peer.address.to_string()).collect();
+    assert_eq!(peers, ["192.0.2.8"]);
+}
+
+#[test]
+fn the_first_ipv6_address_is_link_local() {
+    let router = |addresses: &str| {
+        format!(
+            "vrrp_instance A {{\n interface eth0\n virtual_router_id 9\n virtual_ipaddress {{\n \
+             {addresses}\n }}\n virtual_ipaddress_excluded {{\n 192.0.2.1\n }}\n}}\n"
+        )
+    };
+    let (local, global) = ("fe80::1/64", "2001:db8::1/64");
+    assert_eq!(findings(&router(&format!("{local}\n {global}")), false), [""; 0]);
+    assert_eq!(findings(&router(&format!("{global}\n {local}")), false), ["W0530 5:2 warning"]);
 }

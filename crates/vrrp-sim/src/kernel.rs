@@ -155,6 +155,7 @@ impl SimKernel {
             kind: None,
             master: None,
             lower: None,
+            forwards_ipv6: false,
         });
         if before == InterfaceState::Missing {
             self.add_own_address();
@@ -206,11 +207,13 @@ impl SimKernel {
         let mut asked = Asked::default();
         for call in self.recorder.take() {
             match call {
-                Call::SendAdvert { source, destination, message } => asked.sent.push(Sent {
-                    priority: Priority::new(message[PRIORITY_OFFSET]),
-                    ip: IpMeta { destination, ..IpMeta::multicast(source) },
-                    message: message.into_iter().collect(),
-                }),
+                Call::SendAdvert { source, destination, hop_limit, message } => {
+                    asked.sent.push(Sent {
+                        priority: Priority::new(message[PRIORITY_OFFSET]),
+                        ip: IpMeta::new(source, destination, hop_limit),
+                        message: message.into_iter().collect(),
+                    });
+                }
                 Call::Announce(announcements) => {
                     asked.announced.extend(announcements.iter().map(|one| one.address));
                 }
@@ -301,17 +304,12 @@ impl Kernel for KernelHandle {
         outcomes
     }
 
-    fn send_advert(
-        &mut self,
-        source: IpAddr,
-        destination: IpAddr,
-        message: &[u8],
-    ) -> Result<(), NetError> {
+    fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {
         if lock(&self.faults).refuses_sending {
             let error = refused(Operation::SendAdvert, Errno::NOBUFS);
             self.recorder.refuse_next(error);
         }
-        self.kernel.send_advert(source, destination, message)
+        self.kernel.send_advert(ip, message)
     }
 
     fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError> {

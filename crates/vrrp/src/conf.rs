@@ -23,16 +23,15 @@ use std::sync::Arc;
 use vrrp_conf::model::{self, Authentication as ConfAuthentication, Config, Tracks};
 use vrrp_fsm::{Announce, Weight};
 use vrrp_net::{AddressFlags, Broadcast, Preferred, Scope};
-use vrrp_proto::{ChecksumForm, Family, InterfaceName, Password, Version};
+use vrrp_proto::{ChecksumForm, Family, HOP_LIMIT, HopLimits, InterfaceName, Password, Version};
 use vrrp_track::interface::Links;
 use vrrp_track::process::ParamMatch;
 use vrrp_track::{File, Interface, Kind, Matcher, Process, Program, Script, Source, SourceKind};
 
 use crate::authentication::Authentication;
+use crate::destination::{Destination, OldChecksum, Unicast, UnicastPeer};
 use crate::health::TrackerKey;
-use crate::settings::{
-    Advertised, Destination, Settings, SettingsError, Track, VirtualAddress, name,
-};
+use crate::settings::{Advertised, Settings, SettingsError, Track, VirtualAddress, name};
 
 /// The settings of an instance.
 ///
@@ -40,14 +39,11 @@ use crate::settings::{
 /// [`SettingsError::Unsupported`] for what the language has and a router cannot do yet.
 pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
     refuse_unsupported(instance)?;
-    let model::Destination::Multicast(group) = &instance.destination else {
-        return Err(SettingsError::Unsupported("unicast"));
-    };
     let interface = instance.interface.value;
     let advertised = instance.addresses.iter().map(|address| address.address);
     let addresses = instance.all_addresses().map(virtual_address).collect::<Result<_, _>>()?;
     let version = *instance.version;
-    Ok(Settings {
+    let settings = Settings {
         name: Arc::clone(&instance.name),
         interface,
         carrier: interface,
@@ -62,12 +58,18 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
         advertised: Advertised::from_addresses(instance.family, advertised)?,
         addresses,
         accept_no_addresses: instance.no_addresses,
-        destination: Destination::Multicast(group.value),
+        destination: destination(&instance.destination),
         source: instance.source.as_ref().map(|source| source.value),
+        track_source: instance.track_source,
         track_interface: instance.track_primary,
-        announce_pace: instance.announce.garp_interval,
+        announce_pace: match instance.family {
+            Family::V4 => instance.announce.garp_interval,
+            Family::V6 => instance.announce.na_interval,
+        },
         tracks: tracks(&instance.tracks),
-    })
+    };
+    settings.check_destination()?;
+    Ok(settings)
 }
 
 /// The health sources that the instances use, each once. Interfaces are looked up in `links`
@@ -99,7 +101,6 @@ pub fn sources<E>(
 /// What is left out here would decide silently who is master, so nothing is.
 fn refuse_unsupported(instance: &model::Instance) -> Result<(), SettingsError> {
     let features = [
-        ("an IPv6 virtual router", instance.family == Family::V6),
         ("a virtual MAC (use_vmac)", instance.vmac.is_some()),
         ("an ipvlan (use_ipvlan)", instance.ipvlan.is_some()),
         ("virtual_routes", !instance.routes.is_empty()),
@@ -152,6 +153,33 @@ fn authentication(instance: &model::Instance) -> Result<Authentication, Settings
         ConfAuthentication::Hmac(_) => "auth_hmac",
     };
     Err(SettingsError::Unsupported(what))
+}
+
+fn destination(destination: &model::Destination) -> Destination {
+    let unicast = match destination {
+        model::Destination::Multicast(group) => return Destination::Multicast(group.value),
+        model::Destination::Unicast(unicast) => unicast,
+    };
+    let peer = |peer: &model::UnicastPeer| UnicastPeer {
+        address: peer.address,
+        hop_limits: HopLimits {
+            min: peer.min_ttl.unwrap_or(HopLimits::ANY.min),
+            max: peer.max_ttl.unwrap_or(HopLimits::ANY.max),
+        },
+    };
+    // Hop limits that are given are worth something only if strangers are not heard.
+    let is_limited = |peer: &model::UnicastPeer| peer.min_ttl.or(peer.max_ttl).is_some();
+    let has_limits = unicast.peers.iter().any(|peer| is_limited(peer));
+    Destination::Unicast(Unicast {
+        peers: unicast.peers.iter().map(|one| peer(one)).collect(),
+        hop_limit: unicast.ttl.unwrap_or(HOP_LIMIT),
+        check_source: unicast.check_source || has_limits,
+        old_checksum: match unicast.old_checksum {
+            model::OldChecksum::Detect => OldChecksum::Detect,
+            model::OldChecksum::Always => OldChecksum::Always,
+            model::OldChecksum::Never => OldChecksum::Never,
+        },
+    })
 }
 
 fn virtual_address(address: &model::VirtualAddress) -> Result<VirtualAddress, SettingsError> {

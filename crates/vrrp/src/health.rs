@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use vrrp_fsm::{Influence, Weight};
 use vrrp_track::{Kind, Measure, Reading, Source, Update};
 
-use crate::engine::Input;
 use crate::inbox::Outlet;
+use crate::input::Input;
 use crate::settings::Settings;
 use crate::unit::Order;
 

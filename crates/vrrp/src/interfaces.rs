@@ -15,7 +15,8 @@ use vrrp_net::{
 use vrrp_proto::Family;
 use vrrp_track::interface::LinkState;
 
-use crate::engine::Input;
+use crate::destination::UnicastPeer;
+use crate::input::Input;
 use crate::settings::Settings;
 
 /// An interface that carries addresses.
@@ -27,6 +28,8 @@ pub struct Carrier {
     pub mac: Option<MacAddress>,
     /// Whether it is up and has a carrier.
     pub is_running: bool,
+    /// Whether this host forwards IPv6 packets that arrive on it.
+    pub forwards_ipv6: bool,
 }
 
 /// A router's interfaces, as far as they matter to it.
@@ -46,6 +49,8 @@ pub struct InterfaceView {
     /// The interface's own addresses in the router's family, without those that routers move:
     /// these come and go, and adverts are not sent from them.
     pub addresses: Vec<IpAddr>,
+    /// Whether the source that its settings name is needed, and on no interface.
+    pub is_source_missing: bool,
     /// Those of the interfaces of its addresses that exist, by the names that its settings have.
     pub carriers: Vec<(InterfaceName, Carrier)>,
 }
@@ -53,7 +58,7 @@ pub struct InterfaceView {
 impl InterfaceView {
     /// The reasons that an interface can be for not taking part, and whether each holds. A worse
     /// one covers the lesser ones.
-    pub(crate) fn faults(&self, is_tracked: bool) -> [(FaultReason, bool); 4] {
+    pub(crate) fn faults(&self, is_tracked: bool) -> [(FaultReason, bool); 5] {
         let missing = self.interface.is_none();
         let down = is_tracked && !missing && !self.is_up;
         let no_carrier = is_tracked && !missing && self.is_up && !self.is_running;
@@ -65,7 +70,16 @@ impl InterfaceView {
                 FaultReason::Other(Arc::from("the interface is the port of a bridge")),
                 self.is_bridge_port,
             ),
+            (
+                FaultReason::Other(Arc::from("no interface has the source of its adverts")),
+                !missing && self.is_source_missing,
+            ),
         ]
+    }
+
+    /// Whether this is an address that adverts are sent from, or another one of the interface.
+    pub(crate) fn is_own(&self, address: IpAddr) -> bool {
+        self.primary == Some(address) || self.addresses.contains(&address)
     }
 
     /// The interface that carries addresses, by the name that the settings have.
@@ -182,6 +196,12 @@ impl Interfaces {
             NetEvent::LinkGone(interface) => self.lose_link(interface),
             NetEvent::AddressAdded(address) => self.add(address),
             NetEvent::AddressRemoved(address) => self.remove(&address),
+            NetEvent::ForwardingChanged { interface, forwards_ipv6 } => {
+                if let Some(link) = self.links.get_mut(&interface) {
+                    link.forwards_ipv6 = forwards_ipv6;
+                    self.is_changed = true;
+                }
+            }
             NetEvent::Resync(snapshot) => self.resync(snapshot),
             _ => {}
         }
@@ -252,15 +272,25 @@ impl Interfaces {
                 && !self.moving.contains_key(&there.address)
         };
         let own: Vec<_> = all.into_iter().flat_map(Addresses::iter).filter(is_own).collect();
+        let needs_source = settings.track_source || settings.destination.unicast().is_some();
+        let missing = settings.source.filter(|source| needs_source && !self.is_anywhere(*source));
+        let source = settings.source.or_else(|| primary(settings, &own));
         InterfaceView {
             interface: Some(link.interface),
             is_up: link.is_up(),
             is_running: link.is_running(),
             is_bridge_port: self.is_bridge_port(link),
-            primary: settings.source.or_else(|| primary(settings, &own)),
+            primary: source.filter(|_| missing.is_none()),
             addresses: own.into_iter().map(|there| there.address).collect(),
+            is_source_missing: missing.is_some(),
             carriers,
         }
+    }
+
+    /// Whether some interface has this address, and can send from it.
+    fn is_anywhere(&self, address: IpAddr) -> bool {
+        let mut all = self.addresses.values().flat_map(Addresses::iter);
+        all.any(|there| there.address == address && there.is_usable())
     }
 
     fn carriers(&self, settings: &Settings) -> Vec<(InterfaceName, Carrier)> {
@@ -270,8 +300,9 @@ impl Interfaces {
         names.dedup();
         let carrier = |name: InterfaceName| {
             let link = self.link(name)?;
+            let Link { interface, mac, forwards_ipv6, .. } = *link;
             let is_running = link.is_running();
-            Some((name, Carrier { interface: link.interface, mac: link.mac, is_running }))
+            Some((name, Carrier { interface, mac, is_running, forwards_ipv6 }))
         };
         names.into_iter().filter_map(carrier).collect()
     }
@@ -306,13 +337,19 @@ impl Interfaces {
         }
     }
 
+    /// Whether an address that comes or goes may change a view.
+    fn is_looked_at(&self, address: IpAddr) -> bool {
+        let is_source = |watch: &Watch| watch.settings.source == Some(address);
+        !self.moving.contains_key(&address) || self.watches.values().any(is_source)
+    }
+
     fn add(&mut self, address: InterfaceAddress) {
-        self.is_changed |= !self.moving.contains_key(&address.address);
+        self.is_changed |= self.is_looked_at(address.address);
         self.addresses.entry(address.interface).or_default().insert(address);
     }
 
     fn remove(&mut self, address: &InterfaceAddress) {
-        self.is_changed |= !self.moving.contains_key(&address.address);
+        self.is_changed |= self.is_looked_at(address.address);
         if let Some(known) = self.addresses.get_mut(&address.interface) {
             known.remove(address);
         }
@@ -369,18 +406,33 @@ impl Addresses {
 /// The address to send adverts from: the first of the interface's own. The owner of the addresses
 /// may have none but these, and while it does not take part not even these.
 fn primary(settings: &Settings, own: &[&InterfaceAddress]) -> Option<IpAddr> {
-    let is_virtual = |there: &&&InterfaceAddress| {
+    let is_virtual = |there: &&&&InterfaceAddress| {
         settings.addresses.iter().any(|address| address.address == there.address)
     };
-    let is_first = |there: &&&InterfaceAddress| !there.flags.contains(AddressFlags::SECONDARY);
+    let is_first = |there: &&&&InterfaceAddress| !there.flags.contains(AddressFlags::SECONDARY);
+    let own: Vec<_> = own.iter().filter(|there| suits(settings, there.address)).collect();
     let best = own.iter().filter(|there| !is_virtual(there)).min_by_key(|there| !is_first(there));
     let owned = || {
         let here = |address: &&crate::settings::VirtualAddress| {
             settings.device_of(address) == settings.interface
         };
-        settings.addresses.iter().find(here).map(|address| address.address)
+        let mut here = settings.addresses.iter().filter(here).map(|address| address.address);
+        here.find(|address| Family::of(*address) == settings.family && suits(settings, *address))
     };
     best.or(own.first())
         .map(|there| there.address)
         .or_else(|| owned().filter(|_| settings.is_owner()))
+}
+
+/// Whether adverts can be sent from such an address. Over IPv6 it is a link-local one (RFC 9568
+/// §5.1.2.1), unless peers are farther away.
+fn suits(settings: &Settings, address: IpAddr) -> bool {
+    let IpAddr::V6(address) = address else { return true };
+    let is_far = |peer: &UnicastPeer| match peer.address {
+        IpAddr::V6(peer) => !peer.is_unicast_link_local(),
+        IpAddr::V4(_) => false,
+    };
+    let unicast = settings.destination.unicast();
+    let has_far_peers = unicast.is_some_and(|unicast| unicast.peers.iter().any(is_far));
+    address.is_unicast_link_local() != has_far_peers
 }

@@ -51,19 +51,23 @@ mod authentication;
 pub mod conf;
 mod core;
 mod counters;
+mod destination;
 mod engine;
 mod events;
 mod health;
 mod holdings;
 mod host;
 mod inbox;
+mod input;
 mod interfaces;
 mod links;
 mod neighbours;
+mod outgoing;
 mod plan;
 mod platform;
 mod port;
 mod receiver;
+mod route;
 mod service;
 mod settings;
 mod status;
@@ -75,18 +79,20 @@ pub use vrrp_track as track;
 
 pub use crate::authentication::Authentication;
 pub use crate::core::{ApplyError, Observer};
-pub use crate::engine::{ActiveRouter, Engine, Input};
+pub use crate::destination::{Destination, OldChecksum, RouterKey, Unicast, UnicastPeer};
+pub use crate::engine::{ActiveRouter, Engine};
 pub use crate::events::{EVENTS_MAX, Event, EventKind, Events, Severity};
 pub use crate::health::TrackerKey;
 pub use crate::host::{Host, HostError, LeftBehind, RouterHandle};
+pub use crate::input::Input;
 pub use crate::interfaces::{Carrier, InterfaceView, Interfaces};
 pub use crate::plan::{Change, Setup, SetupError, plan};
 pub use crate::platform::{AdvertSource, LinkSource, Platform, System};
 pub use crate::port::PortError;
-pub use crate::receiver::{Dropped, ReceiverStatus};
+pub use crate::receiver::ReceiverStatus;
+pub use crate::route::Dropped;
 pub use crate::service::Service;
 pub use crate::settings::{
-    Advertised, Destination, RouterKey, Settings, SettingsError, Track, VirtualAddress,
-    VirtualRouter,
+    Advertised, Settings, SettingsError, Track, VirtualAddress, VirtualRouter,
 };
 pub use crate::status::{Past, RouterStatus};

@@ -1,8 +1,6 @@
 //! One receiver per interface and family: what arrives is judged under the rules of the virtual
 //! router it is for, and only what passed reaches that router.
 
-use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
@@ -11,18 +9,15 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use vrrp_fsm::{Heard, Instant};
-use vrrp_net::{Datagram, Interface, InterfaceName, NetError, Operation, Waker};
-use vrrp_proto::{
-    Advert, Cast, ChecksumForm, DecodeError, Family, HopLimits, IpMeta, Remark, Rules, Version,
-    Vrid, peek_vrid,
-};
+use vrrp_fsm::Instant;
+use vrrp_net::{Interface, InterfaceName, NetError, Operation, Waker};
+use vrrp_proto::{Family, Vrid};
 
-use crate::counters::{Counter, Drops, RemarkCounts};
+use crate::counters::{Counter, Drops};
 use crate::events::{EventKind, EventSender};
-use crate::inbox::{Delivery, Mailbox, Outlet, Watch};
+use crate::inbox::{Mailbox, Watch};
 use crate::platform::{AdvertSource, Platform};
-use crate::settings::{Destination, Settings};
+use crate::route::{Route, Routes};
 use crate::unit::Order;
 
 /// How long to leave a socket alone that cannot be waited on, or could not be opened.
@@ -35,178 +30,6 @@ const DRAIN_ROUNDS: usize = 32;
 const PACE: Duration = Duration::from_millis(5);
 /// How many wake-ups in quick succession are not put off.
 const BURST: u32 = 16;
-
-/// What a router demands of its adverts: [`Rules`] borrow from it.
-#[derive(Debug)]
-struct Demands {
-    settings: Arc<Settings>,
-    /// The addresses that the interface has now.
-    own_sources: Vec<IpAddr>,
-    /// The checksum that the last sound advert had: version 3 over IPv4 has two dialects.
-    seen_checksum: Option<ChecksumForm>,
-}
-
-impl Demands {
-    fn rules(&self) -> Rules<'_> {
-        let Settings { machine, vrid, advertised, .. } = &*self.settings;
-        let Destination::Multicast(group) = self.settings.destination;
-        Rules {
-            own_sources: &self.own_sources,
-            authentication: self.settings.authentication.as_proto(),
-            cast: Cast::Multicast { group },
-            hop_limits: HopLimits::SAME_LINK,
-            accept_no_addresses: self.settings.accept_no_addresses,
-            ..Rules::new(machine.version, *vrid, machine.interval, advertised.as_addresses())
-        }
-    }
-}
-
-/// The counters of what a router received.
-#[derive(Debug, Default)]
-pub(crate) struct Received {
-    /// Adverts that passed every check.
-    pub(crate) accepted: Counter,
-    /// Adverts that passed and found the inbox full.
-    pub(crate) crowded_out: Counter,
-    pub(crate) drops: Drops,
-    pub(crate) remarks: RemarkCounts,
-    last_drop: Mutex<Option<Dropped>>,
-}
-
-/// An advert that was dropped.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Dropped {
-    /// When it arrived.
-    pub at: Instant,
-    /// Its sender.
-    pub source: IpAddr,
-    /// Why.
-    pub error: DecodeError,
-}
-
-/// The way to one router.
-#[derive(Debug)]
-pub(crate) struct Route {
-    router: Arc<str>,
-    destination: Destination,
-    demands: Mutex<Demands>,
-    outlet: Outlet,
-    events: EventSender,
-    pub(crate) mailbox: Mailbox,
-    pub(crate) received: Received,
-}
-
-impl Route {
-    pub(crate) fn new(settings: &Arc<Settings>, outlet: Outlet, events: EventSender) -> Self {
-        let (own_sources, seen_checksum) = (Vec::new(), None);
-        let demands = Demands { settings: Arc::clone(settings), own_sources, seen_checksum };
-        Self {
-            router: Arc::clone(&settings.name),
-            destination: settings.destination,
-            demands: Mutex::new(demands),
-            outlet,
-            events,
-            mailbox: Mailbox::default(),
-            received: Received::default(),
-        }
-    }
-
-    fn demands(&self) -> MutexGuard<'_, Demands> {
-        self.demands.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Judges by other settings from now on, and with these addresses of the interface.
-    pub(crate) fn demand(&self, settings: &Arc<Settings>, own_sources: &[IpAddr]) {
-        let mut demands = self.demands();
-        demands.settings = Arc::clone(settings);
-        demands.own_sources = own_sources.to_vec();
-    }
-
-    /// Which of the checksums of version 3 over IPv4 the last sound advert had.
-    pub(crate) fn seen_checksum(&self) -> Option<ChecksumForm> {
-        let demands = self.demands();
-        demands.seen_checksum.filter(|_| demands.settings.machine.version == Version::V3)
-    }
-
-    /// The last advert that was dropped for what it is.
-    pub(crate) fn last_drop(&self) -> Option<Dropped> {
-        *self.received.last_drop.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self, at: Instant, ip: &IpMeta, message: &[u8]) {
-        let mut demands = self.demands();
-        let advert = match Advert::parse(message, ip, &demands.rules()) {
-            Ok(advert) => advert,
-            Err(error) => return self.drop_advert(Dropped { at, source: ip.source, error }),
-        };
-        self.received.accepted.add(1);
-        for remark in advert.remarks.iter() {
-            self.remark(ip.source, remark);
-        }
-        let heard =
-            Heard { source: ip.source, priority: advert.priority, interval: advert.interval };
-        demands.seen_checksum = Some(advert.checksum);
-        drop(demands);
-        if self.outlet.advert(&self.mailbox, at, heard) == Delivery::Full {
-            self.received.crowded_out.add(1);
-        }
-    }
-
-    fn drop_advert(&self, dropped: Dropped) {
-        let Dropped { source, error, .. } = dropped;
-        let count = self.received.drops.count(error.reason());
-        self.received.last_drop.lock().unwrap_or_else(PoisonError::into_inner).replace(dropped);
-        self.complain(count, EventKind::Dropped { source, error, count });
-    }
-
-    fn remark(&self, source: IpAddr, remark: Remark) {
-        let count = self.received.remarks.count(remark);
-        self.complain(count, EventKind::Odd { source, remark, count });
-    }
-
-    /// Tells of the first, and then of ever fewer: a neighbour must not fill the log.
-    fn complain(&self, count: u64, complaint: EventKind) {
-        if count.is_power_of_two() {
-            self.events.send(Some(Arc::clone(&self.router)), complaint);
-        }
-    }
-}
-
-/// The routers of one receiver, by number; several of one number differ in where they are sent.
-#[derive(Debug, Default)]
-struct Routes(HashMap<u8, Vec<Arc<Route>>>);
-
-impl Routes {
-    fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.0.values().flatten()
-    }
-
-    /// The groups that they listen to, each once.
-    fn groups(&self) -> Vec<IpAddr> {
-        let groups: BTreeSet<_> = self
-            .iter()
-            .map(|route| match route.destination {
-                Destination::Multicast(group) => group,
-            })
-            .collect();
-        groups.into_iter().collect()
-    }
-
-    /// Leads one message to its router. An error is one that no router can be blamed for.
-    fn deliver(&self, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
-        let vrid = peek_vrid(datagram.message)?.get();
-        let routes = self.0.get(&vrid).map_or(&[][..], Vec::as_slice);
-        let is_meant = |route: &&Arc<Route>| match route.destination {
-            Destination::Multicast(group) => group == datagram.destination,
-        };
-        // One that is for none of them is told to the first, whose rules say what is wrong.
-        let route = routes.iter().find(is_meant).or(routes.first());
-        let route = route.ok_or(DecodeError::UnknownVrid(vrid))?;
-        let at = Instant::from_micros(datagram.arrived.as_micros());
-        route.take(at, &datagram.ip(), datagram.message);
-        Ok(())
-    }
-}
 
 /// A receiver: one socket, and the routers that hear through it.
 ///

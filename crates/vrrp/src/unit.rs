@@ -16,14 +16,16 @@ use vrrp_fsm::{Influence, Instant, State};
 use vrrp_net::{Change, Kernel, Object};
 use vrrp_proto::Priority;
 
-use crate::engine::{Engine, Input};
+use crate::engine::Engine;
 use crate::events::{EventKind, EventSender};
 use crate::holdings::{HolderId, Holdings};
 use crate::inbox::{INBOX_MESSAGES, Inbox, Message, Watch};
+use crate::input::Input;
 use crate::interfaces::InterfaceView;
 use crate::platform::Platform;
 use crate::port::Port;
-use crate::receiver::{Receiver, Route};
+use crate::receiver::Receiver;
+use crate::route::Route;
 use crate::settings::Settings;
 use crate::status::{Past, RouterStatus};
 
@@ -366,7 +368,7 @@ impl Unit {
     }
 
     fn take_view(&mut self, view: InterfaceView) {
-        self.parts.route.demand(&self.parts.settings, &view.addresses);
+        self.parts.route.demand(&self.parts.settings, &view);
         self.parts.view = view;
     }
 }
@@ -412,7 +414,7 @@ impl Unit {
             None => parts.platform.open_kernel(parts.settings.family)?,
         };
         let (holdings, settings) = (parts.holdings.clone(), Arc::clone(&parts.settings));
-        parts.route.demand(&settings, &parts.view.addresses);
+        parts.route.demand(&settings, &parts.view);
         let engine = Engine::sharing(settings, kernel, holdings, parts.holder);
         let (view, influences) = (parts.view.clone(), parts.influences.clone());
         let can_hear = !parts.receiver.is_deaf();

@@ -20,7 +20,8 @@ fn view(is_running: bool) -> InterfaceView {
     view.interface = Some(interface);
     (view.is_up, view.is_running) = (true, is_running);
     view.primary = Some([192, 0, 2, 1].into());
-    view.carriers = vec![(interface.name, Carrier { interface, mac: None, is_running })];
+    view.carriers =
+        vec![(interface.name, Carrier { interface, mac: None, is_running, forwards_ipv6: false })];
     view
 }
 

@@ -18,6 +18,7 @@ use vrrp_net::{
     Announcement, Change, Errno, Family, Interface, Kernel, Link, NetError, Netlink, Operation,
     Outcome, Snapshot,
 };
+use vrrp_proto::IpMeta;
 
 use crate::common::{PATIENCE, eventually, has, isolated, router, setup};
 
@@ -104,12 +105,7 @@ impl Kernel for TroubledKernel {
         self.0.apply(changes)
     }
 
-    fn send_advert(
-        &mut self,
-        source: IpAddr,
-        destination: IpAddr,
-        message: &[u8],
-    ) -> Result<(), NetError> {
+    fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {
         let is_resignation = message.get(2) == Some(&0);
         assert!(!(is_resignation && self.1.cannot_resign.load(Ordering::SeqCst)), "it cannot");
         if is_resignation && self.1.resigns_slowly.load(Ordering::SeqCst) {
@@ -122,7 +118,7 @@ impl Kernel for TroubledKernel {
             self.1.panic_after.store(left - 1, Ordering::SeqCst);
             assert!(left > 1, "a planted panic");
         }
-        self.0.send_advert(source, destination, message)
+        self.0.send_advert(ip, message)
     }
 
     fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError> {

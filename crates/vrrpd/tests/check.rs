@@ -351,3 +351,27 @@ fn config_prints_passwords_only_where_they_are_asked_for() {
         assert!(shown.out.contains("s3cret"), "{shown:?}");
     }
 }
+
+#[test]
+fn unicast_and_ipv6_are_sound_and_what_is_not_done_of_them_is_refused() {
+    let peers = "unicast_src_ip 192.0.2.7\n unicast_peer {\n 192.0.2.8 min_ttl 250\n }\n \
+                 check_unicast_src\n unicast_ttl 64\n track_src_ip\n old_unicast_checksum never";
+    let over_ipv6 = |text: String| text.replace("192.0.2.1/24", "fe80::1/64\n 2001:db8::1/64");
+    let both = "virtual_ipaddress_excluded {\n 192.0.2.1/24\n 2001:db8::2/64\n }";
+    let place = Place::with(&[
+        ("unicast.conf", config("100", peers)),
+        ("ipv6.conf", over_ipv6(config("100", both))),
+        ("anywhere.conf", config("100", peers).replace("interface eth0", "")),
+        ("vrf.conf", config("100", &format!("{peers}\n vrf red"))),
+    ]);
+    for file in ["unicast.conf", "ipv6.conf"] {
+        let said = place.run(&["check", file]);
+        assert_eq!(said.exit, 0, "{said:?}");
+        assert!(!said.err.contains("warning") && !said.out.contains("warning"), "{said:?}");
+    }
+    for file in ["anywhere.conf", "vrf.conf"] {
+        let said = place.run(&["check", file]);
+        assert_eq!(said.exit, 1, "{said:?}");
+        assert!((said.out.clone() + &said.err).contains("E0409"), "{said:?}");
+    }
+}

@@ -16,6 +16,7 @@ mod instance;
 mod meant;
 mod metric;
 mod network;
+mod peers;
 mod resolve;
 mod route;
 mod routing;

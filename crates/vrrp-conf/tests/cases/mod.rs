@@ -84,7 +84,8 @@ pub(crate) const IN_INSTANCE: &[(&str, &str)] = &[
     (" notify \u{201c}/bin/x a b\u{201d} root", "E0310 2:9 error"),
     (" notify /bin/x root wheel more", "E0207 2:27 error"),
     (" use_vmac", "E0409 2:2 error"),
-    (" unicast_peer {\n 192.0.2.9\n }", "E0409 2:2 error"),
+    (" unicast_peer {\n 2001:db8::9\n 192.0.2.8\n }", "E0404 3:2 error"),
+    (" unicast_peer {\n 192.0.2.9 min_ttl 9 max_ttl 8\n }", "E0302 3:2 error"),
     (" vrrp_script", "E0209 2:2 error"),
 ];
 

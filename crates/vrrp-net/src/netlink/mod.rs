@@ -416,6 +416,7 @@ pub(crate) enum Notice {
     LinkGone(Link),
     AddressAdded(InterfaceAddress),
     AddressRemoved(InterfaceAddress),
+    ForwardingChanged(IfIndex, bool),
 }
 
 impl Notice {
@@ -426,6 +427,8 @@ impl Notice {
             Rtm::Dellink => Link::decode(body)?.map(Self::LinkGone),
             Rtm::Newaddr => InterfaceAddress::decode(body)?.map(Self::AddressAdded),
             Rtm::Deladdr => InterfaceAddress::decode(body)?.map(Self::AddressRemoved),
+            Rtm::Newnetconf => link::decode_forwarding(body)?
+                .map(|(index, forwards)| Self::ForwardingChanged(index, forwards)),
             _ => None,
         })
     }

@@ -10,7 +10,7 @@ use vrrp_fsm::{Heard, Influence, State};
 use vrrp_net::{
     Announcement, Change, Interface, InterfaceName, Kernel, Link, NetError, Object, Outcome,
 };
-use vrrp_proto::{Family, Priority};
+use vrrp_proto::{Family, IpMeta, Priority};
 use vrrp_sim::Machine;
 
 /// What is wrong with the router.
@@ -110,16 +110,16 @@ struct Shared {
     /// Whether addresses are to stay although the engine removes them.
     keeps_addresses: bool,
     /// The last advert, and how many there were.
-    last: Option<(IpAddr, IpAddr, Vec<u8>)>,
+    last: Option<(IpMeta, Vec<u8>)>,
     sent: u64,
 }
 
 impl Shared {
     /// Sends the last advert again.
     fn repeat(&mut self) {
-        if let Some((source, destination, message)) = &self.last {
+        if let Some((ip, message)) = &self.last {
             // A send that fails is seen by whoever watches the kernel.
-            let _ = self.kernel.send_advert(*source, *destination, message);
+            let _ = self.kernel.send_advert(ip, message);
         }
     }
 }
@@ -372,12 +372,7 @@ impl Kernel for PlantedKernel {
         outcomes
     }
 
-    fn send_advert(
-        &mut self,
-        source: IpAddr,
-        destination: IpAddr,
-        message: &[u8],
-    ) -> Result<(), NetError> {
+    fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {
         let mut shared = self.shared();
         let resigns = message[2] == Priority::RESIGN.get();
         if resigns && self.bug == Bug::NoResignation {
@@ -385,9 +380,9 @@ impl Kernel for PlantedKernel {
         }
         shared.sent += 1;
         if !resigns {
-            shared.last = Some((source, destination, message.to_vec()));
+            shared.last = Some((*ip, message.to_vec()));
         }
-        shared.kernel.send_advert(source, destination, message)
+        shared.kernel.send_advert(ip, message)
     }
 
     fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError> {

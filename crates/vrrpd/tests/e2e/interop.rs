@@ -23,13 +23,13 @@ fn config(extra: &str, priority: u8) -> String {
     )
 }
 
-fn keepalived(host: &Host, config: &str) -> Option<Process> {
+pub(crate) fn keepalived(host: &Host, config: &str) -> Option<Process> {
     let started = host.spawn_keepalived(config);
     started.map_err(|error| skip(&format!("there is no keepalived: {error}"))).ok()
 }
 
 /// What keepalived says of an advert that it does not like.
-fn complaints(process: &Process) -> Vec<String> {
+pub(crate) fn complaints(process: &Process) -> Vec<String> {
     let log = process.stdout() + &process.stderr();
     let bad = ["bogus", "invalid", "mismatch", "wrong", "dropping", "error"];
     let complains = |line: &&str| bad.iter().any(|word| line.to_lowercase().contains(word));
@@ -37,7 +37,7 @@ fn complaints(process: &Process) -> Vec<String> {
 }
 
 /// For three intervals nobody but the master speaks.
-fn assert_peace(wire: &Capture, master: u8) {
+pub(crate) fn assert_peace(wire: &Capture, master: u8) {
     wire.frames();
     let mut heard = 0;
     while heard < 3 {

@@ -104,7 +104,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         .shown(|config, _, mut line| line.secs_unless_zero(pace(config).garp_interval)),
     row::<Globals>("vrrp_gna_interval", Secs(0, DAY), "between two advertisements")
         .default("0")
-        .support(NotYet(Warn))
         .fills(Fill::Time(|to, time| to.defaults.announce.na_interval = Some(*time)))
         .shown(|config, _, mut line| line.secs_unless_zero(pace(config).na_interval)),
     row::<Globals>(
@@ -133,7 +132,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         .fills(Fill::Bool(|to, on| to.defaults.strict = Some(on))),
     row::<Globals>("vrrp_check_unicast_src", Flag, "default of `check_unicast_src`")
         .default("off")
-        .support(NotYet(Warn))
         .fills(Fill::Bool(|to, _| to.defaults.check_unicast_source = true)),
     row::<Globals>("vrrp_skip_check_adv_addr", OptBool, "")
         .default("off")
