@@ -25,26 +25,11 @@ fn example(name: &str) -> PathBuf {
 
 fn keepalived(host: &Host, priority: u8) -> Option<Process> {
     let config = format!(
-        "global_defs {{\n}}\nvrrp_instance VI_1 {{\n version 3\n interface eth0\n virtual_router_id 51\n \
+        "vrrp_instance VI_1 {{\n version 3\n interface eth0\n virtual_router_id 51\n \
          priority {priority}\n advert_int 1\n virtual_ipaddress {{\n {VIP}\n }}\n}}\n"
     );
-    host.write_file("/run/ka.conf", config).unwrap();
-    let arguments = [
-        "--dont-fork",
-        "--log-console",
-        "--log-detail",
-        "--vrrp",
-        "--use-file=/run/ka.conf",
-        "--pid=/run/ka.pid",
-        "--vrrp_pid=/run/ka-vrrp.pid",
-    ];
-    match host.spawn(Command::new("keepalived").args(arguments)) {
-        Ok(process) => Some(process),
-        Err(error) => {
-            skip(&format!("there is no keepalived: {error}"));
-            None
-        }
-    }
+    let started = host.spawn_keepalived(&config);
+    started.map_err(|error| skip(&format!("there is no keepalived: {error}"))).ok()
 }
 
 /// Waits until exactly this one of two hosts has the virtual address.

@@ -36,6 +36,8 @@ fn envelope(choice: u8) -> IpMeta {
     }
 }
 
+static PASSWORD: Password = Password::from_octets(*b"s3cr3t\0\0");
+
 /// Rules that the message has a chance to obey: its own VRID, and in VRRPv2 its own interval.
 fn rules<'a>(choice: u8, message: &[u8], ip: &IpMeta) -> Rules<'a> {
     let (version, family) = match (chooses(choice, 0), Family::of(ip.source)) {
@@ -47,7 +49,7 @@ fn rules<'a>(choice: u8, message: &[u8], ip: &IpMeta) -> Rules<'a> {
     let interval = Interval::from_secs(secs).unwrap_or(Interval::DEFAULT);
     let mut rules = Rules::new(version, vrid, interval, Addresses::none(family));
     if chooses(choice, 2) {
-        rules.authentication = Authentication::Password(Password::from_text("s3cr3t"));
+        rules.authentication = Authentication::Password(&PASSWORD);
     }
     if chooses(choice, 3) {
         rules.cast = Cast::Unicast { sources: None, accept_old_checksum: chooses(choice, 4) };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use vrrp_fsm::{
-    Announce, Config, Contribution, Event, FaultReason, Heard, Influence, Instant, Verdict, Weight,
+    Announce, Config, Contribution, Event, FaultReason, Heard, Influence, Instant, Weight,
 };
 use vrrp_proto::{Interval, Priority, Version};
 
@@ -151,12 +151,8 @@ impl Judged {
     fn influence(&self) -> Influence {
         match *self {
             Self::Verdict { points, reverse, up } => {
-                let verdict = match up {
-                    None => Verdict::Unknown,
-                    Some(true) => Verdict::Up,
-                    Some(false) => Verdict::Down,
-                };
-                Weight { points: points % 256, reverse }.judge(verdict)
+                let weight = Weight { points: points % 256, reverse };
+                up.map_or_else(|| weight.judge_unknown(), |is_up| weight.judge(is_up))
             }
             Self::Value { points, reverse, value } => Weight { points, reverse }.judge_value(value),
             Self::Points(points) => Influence::Weight(points),

@@ -63,14 +63,11 @@ fn is_a_place(span: Span, sources: &SourceMap) {
 
 /// Limits that are soon reached: what is beyond is more of the same.
 fn options(lenient: bool) -> Options {
-    let limits = Limits {
-        variable_depth: 8,
-        expansions: 100,
-        expanded_bytes: 16 << 10,
-        diagnostics: 16,
-        ..Limits::default()
-    };
-    let config_id = Some("main".to_owned());
-    let includes = Includes::Refuse;
-    Options { config_id, lenient, read_only: true, includes, limits }
+    let mut limits = Limits::default();
+    limits.variable_depth = 8;
+    limits.expansions = 100;
+    limits.expanded_bytes = 16 << 10;
+    limits.diagnostics = 16;
+    let options = Options::default().config_id("main").includes(Includes::Refuse);
+    options.lenient(lenient).read_only(true).limits(limits)
 }

@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     for file in std::env::args().skip(1) {
         match load(Path::new(&file), &Options::default()) {
             Ok(loaded) => {
-                print!("{}", loaded.render(RenderOptions { color }));
+                print!("{}", loaded.render(RenderOptions::default().color(color)));
                 if loaded.has_errors() {
                     exit = ExitCode::FAILURE;
                 }

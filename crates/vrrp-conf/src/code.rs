@@ -1,10 +1,8 @@
 //! The kinds of findings, with a number each that never changes its meaning.
 
 use core::fmt;
-use core::str::FromStr;
 
 use crate::Severity;
-use crate::did_you_mean::closest;
 
 macro_rules! codes {
     ($($variant:ident = $number:literal $tolerated:ident $title:literal $text:literal)+) => {
@@ -154,6 +152,10 @@ codes! {
          have errors, or instances that nobody has looked at, so nothing starts, also if all \
          findings are warnings.\n\nMend the first ones. If nearly every line has one, this is \
          no keepalived.conf."
+    ForeignComment = "E0218" fatal "a comment of another language, with braces"
+        "A comment begins with `#` or `!`. `//` is a word like any other, so the braces behind it \
+         count: keepalived takes the next lines for a part of another block, and leaves them \
+         out.\n\nWrite `#` instead of `//`. The rest of the file is checked as if it were there."
     NotANumber = "E0301" tolerated "a value that is not a number"
         "The keyword takes a whole number in decimal digits: no unit, no sign of another \
          language such as `;`, no variable without a definition. Without the number the default \
@@ -271,6 +273,9 @@ codes! {
     NoPreference = "E0417" tolerated "a rule without a preference"
         "Rules are tried in the order of their preferences. Without one, the place among the \
          others depends on when instances became master.\n\nAdd `preference NUMBER`."
+    PeerPrefix = "E0418" tolerated "a prefix beside a peer"
+        "An address with a `peer` is one host's, and so is the peer. keepalived ignores the prefix \
+         of such an address, and ignores a peer with a prefix.\n\nWrite both addresses alone."
     IncludeMissing = "W0501" doubt "an include line that includes nothing"
         "The file that an `include` line names does not exist or cannot be read. Plain `include` \
          allows that, and it is rarely meant.\n\nMend the path, or use `includea` to have an \
@@ -290,7 +295,7 @@ codes! {
          warning."
     NotOurs = "W0505" doubt "a part of keepalived that is not VRRP"
         "IPVS, its health checkers, SNMP, D-Bus and mail are not done by vrrpd. What belongs to \
-         them is skipped up to its closing brace.\n\nKeep it in a file of its own for the \
+         them is skipped up to its closing brace; the first such line of each part is named.\n\nKeep it in a file of its own for the \
          program that does it."
     NoAddresses = "W0506" doubt "a router without addresses"
         "The instance takes part in elections and moves no address. Some do that on purpose, to \
@@ -354,7 +359,43 @@ codes! {
          keepalived: `auth_pass S3cr!t` is the password `S3cr`.\n\nPut the word in quotes if the \
          sign belongs to it: then keepalived on the other nodes has to have the quotes too. If it is \
          a comment, put a space before it."
-    WeightInGroup = "W0523" doubt "a weight that counts as a fault"
+    WordBehindFlag = "W0523" doubt "a word behind a flag"
+        "The keyword switches something on, and takes no value. keepalived ignores what is behind \
+         it, and so does vrrpd: also behind `off` or `0` it is on.\n\nWrite the keyword alone, or \
+         remove the line if it is to be off."
+    SaidTwice = "W0524" doubt "the same thing said twice"
+        "A line or a block is there twice, word for word. It means what it means once; but whoever \
+         changes one of the two later changes nothing, or makes an error of it.\n\nRemove one."
+    Untracked = "W0525" doubt "a route that nobody watches"
+        "An instance is in FAULT when somebody removes what it installed. keepalived knows its \
+         routes again by the name of their device, and does not track one without, as if it had \
+         `no_track`.\n\nName the device with `dev`, or add `no_track`."
+    ShellSyntax = "W0526" doubt "shell syntax in a command that no shell runs"
+        "A command is a program with its arguments, run without a shell: `|`, `&&`, `>` and the \
+         like are arguments of the program, here as with keepalived. A check with `|| exit 1` fails \
+         for another reason than it says, or never.\n\nPut the line into a script, or write \
+         `\"/bin/sh -c '…'\"`."
+    OwnInterface = "W0527" doubt "an instance that tracks its own interface"
+        "An instance is in FAULT while its own interface is down, so a weight for it could never \
+         count, and keepalived leaves the line out.\n\nRemove the line. If the interface is not to \
+         count, there is `dont_track_primary`."
+    PasswordCut = "W0528" doubt "a password that a comment cuts"
+        "Outside of quotes, `#` and `!` begin a comment wherever they stand, so the password ends \
+         before the first of them, here as with keepalived: the rest protects nothing, and all \
+         members have to be cut in the same way.\n\nChoose another password, on all routers; or \
+         put it in quotes, which changes it, so on all routers at once. To keep what is sent, write \
+         what is in front of the sign."
+    OwnPeer = "W0529" doubt "a peer that is the router itself"
+        "The address is the one that the router's own adverts come from. keepalived would send \
+         them to itself, and warn of each; vrrpd leaves the peer out.\n\nRemove it, or write the \
+         list with `@^id` so that each machine leaves itself out."
+    FirstNotLinkLocal = "W0530" doubt "an IPv6 router whose first address is not link-local"
+        "The first address of an IPv6 advert is to be a link-local one (RFC 9568 \u{a7}5.2.9): it is \
+         what hosts have as the address of their router. keepalived and vrrpd send the addresses \
+         as they stand here, and take such adverts; another router may drop \
+         them.\n\nPut a link-local address, the same on all machines, before the others. Where no \
+         host uses the addresses as its router, it does no harm as it is."
+    WeightInGroup = "W0531" doubt "a weight that counts as a fault"
         "The members of a sync group change state together, so their priorities are not to differ \
          by what one of them tracks: without `sync_group_tracking_weight` every tracker of a \
          member, or of the group, has weight 0, here as with keepalived. A failure means FAULT for \
@@ -481,10 +522,12 @@ codes! {
 }
 
 impl Code {
-    /// Error for a code that begins with `E`, warning for `W`.
+    /// Error for a code that begins with `E`, warning for `W`, but for what belongs to other
+    /// programs: that is a note.
     pub const fn severity(self) -> Severity {
-        match self.as_str().as_bytes()[0] {
-            b'E' => Severity::Error,
+        match (self, self.as_str().as_bytes()[0]) {
+            (Self::NotOurs, _) => Severity::Note,
+            (_, b'E') => Severity::Error,
             _ => Severity::Warning,
         }
     }
@@ -529,41 +572,5 @@ impl Code {
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// A text that is the number of no kind of finding.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not the code of any diagnostic{}", near.map(did_you_mean).unwrap_or_default())]
-pub struct UnknownCode {
-    text: String,
-    near: Option<Code>,
-}
-
-impl UnknownCode {
-    /// The code that was probably meant.
-    pub const fn nearest(&self) -> Option<Code> {
-        self.near
-    }
-}
-
-fn did_you_mean(code: Code) -> String {
-    format!(": did you mean `{code}`?")
-}
-
-impl FromStr for Code {
-    type Err = UnknownCode;
-
-    fn from_str(text: &str) -> Result<Self, UnknownCode> {
-        let found = Self::ALL.iter().find(|code| code.as_str().eq_ignore_ascii_case(text));
-        found.copied().ok_or_else(|| {
-            let digits = |code: &Self| &code.as_str()[1..];
-            let near = closest(
-                text.trim_start_matches(|c: char| c.is_ascii_alphabetic()),
-                Self::ALL.iter().map(digits),
-            );
-            let near = near.and_then(|near| Self::ALL.iter().find(|code| digits(code) == near));
-            UnknownCode { text: text.to_owned(), near: near.copied() }
-        })
     }
 }

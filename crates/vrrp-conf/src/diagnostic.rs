@@ -9,7 +9,10 @@ const LENIENT: &str = "in lenient mode ";
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Severity {
+    /// Nothing is wrong with it, and vrrpd does not do it.
+    Note,
     /// Legal, and probably not what was meant.
     Warning,
     /// Nothing starts with it.
@@ -19,6 +22,7 @@ pub enum Severity {
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Note => "note",
             Self::Warning => "warning",
             Self::Error => "error",
         })
@@ -34,8 +38,18 @@ pub struct Label {
     pub text: String,
 }
 
+/// A change of the text that leaves what keepalived makes of it, and says that in correct words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What is replaced.
+    pub span: Span,
+    /// What stands there instead.
+    pub text: String,
+}
+
 /// One finding about a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// How bad it is. In lenient mode an error that keepalived tolerates is a warning.
     pub severity: Severity,
@@ -53,6 +67,8 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// How to mend it.
     pub help: Option<String>,
+    /// What [`fix`](crate::fix) changes; `None` where the text has no meaning, or two.
+    pub fix: Option<Fix>,
 }
 
 impl Diagnostic {
@@ -67,6 +83,7 @@ impl Diagnostic {
             labels: Vec::new(),
             notes: Vec::new(),
             help: None,
+            fix: None,
         }
     }
 
@@ -95,6 +112,13 @@ impl Diagnostic {
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
+        self
+    }
+
+    /// The same, with what to write in the place of `span` to say what keepalived understands.
+    #[must_use]
+    pub fn fix(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.fix = Some(Fix { span, text: text.into() });
         self
     }
 

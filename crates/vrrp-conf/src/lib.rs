@@ -31,7 +31,8 @@
 //! sequences and writes the expanded text into a [`SourceMap`]; `outline` splits that into
 //! top-level blocks and sees to braces and quotes (`mend`, where they do not match); the grammar (`syntax`) makes a tree of one
 //! block; `settings` reads the tree as the rows of the language's settings say, and makes the [`model`].
-//! [`cluster`] compares the models of several machines.
+//! [`cluster`] compares the models of several machines, and [`fix()`] writes what is wrong in correct
+//! words, where it has one meaning.
 //!
 //! What it does not do: look at the machine. Only `include` lines open files, and
 //! [`Includes::Refuse`] forbids that too; whether an interface or a user exists is the
@@ -49,6 +50,7 @@ mod decimal;
 mod diagnostic;
 mod did_you_mean;
 mod expand;
+mod fix;
 mod keywords;
 mod mend;
 pub mod model;
@@ -62,17 +64,20 @@ mod source;
 mod span;
 mod syntax;
 mod tidy;
+mod unknown_code;
 
 use std::io;
 use std::path::Path;
 
-pub use code::{Code, UnknownCode};
-pub use diagnostic::{Diagnostic, Label, Severity};
+pub use code::Code;
+pub use diagnostic::{Diagnostic, Fix, Label, Severity};
+pub use fix::{FixedFile, fix};
 pub use model::Config;
 pub use options::{Includes, Limits, Loader, Options};
 pub use render::{RenderOptions, render, to_json};
 pub use source::{ExpandedFrom, Location, SourceMap};
 pub use span::{Span, Spanned};
+pub use unknown_code::UnknownCode;
 
 /// What reading a configuration gave.
 #[derive(Debug)]

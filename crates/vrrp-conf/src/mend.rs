@@ -231,7 +231,12 @@ impl<'k> Mender<'_, 'k, '_> {
         let opens = match pending.keyword.map(|keyword| keyword.shape) {
             Some(Shape::Block(_)) => content.knows(word) || is_inside,
             Some(Shape::Items(_)) => !is_known,
-            Some(Shape::Anything) | None => is_inside && self.lacking < 0,
+            Some(Shape::Anything) => is_inside && self.lacking < 0,
+            // Items begin no blocks, and of what is not known nobody knows what does.
+            None => {
+                let may_begin = matches!(self.content(0), Content::Keywords(_));
+                is_inside && self.lacking < 0 && may_begin
+            }
             _ => false,
         };
         if opens {

@@ -6,8 +6,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How to read a configuration.
+/// How to read a configuration: as a program that runs it, unless its methods say otherwise.
+///
+/// ```
+/// use vrrp_conf::{Includes, Options};
+///
+/// let options = Options::default().config_id("node1").includes(Includes::Refuse);
+/// assert!(!options.lenient);
+/// ```
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Options {
     /// The word that `@word` lines are compared with; the first part of the node's name
     /// where none is given.
@@ -21,6 +29,43 @@ pub struct Options {
     pub includes: Includes,
     /// How much an expansion may grow.
     pub limits: Limits,
+}
+
+impl Options {
+    /// The same, as the machine that `@word` lines call by this word.
+    #[must_use]
+    pub fn config_id(mut self, id: impl Into<String>) -> Self {
+        self.config_id = Some(id.into());
+        self
+    }
+
+    /// The same, and what keepalived tolerates is a warning, or not.
+    #[must_use]
+    pub const fn lenient(mut self, lenient: bool) -> Self {
+        self.lenient = lenient;
+        self
+    }
+
+    /// The same, and what vrrpd does not do yet is a warning, or not.
+    #[must_use]
+    pub const fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// The same with another meaning of `include` lines.
+    #[must_use]
+    pub fn includes(mut self, includes: Includes) -> Self {
+        self.includes = includes;
+        self
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
 }
 
 /// What an `include` line does.
@@ -49,7 +94,7 @@ pub enum Includes {
 ///                 virtual_ipaddress { 192.0.2.1 }\n}";
 /// let files = BTreeMap::from([(PathBuf::from("conf.d/one.conf"), instance.to_owned())]);
 /// let includes = Includes::From(Arc::new(files));
-/// let options = Options { includes, ..Options::default() };
+/// let options = Options::default().includes(includes);
 /// let loaded = parse_str("vrrp.conf", "include conf.d/*.conf", &options);
 /// assert_eq!(loaded.config.expect("it is sound").instances.len(), 1);
 /// ```
@@ -79,7 +124,13 @@ impl Loader for BTreeMap<PathBuf, String> {
 }
 
 /// How much an expansion may grow. A configuration beyond is refused with an error.
+///
+/// ```
+/// let mut limits = vrrp_conf::Limits::default();
+/// limits.files = 1;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Files within files.
     pub include_depth: usize,

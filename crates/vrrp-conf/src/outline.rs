@@ -12,7 +12,7 @@ use std::ops::Range;
 use crate::keywords::Block;
 use crate::mend::mend;
 use crate::options::MAX_BLOCK_DEPTH;
-use crate::syntax::{self, Part, Statement, Token};
+use crate::syntax::{self, Part, Statement, Token, Word};
 use crate::{Code, Diagnostic, Limits, Span};
 
 /// The top-level blocks and lines of a text.
@@ -43,9 +43,10 @@ impl Outline<'_> {
         syntax::statement(&block.text, block.span.start, self.tokens(block))
     }
 
-    /// The first word of a block as it is written.
-    pub(crate) fn keyword<'b>(&self, block: &'b TopLevel<'_>) -> &'b str {
-        self.tokens(block).first().map_or("", |token| token.text(&block.text))
+    /// The first word of a block.
+    pub(crate) fn keyword<'b>(&self, block: &'b TopLevel<'_>) -> Option<Word<'b>> {
+        let first = self.tokens(block).first()?;
+        Some(syntax::word(&block.text, block.span.start, first))
     }
 
     /// Whether a block has braces.
@@ -162,9 +163,13 @@ impl<'t> Splitter<'t, '_> {
                 "this quote is not closed on its line",
             )
             .help("close it, or write `\\` before it if it is meant as it stands");
-            self.diagnostics.push(diagnostic);
-            let at = at - piece.start;
-            text.replace_range(at..at + 1, " ");
+            let meant = self.keyword_around(piece, at);
+            self.diagnostics.push(diagnostic.did_you_mean(meant));
+            // A keyword is read without it.
+            if meant.is_none() {
+                let at = at - piece.start;
+                text.replace_range(at..at + 1, " ");
+            }
         }
         if piece.is_sound() {
             return text;
@@ -173,6 +178,16 @@ impl<'t> Splitter<'t, '_> {
         let next = next.map(|next| self.span(end + next.start as usize, end + next.end as usize));
         let base = self.base + piece.start as u32;
         mend(&text, base, self.top_level, next, self.limits, self.diagnostics)
+    }
+
+    /// The keyword that a block's first word was probably meant to be, if the quote at `at` is
+    /// within that word.
+    fn keyword_around(&self, piece: &Piece, at: usize) -> Option<&'static str> {
+        let firsts = piece.blocks.iter().map(|block| &piece.tokens[block.start]);
+        let is_around = |word: &&Token| (word.start as usize..word.end as usize).contains(&at);
+        let word = firsts.into_iter().find(is_around)?.text(self.text).replace(['"', '\''], "");
+        let known = self.top_level.find(&word).or_else(|| self.top_level.similar(&word));
+        known.map(|keyword| keyword.name)
     }
 
     fn span(&self, start: usize, end: usize) -> Span {

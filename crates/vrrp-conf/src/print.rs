@@ -254,7 +254,11 @@ pub(crate) fn track_words<T: Display>(track: &Track<T>) -> Vec<String> {
 }
 
 pub(crate) fn address_words(address: &VirtualAddress) -> Vec<String> {
-    let mut words = vec![format!("{}/{}", address.address, address.prefix_len)];
+    // One with a peer is a host's.
+    let mut words = vec![match address.peer {
+        Some(_) => address.address.to_string(),
+        None => format!("{}/{}", address.address, address.prefix_len),
+    }];
     let mut option = |name: &str, value: Option<String>| {
         words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
     };
@@ -270,7 +274,7 @@ pub(crate) fn address_words(address: &VirtualAddress) -> Vec<String> {
     let scope = (address.scope != Scope::GLOBAL).then(|| address.scope.0.to_string());
     option("scope", scope);
     option("label", address.label.clone());
-    option("peer", address.peer.map(|(peer, len)| format!("{peer}/{len}")));
+    option("peer", address.peer.map(|(peer, _)| peer.to_string()));
     option(
         "preferred_lft",
         address.preferred.map(|lifetime| match lifetime {

@@ -23,6 +23,7 @@ fn reference() -> String {
     text.push_str("\n### Diagnostics\n\n| code | is | in lenient mode |\n|---|---|---|\n");
     for code in Code::ALL {
         let lenient = match (code.severity(), code.is_tolerated()) {
+            (crate::Severity::Note, _) => "a note",
             (crate::Severity::Warning, _) => "a warning",
             (_, true) => "a warning",
             (_, false) => "an error",

@@ -13,9 +13,19 @@ use crate::{Diagnostic, Location, Severity, SourceMap, Span};
 
 /// How to write findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct RenderOptions {
     /// With the terminal's colours.
     pub color: bool,
+}
+
+impl RenderOptions {
+    /// The same with the terminal's colours, or without.
+    #[must_use]
+    pub const fn color(mut self, color: bool) -> Self {
+        self.color = color;
+        self
+    }
 }
 
 /// Places that are further apart than this have their lines shown apart.
@@ -34,7 +44,8 @@ pub fn render(diagnostics: &[Diagnostic], sources: &SourceMap, options: RenderOp
     let mut text = String::new();
     for diagnostic in diagnostics {
         text.push_str(&renderer.render(&[group(diagnostic, sources)]));
-        text.push_str("\n\n");
+        let is_note = diagnostic.severity == Severity::Note;
+        text.push_str(if is_note { "\n" } else { "\n\n" });
     }
     if let Some(count) = count(diagnostics) {
         text.push_str(&count);
@@ -67,6 +78,7 @@ fn group<'s>(diagnostic: &'s Diagnostic, sources: &'s SourceMap) -> Group<'s> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => return note(diagnostic, sources),
     };
     let title = level.primary_title(visible(&diagnostic.message)).id(diagnostic.code.as_str());
     let mut group = Group::with_title(title);
@@ -80,6 +92,16 @@ fn group<'s>(diagnostic: &'s Diagnostic, sources: &'s SourceMap) -> Group<'s> {
     let notes = diagnostic.notes.iter().map(|note| Level::NOTE.message(visible(note)));
     let help = diagnostic.help.iter().map(|help| Level::HELP.message(visible(help)));
     group.elements(notes).elements(help)
+}
+
+/// A note is one line.
+fn note<'s>(diagnostic: &'s Diagnostic, sources: &'s SourceMap) -> Group<'s> {
+    let message = visible(&diagnostic.message);
+    let title = match diagnostic.span.and_then(|span| sources.location(span)) {
+        Some(place) => format!("{place}: {message}").into(),
+        None => message,
+    };
+    Group::with_title(Level::NOTE.primary_title(title).id(diagnostic.code.as_str()))
 }
 
 /// A sentence as it may be shown: what is invisible is written out, and what is very long,
@@ -189,10 +211,38 @@ fn snippet<'s>(
         let to = (mark.at.end as usize).saturating_sub(start).clamp(from, text.len());
         mark.kind.span(from..to).label(mark.label)
     });
-    Snippet::source(text)
+    Snippet::source(without_passwords(text))
         .path(&**sources.file_name(excerpt.file.file))
         .line_start(excerpt.lines.start as usize + 1)
         .annotations(annotations)
+}
+
+/// Lines of a file with an asterisk for each byte of a password, and of what follows it, so that all
+/// else stays where it is.
+fn without_passwords(lines: &str) -> Cow<'_, str> {
+    const KEYWORD: &str = "auth_pass";
+    let mut shown = Cow::Borrowed(lines);
+    for (at, _) in lines.match_indices(KEYWORD) {
+        let start = at + KEYWORD.len();
+        let line = lines[start..].lines().next().unwrap_or_default();
+        let value = line.trim_start_matches([' ', '\t']);
+        if value.len() == line.len() {
+            continue;
+        }
+        let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let closed = quote.and_then(|quote| value[1..].find(quote));
+        // Up to the end of the block, or to a comment that is no part of it.
+        let ends = [value.find('}'), value.find(" #"), value.find(" !")];
+        let end = ends.into_iter().flatten().min().unwrap_or(value.len());
+        let len = closed.map_or(end, |len| len + 2);
+        let hidden = value[..len].bytes().map(|byte| match byte {
+            b' ' | b'\t' => char::from(byte),
+            _ => '*',
+        });
+        let from = start + line.len() - value.len();
+        shown.to_mut().replace_range(from..from + len, &hidden.collect::<String>());
+    }
+    shown
 }
 
 /// The findings as JSON for editors and CI: an array of objects with `severity`, `code`,

@@ -121,6 +121,7 @@ pub(crate) struct Statement<'t> {
 pub(crate) struct Body<'t> {
     pub(crate) statements: Vec<Statement<'t>>,
     pub(crate) open: Span,
+    pub(crate) close: Span,
 }
 
 impl<'t> Statement<'t> {
@@ -132,6 +133,28 @@ impl<'t> Statement<'t> {
     /// The other words.
     pub(crate) fn arguments(&self) -> &[Word<'t>] {
         &self.words[1..]
+    }
+
+    /// The place of the words and of the block.
+    pub(crate) fn whole(&self) -> Span {
+        self.body.as_ref().map_or(self.span(), |body| self.span().to(body.close))
+    }
+
+    /// Whether another one says the same, word for word.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let texts = |one: &Self| one.words.iter().map(|word| word.text.clone()).collect::<Vec<_>>();
+        if texts(self) != texts(other) {
+            return false;
+        }
+        match (&self.body, &other.body) {
+            (None, None) => true,
+            (Some(one), Some(other)) => {
+                let pairs = one.statements.iter().zip(&other.statements);
+                one.statements.len() == other.statements.len()
+                    && pairs.into_iter().all(|(one, other)| one.says_the_same(other))
+            }
+            _ => false,
+        }
     }
 
     /// The place of the words.
@@ -173,8 +196,9 @@ impl<'t> Tree<'t, '_> {
                 Part::Open => {
                     let open = self.span(token);
                     self.tokens.next();
-                    let statements = self.statements()?;
-                    return Ok(Statement { words, body: Some(Body { statements, open }) });
+                    let (statements, close) = self.statements()?;
+                    let close = close.unwrap_or(open);
+                    return Ok(Statement { words, body: Some(Body { statements, open, close }) });
                 }
                 Part::Keyword | Part::Close => break,
             }
@@ -183,17 +207,18 @@ impl<'t> Tree<'t, '_> {
         Ok(Statement { words, body: None })
     }
 
-    /// The statements up to the `}` that ends them.
-    fn statements(&mut self) -> Result<Vec<Statement<'t>>, Span> {
-        let mut statements = Vec::new();
+    /// The statements up to the `}` that ends them, and that brace.
+    fn statements(&mut self) -> Result<(Vec<Statement<'t>>, Option<Span>), Span> {
+        let (mut statements, mut close) = (Vec::new(), None);
         while let Some(token) = self.tokens.as_slice().first() {
             if token.part == Part::Close {
+                close = Some(self.span(token));
                 self.tokens.next();
                 break;
             }
             statements.push(self.statement()?);
         }
-        Ok(statements)
+        Ok((statements, close))
     }
 
     fn span(&self, token: &Token) -> Span {
@@ -201,9 +226,15 @@ impl<'t> Tree<'t, '_> {
     }
 
     fn word(&self, token: &Token) -> Word<'t> {
-        let (text, quoted) = unquoted(token.text(self.text));
-        Word { text, span: self.span(token), quoted }
+        word(self.text, self.base, token)
     }
+}
+
+/// The word of a token in a text that begins at byte `base` of the map.
+pub(crate) fn word<'t>(text: &'t str, base: u32, token: &Token) -> Word<'t> {
+    let span = Span::new(base + token.start, base + token.end);
+    let (text, quoted) = unquoted(token.text(text));
+    Word { text, span, quoted }
 }
 
 /// A word's text, and whether it is in quotes, at least a part of it.

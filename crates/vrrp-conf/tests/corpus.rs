@@ -33,7 +33,7 @@ fn every_configuration_of_the_corpus_is_sound() {
 
 #[test]
 fn the_corpus_reads_back_as_it_is_printed() {
-    let options = Options { read_only: true, ..Options::default() };
+    let options = Options::default().read_only(true);
     for path in corpus() {
         let loaded = load(&path, &options).unwrap();
         let text = loaded.render(RenderOptions::default());

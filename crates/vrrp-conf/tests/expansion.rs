@@ -8,7 +8,7 @@ use std::path::Path;
 use vrrp_conf::{Code, Includes, Limits, Loaded, Options, load, parse_str};
 
 fn options() -> Options {
-    Options { config_id: Some("main".into()), ..Options::default() }
+    Options::default().config_id("main")
 }
 
 /// The excluded addresses of an instance whose block for them has these lines.
@@ -164,8 +164,10 @@ fn what_never_ends_is_stopped() {
         "~SEQ(A,1,1000000) ~SEQ(B,1,1000000) @other x",
         "$A=xxxxxxxxxxxxxxxx\n~SEQ(A,1,100000000) ~SEQ(B,1,100000) vrrp_instance ${A} {}",
     ] {
-        let limits = Limits { expansions: 100_000, expanded_bytes: 1 << 20, ..Limits::default() };
-        let found = codes(&parse_str("t", text, &Options { limits, ..options() }));
+        let mut limits = Limits::default();
+        limits.expansions = 100_000;
+        limits.expanded_bytes = 1 << 20;
+        let found = codes(&parse_str("t", text, &options().limits(limits)));
         let stopped =
             |code: &Code| matches!(code, Code::ExpansionTooDeep | Code::ExpansionTooLarge);
         assert!(found.iter().any(stopped), "{found:?} for {text}");
@@ -219,7 +221,10 @@ fn lines_that_end_in_carriage_returns_alone_are_refused() {
 fn a_comment_within_a_word_is_pointed_at() {
     let found = |line: &str| {
         let loaded = parse_str("hidden.conf", line, &options());
-        let hidden = loaded.diagnostics.iter().find(|found| found.code == Code::HiddenComment);
+        let hidden = loaded
+            .diagnostics
+            .iter()
+            .find(|found| matches!(found.code, Code::HiddenComment | Code::PasswordCut));
         hidden.map(|found| loaded.sources.location(found.span.unwrap()).unwrap().column)
     };
     for (line, column) in [
@@ -243,7 +248,7 @@ fn a_comment_within_a_word_is_pointed_at() {
 
 #[test]
 fn a_text_can_be_read_without_touching_the_system() {
-    let options = Options { includes: Includes::Refuse, ..options() };
+    let options = options().includes(Includes::Refuse);
     let loaded = parse_str("t", "include /etc/passwd\n", &options);
     assert!(codes(&loaded).contains(&Code::IncludeRefused));
 }

@@ -5,11 +5,12 @@
 mod cases;
 
 use cases::{IN_INSTANCE, IN_OTHER_BLOCKS, IN_SCRIPT, before_instance, in_script, instance};
+use vrrp_conf::model::Destination;
 use vrrp_conf::{Code, Options, parse_str};
 
 /// What is found in a text: codes with lines and columns.
 fn findings(text: &str, lenient: bool) -> Vec<String> {
-    let options = Options { config_id: Some("node".into()), lenient, ..Options::default() };
+    let options = Options::default().config_id("node").lenient(lenient);
     let loaded = parse_str("test.conf", text, &options);
     assert_eq!(loaded.config.is_none(), loaded.has_errors(), "{text}");
     let place = |span| loaded.sources.location(span).unwrap();
@@ -117,6 +118,21 @@ fn what_was_probably_meant_is_suggested_and_nothing_follows_from_the_mistake() {
 }
 
 #[test]
+fn a_quote_in_a_keyword_of_the_top_level_hides_nothing() {
+    let sound = instance(" priority 100");
+    let first = |keyword: &str| sound.replacen("vrrp_instance", keyword, 1);
+    for keyword in ["\"vrrp_instance\"", "vrrp_\"instance\""] {
+        assert_eq!(findings(&first(keyword), false), [""; 0], "{keyword}");
+    }
+    for keyword in ["\"vrrp_instnce\"", "vrrp_inst\"nce", "'vrrp_instance", "vrrp_instance\""] {
+        assert_eq!(help(&first(keyword)), ["did you mean `vrrp_instance`?"], "{keyword}");
+    }
+    // Its lines are read.
+    let text = first("vrrp_inst\"ance").replace("100", "300");
+    assert_eq!(findings(&text, false), ["E0204 1:10 error", "E0302 2:11 error"]);
+}
+
+#[test]
 fn a_mistake_is_one_finding() {
     let good = instance(" priority 100\n version 3\n advert_int 0.5");
     for (from, to) in [
@@ -186,9 +202,9 @@ fn a_weight_in_a_sync_group_is_a_warning_unless_it_counts() {
         let group = format!("vrrp_sync_group G {{\n group {{\n  VI_1\n }}\n{group}}}\n");
         let text = format!("{}{group}", instance(member));
         let found = findings(&text, false);
-        found.iter().filter(|found| found.starts_with("W0523")).cloned().collect::<Vec<_>>()
+        found.iter().filter(|found| found.starts_with("W0531")).cloned().collect::<Vec<_>>()
     };
-    assert_eq!(weights("", tracking), ["W0523 3:3 warning"]);
+    assert_eq!(weights("", tracking), ["W0531 3:3 warning"]);
     assert_eq!(weights(tracking, "").len(), 1);
     assert_eq!(weights(" sync_group_tracking_weight\n", tracking), [""; 0]);
     assert_eq!(weights("", &tracking.replace("weight 5", "weight 0")), [""; 0]);
@@ -215,7 +231,7 @@ fn what_is_legal_and_doubtful_is_a_warning() {
         (" nopreempt\n preempt_delay 5", "W0509 3:16 warning"),
         (" authentication {\n auth_type PASS\n auth_pass ninebytes\n }", "W0510 4:12 warning"),
         (" priority 255\n track_interface {\n  eth1 weight 5\n }", "W0512 4:3 warning"),
-        (" smtp_alert on", "W0505 2:2 warning"),
+        (" smtp_alert on", "W0505 2:2 note"),
         (" notify_deleted", "W0504 2:2 warning"),
         (" notify /bin/x priority", "W0503 2:16 warning"),
         (" track_interface {\n  eth1;\n }", "W0519 3:3 warning"),
@@ -327,7 +343,7 @@ fn a_file_that_ends_within_a_block_is_read_in_lenient_mode() {
 
 #[test]
 fn findings_are_limited_and_errors_go_first() {
-    let text = "smtp_server x\n".repeat(10) + &"virtual_server x { }\n".repeat(5000) + "oops\n";
+    let text = "smtp_server x\n".repeat(10) + &"instance a\n".repeat(5000) + "oops\n";
     let loaded = parse_str("t", &text, &Options::default());
     assert_eq!(loaded.diagnostics.len(), 1000);
     assert!(loaded.has_errors());
@@ -338,7 +354,7 @@ fn findings_are_limited_and_errors_go_first() {
 fn what_refers_to_a_broken_definition_is_not_to_blame_and_goes_with_it() {
     let text = instance(" track_script {\n s\n }") + "vrrp_script s {\n interval 1\n}\n";
     assert_eq!(findings(&text, false), ["E0414 11:13 error"]);
-    let options = Options { lenient: true, ..Options::default() };
+    let options = Options::default().lenient(true);
     let config = parse_str("t", &text, &options).config.unwrap();
     assert!(config.scripts.is_empty() && config.instances[0].tracks.scripts.is_empty());
 }
@@ -354,7 +370,7 @@ fn lenient_mode_drops_no_instance() {
 #[test]
 fn lenient_mode_does_what_keepalived_does() {
     let text = instance(" prioritty 9\n priority 90 91\n priority 80\n advert_int 1.5\n version 2");
-    let options = Options { lenient: true, ..Options::default() };
+    let options = Options::default().lenient(true);
     let config = parse_str("t", &text, &options).config.unwrap();
     let instance = &config.instances[0];
     assert_eq!(instance.priority.get(), 80, "the last one counts");
@@ -375,4 +391,58 @@ fn words_behind_a_flag_are_no_part_of_its_place() {
     let found = loaded.diagnostics.iter().find(|found| found.code == Code::NopreemptMaster);
     let span = found.and_then(|found| found.span).unwrap();
     assert_eq!(loaded.sources.text(span), "nopreempt");
+}
+
+#[test]
+fn what_is_no_machine_is_no_peer_and_no_source() {
+    let text = instance(" unicast_peer {\n 224.0.0.18\n 192.0.2.8\n }");
+    assert_eq!(findings(&text, false), ["E0305 3:2 error"]);
+    let text = instance(" unicast_src_ip 224.0.0.5");
+    assert_eq!(findings(&text, false), ["E0305 2:17 error"]);
+}
+
+#[test]
+fn unicast_routers_of_one_number_have_no_peer_in_common() {
+    let router = |name: &str, address: &str, peers: &str| {
+        format!(
+            "vrrp_instance {name} {{\n interface eth0\n virtual_router_id 9\n unicast_peer {{\n \
+             {peers}\n }}\n virtual_ipaddress {{\n {address}\n }}\n}}\n"
+        )
+    };
+    let first = router("A", "192.0.2.1", "192.0.2.8");
+    let apart = router("B", "192.0.2.2", "192.0.2.9");
+    assert_eq!(findings(&(first.clone() + &apart), false), [""; 0]);
+    let common = router("B", "192.0.2.2", "192.0.2.9\n 192.0.2.8");
+    assert_eq!(findings(&(first + &common), false), ["E0403 13:20 error"]);
+}
+
+#[test]
+fn a_unicast_router_needs_its_interface() {
+    let text = "vrrp_instance A {\n virtual_router_id 9\n unicast_peer {\n 192.0.2.8\n }\n \
+                virtual_ipaddress {\n 192.0.2.1\n }\n}\n";
+    assert_eq!(findings(text, false), ["E0409 3:15 error"]);
+}
+
+#[test]
+fn a_router_is_no_peer_of_its_own_and_is_left_out() {
+    let lines = " unicast_src_ip 192.0.2.9\n unicast_peer {\n 192.0.2.9\n 192.0.2.8\n }";
+    let text = instance(lines);
+    assert_eq!(findings(&text, false), ["W0529 4:2 warning"]);
+    let config = parse_str("t", &text, &Options::default()).config.unwrap();
+    let Destination::Unicast(unicast) = &config.instances[0].destination else { panic!() };
+    let peers: Vec<_> = unicast.peers.iter().map(|peer| peer.address.to_string()).collect();
+    assert_eq!(peers, ["192.0.2.8"]);
+}
+
+#[test]
+fn the_first_ipv6_address_is_link_local() {
+    let router = |addresses: &str| {
+        format!(
+            "vrrp_instance A {{\n interface eth0\n virtual_router_id 9\n virtual_ipaddress {{\n \
+             {addresses}\n }}\n virtual_ipaddress_excluded {{\n 192.0.2.1\n }}\n}}\n"
+        )
+    };
+    let (local, global) = ("fe80::1/64", "2001:db8::1/64");
+    assert_eq!(findings(&router(&format!("{local}\n {global}")), false), [""; 0]);
+    assert_eq!(findings(&router(&format!("{global}\n {local}")), false), ["W0530 5:2 warning"]);
 }

@@ -11,7 +11,7 @@ use vrrp_conf::{Config, Options, load, parse_str};
 /// All of the corpus, which has every construct, and one file with what keepalived lacks.
 fn configurations() -> Vec<Config> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let options = Options { read_only: true, ..Options::default() };
+    let options = Options::default().read_only(true);
     let files = std::fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path());
     let corpus = files.map(|file| load(&file, &options).unwrap().config.unwrap());
     let newer = "vrrp_instance V {\n interface eth0\n virtual_router_id 1\n version 3\n nopreempt\n \
@@ -79,7 +79,7 @@ fn values_have_the_types_that_programs_expect() {
                 version 3\n advert_int 0.25\n preempt_delay 1.5\n \
                 use_vmac v1 02:00:5e:00:00:01\n \
                 virtual_ipaddress {\n 192.0.2.1/24 dev eth1\n }\n}\n";
-    let options = Options { read_only: true, ..Options::default() };
+    let options = Options::default().read_only(true);
     let config = parse_str("t", text, &options).config.unwrap();
     let json: Value = serde_json::from_str(&config.to_json()).unwrap();
     let instance = &json["instances"][0];
@@ -118,7 +118,7 @@ fn secrets_are_left_out_of_the_text_and_of_the_json() {
     let text = instance("A", 1, "authentication {\n auth_type PASS\n auth_pass s3cret\n }")
         + &instance("B", 2, "authentication {\n auth_type AH\n auth_pass other\n }")
         + &instance("C", 3, "version 3\n auth_hmac {\n key 7 0123456789abcdef0123456789abcdef\n }");
-    let options = Options { read_only: true, ..Options::default() };
+    let options = Options::default().read_only(true);
     let config = parse_str("t", &text, &options).config.unwrap();
     let secrets = ["s3cret", "733363726574", "other", "6f74686572", "0123456789abcdef"];
     for (shown, hidden) in [

@@ -184,7 +184,7 @@ fn lenient_mode_takes_the_values_that_keepalived_takes() {
         " version 3\n advert_int 0.015",
     ] {
         let text = instance(lines);
-        let options = Options { lenient: true, ..Options::default() };
+        let options = Options::default().lenient(true);
         let loaded = parse_str("lenient", &text, &options);
         let config = loaded
             .config

@@ -122,11 +122,15 @@ fn instance() -> impl Strategy<Value = String> {
             "dev eth1 label eth1:1",
             "brd +",
             "brd 192.0.2.255 scope link",
-            "peer 192.0.2.77/24 home",
+            "peer 192.0.2.77 home",
             "-nodad no_track noprefixroute",
             "scope 7 brd -",
         ];
-        format!("    192.0.2.{host}/{len} {}\n", extra.map_or("", |extra| extras[extra]))
+        let extra = extra.map_or("", |extra| extras[extra]);
+        match extra.starts_with("peer") {
+            true => format!("    192.0.2.{host} {extra}\n"),
+            false => format!("    192.0.2.{host}/{len} {extra}\n"),
+        }
     });
     (identity, rest, vec(address, 1..5)).prop_map(|(identity, rest, addresses)| {
         let (name, a, b, c, d, e, f, g) = identity;
@@ -140,7 +144,7 @@ fn instance() -> impl Strategy<Value = String> {
         });
         let mut addresses = addresses;
         addresses.sort();
-        addresses.dedup_by_key(|address| address.split('/').next().map(str::to_owned));
+        addresses.dedup_by_key(|address| address.trim_start().split(['/', ' ']).next().map(str::to_owned));
         let (first, excluded) = addresses.split_at(1);
         format!(
             "vrrp_instance {name} {{\n  interface eth0\n  virtual_router_id 7\n{a}{b}{c}{d}{e}{f}{g}\
@@ -158,7 +162,7 @@ proptest! {
         global in global_defs(), definitions in definitions(), instance in instance(),
     ) {
         let text = format!("{instance}{definitions}{global}");
-        let options = Options { config_id: Some("node".into()), ..Options::default() };
+        let options = Options::default().config_id("node");
         let loaded = parse_str("generated", &text, &options);
         prop_assert!(!loaded.has_errors(), "{}\n{text}", loaded.render(Default::default()));
         let config = loaded.config.unwrap();
@@ -187,7 +191,7 @@ fn what_a_second_global_block_says_takes_the_place_of_the_first() {
 fn what_is_empty_is_printed_where_it_means_something() {
     let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n unicast_fault_no_peer\n \
                 unicast_peer {\n }\n virtual_ipaddress {\n  192.0.2.1\n }\n}\n";
-    let options = Options { read_only: true, ..Options::default() };
+    let options = Options::default().read_only(true);
     let config = parse_str("empty.conf", text, &options).config.unwrap();
     let printed = config.to_conf();
     let again = parse_str("printed.conf", &printed, &options).config;

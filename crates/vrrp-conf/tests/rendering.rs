@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use vrrp_conf::{Options, RenderOptions, parse_str, to_json};
 
 fn rendered(text: &str) -> String {
-    let options = Options { config_id: Some("node".into()), ..Options::default() };
+    let options = Options::default().config_id("node");
     parse_str("vrrp.conf", text, &options).render(RenderOptions::default())
 }
 
@@ -115,9 +115,9 @@ fn a_byte_order_mark_is_no_column() {
 fn lenient_mode_says_what_it_does() {
     let text = INSTANCE.replace(
         "interface eth0",
-        "interface eth0\n    priority 300\n    prioritty 90\n    advert_int 1.5\n    nopreempt\n    nopreempt",
+        "interface eth0\n    priority 300\n    prioritty 90\n    advert_int 1.5\n    garp_master_repeat 1\n    garp_master_repeat 2",
     );
-    let options = Options { lenient: true, ..Options::default() };
+    let options = Options::default().lenient(true);
     assert_snapshot!(parse_str("vrrp.conf", &text, &options).render(RenderOptions::default()));
 }
 

@@ -28,17 +28,6 @@ impl Influence {
     }
 }
 
-/// What a script, a process, an interface or a BFD session was found to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// No result yet.
-    Unknown,
-    /// Healthy.
-    Up,
-    /// Not healthy.
-    Down,
-}
-
 /// How much a tracker counts for one router: keepalived's `weight N [reverse]`.
 ///
 /// Scripts, interfaces and BFD sessions have −253 to 253, processes and files −254 to 254;
@@ -63,28 +52,33 @@ impl Weight {
         Self { points, reverse: false }
     }
 
-    /// The influence of a verdict.
+    /// The influence of a script, a process, an interface or a BFD session that is up or down.
     ///
-    /// | points | unknown | up | down |
-    /// |---|---|---|---|
-    /// | above 0 | none | added | none |
-    /// | below 0 | none | none | added (that is, subtracted) |
-    /// | 0 | waiting | none | fault |
+    /// | points | up | down |
+    /// |---|---|---|
+    /// | above 0 | added | none |
+    /// | below 0 | none | added (that is, subtracted) |
+    /// | 0 | none | fault |
     ///
     /// ```
-    /// use vrrp_fsm::{Influence, Verdict, Weight};
+    /// use vrrp_fsm::{Influence, Weight};
     ///
-    /// assert_eq!(Weight::new(10).judge(Verdict::Up), Influence::Weight(10));
-    /// assert_eq!(Weight::new(-10).judge(Verdict::Down), Influence::Weight(-10));
-    /// assert_eq!(Weight::new(0).judge(Verdict::Down), Influence::Fault);
+    /// assert_eq!(Weight::new(10).judge(true), Influence::Weight(10));
+    /// assert_eq!(Weight::new(-10).judge(false), Influence::Weight(-10));
+    /// assert_eq!(Weight::new(0).judge(false), Influence::Fault);
     /// ```
-    pub fn judge(self, verdict: Verdict) -> Influence {
-        match (self.points, verdict) {
-            (0, Verdict::Unknown) => Influence::Waiting,
-            (0, _) if (verdict == Verdict::Down) != self.reverse => Influence::Fault,
-            (1.., Verdict::Up) | (..0, Verdict::Down) => Influence::points(self.signed()),
+    pub fn judge(self, is_up: bool) -> Influence {
+        match (self.points, is_up) {
+            (0, _) if is_up == self.reverse => Influence::Fault,
+            (1.., true) | (..0, false) => Influence::points(self.signed()),
             _ => Influence::None,
         }
+    }
+
+    /// The influence of a tracker that has found nothing yet: with zero points it may be a fault,
+    /// and is waited for.
+    pub fn judge_unknown(self) -> Influence {
+        if self.points == 0 { Influence::Waiting } else { Influence::None }
     }
 
     /// The influence of the number in a tracked file.
@@ -117,7 +111,6 @@ impl Weight {
 #[cfg(test)]
 mod tests {
     use super::Influence::{Fault, None, Waiting, Weight as Points, WeightedFault};
-    use super::Verdict::{Down, Unknown, Up};
     use super::*;
 
     const fn reversed(points: i32) -> Weight {
@@ -138,7 +131,8 @@ mod tests {
             (reversed(i32::MIN),   [None,    None,         Points(i32::MAX)]),
         ];
         for (weight, expected) in rows {
-            assert_eq!([Unknown, Up, Down].map(|v| weight.judge(v)), expected, "{weight:?}");
+            let judged = [weight.judge_unknown(), weight.judge(true), weight.judge(false)];
+            assert_eq!(judged, expected, "{weight:?}");
         }
     }
 

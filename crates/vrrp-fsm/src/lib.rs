@@ -218,7 +218,7 @@ pub use action::{Action, Actions, Cause, IntoIter, Report, State, Transition};
 pub use config::{Announce, Config};
 pub use event::{Event, FaultReason, Heard, Peer};
 pub use group::{Group, GroupAction, GroupActions, GroupRules, GroupTransition};
-pub use influence::{Influence, Verdict, Weight};
+pub use influence::{Influence, Weight};
 pub use router::Router;
 pub use time::Instant;
 pub use timing::{active_down_interval, skew_time};

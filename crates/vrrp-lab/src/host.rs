@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::Signal;
+use vrrp_proto::MacAddress;
 
 use crate::capture::{Capture, Injector};
 use crate::command::Command;
@@ -20,7 +21,7 @@ use crate::process::{Output, OutputSource, Process, ProcessState, STDERR, STDOUT
 use crate::protocol::{Answer, Channel, CommandLine, PacketPurpose, Request, SetUp, Sink};
 use crate::traffic::{self, Traffic};
 use crate::wire::{Cable, Nic, Wire};
-use crate::words::{Cidr, Interface, MacAddress};
+use crate::words::{Cidr, Interface};
 
 /// The longest file that is read from a host.
 const FILE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;

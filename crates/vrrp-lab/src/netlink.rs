@@ -21,8 +21,9 @@ use nix::errno::Errno;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::{LinkAddr, SockaddrStorage};
+use vrrp_proto::MacAddress;
 
-use crate::words::{Cidr, Interface, MacAddress};
+use crate::words::{Cidr, Interface};
 
 /// `IFLA_BR_FORWARD_DELAY`, `IFLA_BR_STP_STATE`, `IFLA_BR_MCAST_SNOOPING` (linux/if_link.h).
 const BRIDGE_FORWARD_DELAY: u16 = 1;

@@ -13,10 +13,10 @@ use nix::sys::socket::{
 };
 
 use socket2::{SockFilter, SockRef};
+use vrrp_proto::MacAddress;
 
 use crate::netlink;
 use crate::protocol::PacketPurpose;
-use crate::words::MacAddress;
 
 /// What the kernel keeps for a capture until the library has read it, as far as it is allowed.
 const CAPTURE_BUFFER_BYTES: usize = 8 * 1024 * 1024;

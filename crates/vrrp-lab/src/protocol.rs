@@ -18,9 +18,10 @@ use rustix::net::{
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use vrrp_proto::MacAddress;
 
 use crate::error::Step;
-use crate::words::{Cidr, Exit, Interface, MacAddress};
+use crate::words::{Cidr, Exit, Interface};
 
 /// The longest message, as JSON.
 pub(crate) const MESSAGE_LIMIT_BYTES: usize = 64 * 1024;

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::words::{Errno, Interface, InterfaceName};
+use vrrp_proto::InterfaceName;
+
+use crate::words::{Errno, Interface};
 
 /// What the kernel was asked to do when it said no.
 ///

@@ -13,10 +13,11 @@ use smoltcp::wire::{
     NdiscRepr, RawHardwareAddress,
 };
 use socket2::{Domain, Socket, Type};
+use vrrp_proto::MacAddress;
 
 use crate::error::{NetError, Operation};
 use crate::sys;
-use crate::words::{Errno, Interface, MacAddress};
+use crate::words::{Errno, Interface};
 
 /// Ethernet (14), IPv6 (40), a neighbour advertisement (24) with one option (8).
 const FRAME_BYTES_MAX: usize = 86;

@@ -1,15 +1,13 @@
 //! The kernel as one virtual router needs it: a seam, and what is behind it on Linux.
 
-use std::net::IpAddr;
-
-use vrrp_proto::Family;
+use vrrp_proto::{Family, InterfaceName, IpMeta};
 
 use crate::advert::AdvertSender;
 use crate::error::NetError;
 use crate::frame::{Announcement, FrameSender};
 use crate::netlink::{Link, Netlink};
 use crate::object::{Change, Outcome};
-use crate::words::{Interface, InterfaceName};
+use crate::words::Interface;
 
 /// What one virtual router asks of the kernel.
 ///
@@ -39,16 +37,12 @@ pub trait Kernel: Send {
     /// that order; see [`Netlink::apply`].
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>>;
 
-    /// Sends a VRRP message, whose checksum was computed for these addresses.
+    /// Sends a VRRP message in a packet with these addresses, for which its checksum was computed,
+    /// and this hop limit.
     ///
     /// # Errors
-    /// [`NetError::Detached`] without an interface, else as [`AdvertSender::send`].
-    fn send_advert(
-        &mut self,
-        source: IpAddr,
-        destination: IpAddr,
-        message: &[u8],
-    ) -> Result<(), NetError>;
+    /// [`NetError::Detached`] without an interface, else as [`AdvertSender::send_packet`].
+    fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError>;
 
     /// Tells the links where addresses are now: gratuitous ARP, neighbour advertisements.
     ///
@@ -104,13 +98,8 @@ impl Kernel for SystemKernel {
         self.netlink.apply(changes)
     }
 
-    fn send_advert(
-        &mut self,
-        source: IpAddr,
-        destination: IpAddr,
-        message: &[u8],
-    ) -> Result<(), NetError> {
-        self.adverts.send(source, destination, message)
+    fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {
+        self.adverts.send_packet(ip, message)
     }
 
     fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError> {

@@ -102,6 +102,6 @@ pub use object::{Change, Object, ObjectKey, ObjectKind, Outcome};
 pub use privileges::Privileges;
 pub use recorder::{Call, RecordedMonitor, RecordedReceiver, Recorder};
 pub use time::Timestamp;
-pub use vrrp_proto::{DecodeError, Family};
+pub use vrrp_proto::{DecodeError, Family, InterfaceName, Label, MacAddress, WordError};
 pub use wake::{Wake, Waker};
-pub use words::{Errno, IfIndex, Interface, InterfaceName, Label, MacAddress, WordError};
+pub use words::{Errno, IfIndex, Interface};

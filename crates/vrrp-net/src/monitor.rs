@@ -12,7 +12,12 @@ use crate::wake::{Wake, Waker, wait};
 use crate::words::{IfIndex, Interface};
 
 /// rtnetlink(7): the multicast groups that a monitor is in.
-const GROUPS: [u32; 3] = [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV4_IFADDR, libc::RTNLGRP_IPV6_IFADDR];
+const GROUPS: [u32; 4] = [
+    libc::RTNLGRP_LINK,
+    libc::RTNLGRP_IPV4_IFADDR,
+    libc::RTNLGRP_IPV6_IFADDR,
+    libc::RTNLGRP_IPV6_NETCONF,
+];
 /// The receive buffer that is asked for: some thousand events.
 const RECEIVE_BUFFER_BYTES: usize = 1024 * 1024;
 /// Events that one call of [`Monitor::read`] takes out of the socket before it returns.
@@ -59,6 +64,13 @@ pub enum NetEvent {
     AddressAdded(InterfaceAddress),
     /// An address was removed.
     AddressRemoved(InterfaceAddress),
+    /// This host has begun or ended to forward IPv6 packets that arrive on a link.
+    ForwardingChanged {
+        /// The link.
+        interface: IfIndex,
+        /// Whether it does now.
+        forwards_ipv6: bool,
+    },
     /// Events were lost, because they came faster than they were read. This is how things are
     /// now; whatever is not in it is gone.
     Resync(Snapshot),
@@ -215,6 +227,9 @@ fn append(datagram: &[u8], events: &mut Vec<NetEvent>) -> Result<(), NetError> {
             Notice::LinkGone(link) => NetEvent::LinkGone(link.interface),
             Notice::AddressAdded(address) => NetEvent::AddressAdded(address),
             Notice::AddressRemoved(address) => NetEvent::AddressRemoved(address),
+            Notice::ForwardingChanged(interface, forwards_ipv6) => {
+                NetEvent::ForwardingChanged { interface, forwards_ipv6 }
+            }
         }));
     }
     Ok(())

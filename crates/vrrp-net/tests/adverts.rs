@@ -125,7 +125,7 @@ fn an_advert_arrives_as_the_rfc_has_it() {
         sender.send(left.address, GROUP_V4.into(), &MESSAGE).unwrap();
 
         let datagram = only(arrived(&mut receiver));
-        assert_eq!(datagram.ip, IpMeta::multicast(left.address));
+        assert_eq!(datagram.ip, IpMeta { identification: 1, ..IpMeta::multicast(left.address) });
         assert_eq!(datagram.message, MESSAGE);
 
         let mut packet = [0; 100];
@@ -140,6 +140,10 @@ fn an_advert_arrives_as_the_rfc_has_it() {
         assert_eq!(packet[12..16], [192, 0, 2, 1], "source");
         assert_eq!(packet[16..20], [224, 0, 0, 18], "destination");
         assert_eq!(packet[IP_HEADER_BYTES..], MESSAGE);
+
+        let few_hops = IpMeta { header_len: 20, ..IpMeta::new(left.address, right.address, 5) };
+        sender.send_packet(&few_hops, &MESSAGE).unwrap();
+        assert_eq!(only(arrived(&mut receiver)).ip, few_hops);
     });
 }
 
@@ -166,6 +170,10 @@ fn over_ipv6_everything_is_as_over_ipv4() {
         assert_eq!(datagram.ip, IpMeta::new(left.address, right.address, 255));
         from_right.send(right.address, left.address, &MESSAGE).unwrap();
         assert_eq!(only(arrived(&mut at_left)).ip.source, right.address);
+
+        let few_hops = IpMeta::new(left.address, right.address, 5);
+        from_left.send_packet(&few_hops, &MESSAGE).unwrap();
+        assert_eq!(only(arrived(&mut at_right)).ip, few_hops);
 
         let other = ip("ff02::99");
         from_left.send(left.address, other, &MESSAGE).unwrap();

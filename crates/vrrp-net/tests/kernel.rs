@@ -9,7 +9,7 @@ use vrrp_net::{
     AddressSpec, AdvertReceiver, Announcement, Change, Family, Kernel, LinkChange, NetError,
     Object, ObjectKey, ObjectKind, Outcome, SystemKernel, Wake,
 };
-use vrrp_proto::GROUP_V4;
+use vrrp_proto::{GROUP_V4, IpMeta};
 
 fn kernel(end: &End) -> Box<dyn Kernel> {
     Box::new(end.host.run(|| SystemKernel::open(Family::V4)).unwrap())
@@ -26,7 +26,7 @@ fn a_virtual_router_takes_over_and_gives_up() {
         kernel.attach(left.interface).unwrap();
 
         let vip = AddressSpec::host(left.interface, ip("192.0.2.100"));
-        kernel.send_advert(left.address, GROUP_V4.into(), b"I am here").unwrap();
+        kernel.send_advert(&IpMeta::multicast(left.address), b"I am here").unwrap();
         assert_eq!(only(kernel.apply(&[Change::Add(vip.clone().into())])), Ok(Outcome::Added));
         let announcement = Announcement {
             interface: left.interface,
@@ -55,7 +55,8 @@ fn without_an_interface_no_advert_is_sent() {
     isolated(|| {
         let (mut left, right) = wire();
         let mut kernel = kernel(&left);
-        let send = |kernel: &mut dyn Kernel| kernel.send_advert(left.address, GROUP_V4.into(), b"");
+        let send =
+            |kernel: &mut dyn Kernel| kernel.send_advert(&IpMeta::multicast(left.address), b"");
         assert!(matches!(send(&mut *kernel), Err(NetError::Detached { .. })));
         kernel.attach(left.interface).unwrap();
         assert_eq!(send(&mut *kernel), Ok(()));

@@ -196,6 +196,28 @@ fn addresses_that_come_and_go_are_heard_whoever_did_it() {
 }
 
 #[test]
+fn whether_a_link_forwards_ipv6_is_known_and_its_change_is_heard() {
+    isolated(|| {
+        let (mut left, _right) = wire();
+        let index = left.interface.index;
+        let (mut monitor, snapshot) = monitor(&left.host);
+        assert!(!snapshot.link(index).unwrap().forwards_ipv6);
+        let path = format!("/proc/sys/net/ipv6/conf/{}/forwarding", left.interface.name);
+        for (text, is_expected) in [("1", true), ("0", false)] {
+            left.host.run(|| std::fs::write(&path, text)).unwrap();
+            heard(&mut monitor, "another forwarding", |event| match *event {
+                NetEvent::ForwardingChanged { interface, forwards_ipv6 } => {
+                    (interface == index && forwards_ipv6 == is_expected).then_some(())
+                }
+                _ => None,
+            });
+            let name = left.interface.name.to_string();
+            assert_eq!(left.host.link(&name).forwards_ipv6, is_expected);
+        }
+    });
+}
+
+#[test]
 fn a_monitor_that_could_not_keep_up_starts_over_with_everything() {
     isolated(|| {
         let (mut left, _right) = wire();

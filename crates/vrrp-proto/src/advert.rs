@@ -5,6 +5,8 @@ use core::net::IpAddr;
 
 use crate::addresses::Addresses;
 use crate::auth::Authentication;
+use crate::auth::sequence::Sequence;
+use crate::auth::trailer::TRAILER_LEN;
 use crate::checksum::{self, ChecksumForm};
 use crate::error::{DecodeError, EncodeError, Remark, Remarks};
 use crate::ip::IpMeta;
@@ -19,7 +21,8 @@ pub(crate) const MIN_ETHERNET_PAYLOAD_LEN: usize = 46;
 /// An advertisement: what the Active Router says about itself and its virtual router.
 ///
 /// A received one comes from [`parse`](Self::parse); one to be sent from [`new`](Self::new) and,
-/// as bytes, from [`write`](Self::write) or, for many, [`PreparedAdvert`].
+/// as bytes, from [`write`](Self::write) or, for many,
+/// [`PreparedAdvert`](crate::PreparedAdvert).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advert<'a> {
     /// The version that it is written in.
@@ -32,8 +35,12 @@ pub struct Advert<'a> {
     pub interval: Interval,
     /// The virtual router's addresses, as the sender has them.
     pub addresses: Addresses<'a>,
-    /// How the sender proves itself.
-    pub authentication: Authentication,
+    /// How the sender proves itself: for a received one what the rules demanded, or nothing where
+    /// they let it pass without.
+    pub authentication: Authentication<'a>,
+    /// Where a received one stands in its sender's order, if that is told: for
+    /// [`Replay`](crate::Replay) to check. Writing ignores it.
+    pub sequence: Option<Sequence>,
     /// What the sender sums up for the checksum.
     pub checksum: ChecksumForm,
     /// What is odd about a received one. Writing ignores it.
@@ -56,6 +63,7 @@ impl<'a> Advert<'a> {
             interval,
             addresses,
             authentication: Authentication::None,
+            sequence: None,
             checksum: ChecksumForm::usual(version),
             remarks: Remarks::NONE,
         }
@@ -65,17 +73,18 @@ impl<'a> Advert<'a> {
     ///
     /// The checks are those of RFC 9568 §7.1 and RFC 3768 §7.1: first the IP header, then the
     /// message from its outside in. What a router knows beyond its rules (whether it owns the
-    /// addresses, say) is not asked here.
+    /// addresses, say) is not asked here, and neither is whether the advert was heard before:
+    /// that is [`Replay::check`](crate::Replay::check)'s to say, afterwards.
     ///
     /// # Errors
     /// The first check that failed.
-    pub fn parse(message: &'a [u8], ip: &IpMeta, rules: &Rules<'_>) -> Result<Self, DecodeError> {
+    pub fn parse(message: &'a [u8], ip: &IpMeta, rules: &Rules<'a>) -> Result<Self, DecodeError> {
         check_envelope(ip, rules)?;
         let message = Message::new_checked(message)?;
         check_header(&message, rules)?;
-        let message = check_length(message, ip, rules)?;
-        let checksum = check_checksum(&message, ip, rules)?;
-        let authentication = check_authentication(&message, rules)?;
+        let Parts { message, trailer, summed } = check_length(message, ip, rules)?;
+        let checksum = check_checksum(&message, summed, ip, rules)?;
+        let (authentication, sequence) = check_authentication(&message, trailer, ip, rules)?;
         let interval = check_interval(&message, rules)?;
         let addresses = check_addresses(&message, rules)?;
         Ok(Self {
@@ -85,6 +94,7 @@ impl<'a> Advert<'a> {
             interval,
             addresses,
             authentication,
+            sequence,
             checksum,
             remarks: remarks(interval, addresses, rules),
         })
@@ -100,8 +110,18 @@ impl<'a> Advert<'a> {
         message_len(self.version, self.family(), self.addresses.count())
     }
 
+    /// The octets of a buffer for a [`PreparedAdvert`](crate::PreparedAdvert): those of the
+    /// message, and of what proves it.
+    pub const fn prepared_len(&self) -> usize {
+        let (before, behind) = self.authentication.around();
+        before + self.buffer_len() + behind
+    }
+
     /// Writes the message for a packet with these addresses (the checksum may cover them) to the
     /// front of `buffer`, and returns its length.
+    ///
+    /// It is the message alone: an authentication header or a trailer comes from
+    /// [`PreparedAdvert::sign`](crate::PreparedAdvert::sign).
     ///
     /// # Errors
     /// [`EncodeError`] if no message can say this, or the buffer is too small for it. Nothing
@@ -114,13 +134,13 @@ impl<'a> Advert<'a> {
             .ok_or(EncodeError::BufferTooSmall { required_len, len })?;
         self.emit(octets);
         let checksum = self.checksum.sum(octets, ip);
-        whole(octets).set_checksum(checksum);
+        Message::whole(octets).set_checksum(checksum);
         Ok(required_len)
     }
 
     /// Fills exactly [`buffer_len`](Self::buffer_len) octets, with a checksum of zero.
     fn emit(&self, octets: &mut [u8]) {
-        let mut message = whole(octets);
+        let mut message = Message::whole(octets);
         message.set_version_and_type(self.version, ADVERTISEMENT);
         message.set_vrid(self.vrid);
         message.set_priority(self.priority);
@@ -131,7 +151,7 @@ impl<'a> Advert<'a> {
                 let secs = self.interval.as_whole_secs().expect("check_writable saw to it");
                 message.set_auth_type(self.authentication.auth_type());
                 message.set_adver_int_secs(secs);
-                message.set_body(self.addresses, &self.authentication.data());
+                message.set_body(self.addresses, self.authentication.data());
             }
             Version::V3 => {
                 message.set_max_adver_int_centis(self.interval.as_centis());
@@ -140,7 +160,7 @@ impl<'a> Advert<'a> {
         }
     }
 
-    fn check_writable(&self, ip: &IpMeta) -> Result<(), EncodeError> {
+    pub(crate) fn check_writable(&self, ip: &IpMeta) -> Result<(), EncodeError> {
         let Self { version, interval, checksum: form, .. } = *self;
         let family = self.family();
         if !speaks(version, family) || ip.family() != Some(family) {
@@ -150,7 +170,8 @@ impl<'a> Advert<'a> {
         if Interval::new(version, interval.as_duration()).is_err() {
             return Err(EncodeError::Interval { version, interval });
         }
-        if version == Version::V3 && self.authentication != Authentication::None {
+        // A type that VRRPv3 has no field for.
+        if version == Version::V3 && self.authentication.auth_type() != 0 {
             return Err(EncodeError::Authentication);
         }
         if !form.exists_for(version, family) {
@@ -176,11 +197,6 @@ const fn speaks(version: Version, family: Family) -> bool {
     matches!((version, family), (Version::V2, Family::V4) | (Version::V3, _))
 }
 
-/// The view of a buffer that was cut to a message's length.
-fn whole<T: AsRef<[u8]>>(octets: T) -> Message<T> {
-    Message::new_checked(octets).expect("a message is longer than its header")
-}
-
 /// The checks of the IP header. RFC 9568 §7.1: "MUST verify that the IPv4 TTL / IPv6 Hop Limit
 /// is 255"; the rest keeps apart what was sent by or to somebody else.
 fn check_envelope(ip: &IpMeta, rules: &Rules<'_>) -> Result<(), DecodeError> {
@@ -200,7 +216,14 @@ fn check_envelope(ip: &IpMeta, rules: &Rules<'_>) -> Result<(), DecodeError> {
     if !rules.cast.admits_source(ip.source) {
         return Err(DecodeError::UnknownSource(ip.source));
     }
-    Ok(())
+    match (rules.authentication, ip.auth_header) {
+        (Authentication::Header(_), None) if rules.version == Version::V2 => {
+            Err(DecodeError::MissingHeader)
+        }
+        (Authentication::Header(_), Some(_)) if rules.version == Version::V2 => Ok(()),
+        (_, Some(_)) => Err(DecodeError::UnexpectedHeader),
+        (_, None) => Ok(()),
+    }
 }
 
 /// The checks of the fields that say what the other fields mean.
@@ -217,38 +240,55 @@ fn check_header(message: &Message<&[u8]>, rules: &Rules<'_>) -> Result<(), Decod
     Ok(())
 }
 
-/// Checks that the message is as long as its fields say, and cuts off padding.
+/// A message in its parts.
+struct Parts<'a> {
+    message: Message<&'a [u8]>,
+    trailer: Option<&'a [u8; TRAILER_LEN]>,
+    /// What the checksum covers: over IPv6, where kernels compute it, the trailer too.
+    summed: &'a [u8],
+}
+
+/// Checks that the message is as long as its fields say, and cuts off a trailer or padding.
 fn check_length<'a>(
     message: Message<&'a [u8]>,
     ip: &IpMeta,
     rules: &Rules<'_>,
-) -> Result<Message<&'a [u8]>, DecodeError> {
-    let len = message.len();
+) -> Result<Parts<'a>, DecodeError> {
+    let (len, all) = (message.len(), message.as_octets());
     let required_len = message_len(rules.version, rules.family(), message.count());
     if len < required_len {
         return Err(DecodeError::Truncated { required_len, len });
     }
-    let is_padded = usize::from(ip.header_len) + len == MIN_ETHERNET_PAYLOAD_LEN;
-    if len > required_len && !is_padded {
+    let (octets, surplus) = all.split_at(required_len);
+    let message = message.cut(required_len);
+    if let (Authentication::Hmac(_), Ok(trailer)) = (rules.authentication, surplus.try_into()) {
+        let summed = match rules.family() {
+            Family::V4 => octets,
+            Family::V6 => all,
+        };
+        return Ok(Parts { message, trailer: Some(trailer), summed });
+    }
+    let is_padded = ip.len_before_message() + len == MIN_ETHERNET_PAYLOAD_LEN;
+    if !surplus.is_empty() && !is_padded {
         return Err(DecodeError::TrailingBytes { required_len, len });
     }
-    Ok(message.cut(required_len))
+    Ok(Parts { message, trailer: None, summed: octets })
 }
 
 /// Checks the checksum, and finds out which form the sender uses.
 fn check_checksum(
     message: &Message<&[u8]>,
+    summed: &[u8],
     ip: &IpMeta,
     rules: &Rules<'_>,
 ) -> Result<ChecksumForm, DecodeError> {
-    let octets = message.as_octets();
-    if let Some(&form) = accepted_forms(rules).iter().find(|form| form.sum(octets, ip) == 0) {
+    if let Some(&form) = accepted_forms(rules).iter().find(|form| form.sum(summed, ip) == 0) {
         return Ok(form);
     }
     let form = ChecksumForm::usual(rules.version);
     let found = message.checksum();
     // Taking the checksum's own word out of the sum leaves the one that should be there.
-    let required = checksum::updated(form.sum(octets, ip), found, 0);
+    let required = checksum::updated(form.sum(summed, ip), found, 0);
     Err(DecodeError::Checksum { required, form, found })
 }
 
@@ -264,13 +304,26 @@ const fn accepted_forms(rules: &Rules<'_>) -> &'static [ChecksumForm] {
     }
 }
 
-/// Checks VRRPv2's authentication (RFC 3768 §7.1); VRRPv3 has none.
-fn check_authentication(
+/// Checks the authentication: a trailer's in either version, the others in VRRPv2 (RFC 3768 §7.1).
+/// Says what of it was used.
+fn check_authentication<'a>(
     message: &Message<&[u8]>,
-    rules: &Rules<'_>,
-) -> Result<Authentication, DecodeError> {
+    trailer: Option<&[u8; TRAILER_LEN]>,
+    ip: &IpMeta,
+    rules: &Rules<'a>,
+) -> Result<(Authentication<'a>, Option<Sequence>), DecodeError> {
+    let used = match rules.authentication {
+        Authentication::Hmac(hmac) => match hmac.verify(ip, message.as_octets(), trailer)? {
+            None => (Authentication::None, None),
+            sequence => (rules.authentication, sequence),
+        },
+        authentication => (authentication, None),
+    };
     if rules.version == Version::V3 {
-        return Ok(Authentication::None);
+        return match used {
+            (Authentication::Hmac(_), _) => Ok(used),
+            _ => Ok((Authentication::None, None)),
+        };
     }
     let (required, found) = (rules.authentication.auth_type(), message.auth_type());
     if found > Authentication::HIGHEST_TYPE {
@@ -282,7 +335,13 @@ fn check_authentication(
     if !rules.authentication.admits(message.auth_data(rules.family())) {
         return Err(DecodeError::AuthFailure);
     }
-    Ok(rules.authentication)
+    match rules.authentication {
+        Authentication::Header(key) => {
+            let sequence = key.verify(ip, message.as_octets())?;
+            Ok((rules.authentication, Some(Sequence::Header(sequence))))
+        }
+        _ => Ok(used),
+    }
 }
 
 /// Checks the interval: VRRPv2 "MUST verify that the Adver Interval in the packet is the same as
@@ -324,43 +383,4 @@ fn remarks(interval: Interval, addresses: Addresses<'_>, rules: &Rules<'_>) -> R
         .with(Remark::AddressesDiffer, !addresses.has_same_members(rules.addresses))
         .with(Remark::FirstNotLinkLocal, first_not_link_local)
         .with(Remark::IntervalDiffers, interval != rules.interval)
-}
-
-/// A message that is written once and sent many times: only the priority changes, and the
-/// checksum with it (RFC 1624).
-///
-/// It has to be prepared anew when anything else does: the source address, the interval, the
-/// list of addresses.
-#[derive(Debug, Clone)]
-pub struct PreparedAdvert<B> {
-    buffer: B,
-    len: usize,
-}
-
-impl<B: AsRef<[u8]> + AsMut<[u8]>> PreparedAdvert<B> {
-    /// Writes `advert` into `buffer`, which may be an array, a `Vec`, a box or a mutable slice
-    /// of at least [`Advert::buffer_len`] octets.
-    ///
-    /// # Errors
-    /// As [`Advert::write`].
-    pub fn new(advert: &Advert<'_>, ip: &IpMeta, mut buffer: B) -> Result<Self, EncodeError> {
-        let len = advert.write(ip, buffer.as_mut())?;
-        Ok(Self { buffer, len })
-    }
-
-    /// The message with this priority.
-    pub fn with_priority(&mut self, priority: Priority) -> &[u8] {
-        let octets = &mut self.buffer.as_mut()[..self.len];
-        let mut message = whole(&mut *octets);
-        let old = message.priority_and_count();
-        message.set_priority(priority);
-        let new = message.priority_and_count();
-        message.set_checksum(checksum::updated(message.checksum(), old, new));
-        octets
-    }
-
-    /// The message with the priority that it has now.
-    pub fn as_octets(&self) -> &[u8] {
-        &self.buffer.as_ref()[..self.len]
-    }
 }

@@ -2,10 +2,13 @@
 //! that was accepted.
 
 use core::fmt;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
+use crate::auth::header::AUTH_HEADER_LEN;
+use crate::auth::sequence::Sequence;
 use crate::checksum::ChecksumForm;
 use crate::ip::PROTOCOL;
+use crate::reason::DropReason;
 use crate::rules::HopLimits;
 use crate::words::{Family, Interval, Version, Vrid};
 
@@ -23,6 +26,9 @@ pub enum DecodeError {
     /// The packet carries another protocol.
     #[error("IP protocol {0} is not VRRP's {PROTOCOL}")]
     NotVrrp(u8),
+    /// What follows the IP header is no authentication header with a check value of 96 bits.
+    #[error("no authentication header of {AUTH_HEADER_LEN} octets")]
+    MalformedHeader,
     /// The payload ends before the VRID.
     #[error("{0} octets are too few to hold a virtual router identifier")]
     TooShort(usize),
@@ -56,6 +62,12 @@ pub enum DecodeError {
     /// The source is not one of the unicast peers.
     #[error("the source {0} is none of the unicast peers")]
     UnknownSource(IpAddr),
+    /// The packet has no authentication header where the virtual router demands one.
+    #[error("the packet has no authentication header")]
+    MissingHeader,
+    /// The packet has an authentication header where the virtual router uses none.
+    #[error("the packet has an authentication header, and none is used here")]
+    UnexpectedHeader,
     /// The message ends before its header or its own address count says.
     #[error("the message has {len} octets and should have {required_len}")]
     Truncated {
@@ -115,6 +127,45 @@ pub enum DecodeError {
     /// The password is not the virtual router's.
     #[error("wrong password")]
     AuthFailure,
+    /// The check value of the authentication header is not the one that the key gives.
+    #[error("wrong check value in the authentication header")]
+    InvalidIcv,
+    /// The Security Parameters Index of the authentication header is not the source.
+    #[error("the Security Parameters Index {found} is not the source {required}")]
+    SpiMismatch {
+        /// The packet's source.
+        required: IpAddr,
+        /// The address in the header.
+        found: Ipv4Addr,
+    },
+    /// The message has no `auth_hmac` trailer where the virtual router demands one.
+    #[error("the advert is not signed")]
+    MissingHmac,
+    /// The trailer is none of `auth_hmac`.
+    #[error("a trailer of type {ext_type} with {reserved:#06x} in its reserved octets")]
+    Malformed {
+        /// Its type, which should be 1.
+        ext_type: u8,
+        /// What should be 0.
+        reserved: u16,
+    },
+    /// The advert was signed too long ago, or too far in the future.
+    #[error("signed {behind_secs} s ago, and {window_secs} s are accepted before and after")]
+    Stale {
+        /// How many seconds ago; below 0 in the future.
+        behind_secs: i32,
+        /// How many are accepted in either direction.
+        window_secs: u32,
+    },
+    /// The advert was signed with a key that the virtual router does not have.
+    #[error("signed with key {0}, which is unknown")]
+    UnknownKey(u8),
+    /// The HMAC is not the one that the key gives.
+    #[error("wrong HMAC for key {key}")]
+    InvalidHmac {
+        /// The number of the key.
+        key: u8,
+    },
     /// A VRRPv3 interval of zero (RFC 9568 erratum 8301).
     #[error("an advertisement interval of 0 is none")]
     ZeroInterval,
@@ -129,6 +180,14 @@ pub enum DecodeError {
     /// A VRRPv3 advert without addresses (RFC 9568 §5.2.5).
     #[error("the advert carries no addresses")]
     NoAddresses,
+    /// The advert does not come after the last one of its sender: somebody repeats an old one.
+    #[error("the sequence number {found} does not follow {last}")]
+    Replay {
+        /// The last one of this sender.
+        last: Sequence,
+        /// The one of this advert.
+        found: Sequence,
+    },
 }
 
 impl DecodeError {
@@ -138,6 +197,7 @@ impl DecodeError {
             Self::IpHeader(_) => DropReason::IpHeader,
             Self::Fragment => DropReason::Fragment,
             Self::NotVrrp(_) => DropReason::NotVrrp,
+            Self::MalformedHeader => DropReason::MalformedHeader,
             Self::TooShort(_) => DropReason::TooShort,
             Self::UnknownVrid(_) => DropReason::UnknownVrid,
             Self::Family { .. } => DropReason::Family,
@@ -145,6 +205,8 @@ impl DecodeError {
             Self::Destination(_) => DropReason::Destination,
             Self::OwnSource(_) => DropReason::OwnSource,
             Self::UnknownSource(_) => DropReason::UnknownSource,
+            Self::MissingHeader => DropReason::MissingHeader,
+            Self::UnexpectedHeader => DropReason::UnexpectedHeader,
             Self::Truncated { .. } => DropReason::Truncated,
             Self::Version { .. } => DropReason::Version,
             Self::Type(_) => DropReason::Type,
@@ -154,9 +216,17 @@ impl DecodeError {
             Self::InvalidAuthType(_) => DropReason::InvalidAuthType,
             Self::AuthTypeMismatch { .. } => DropReason::AuthTypeMismatch,
             Self::AuthFailure => DropReason::AuthFailure,
+            Self::InvalidIcv => DropReason::InvalidIcv,
+            Self::SpiMismatch { .. } => DropReason::SpiMismatch,
+            Self::MissingHmac => DropReason::MissingHmac,
+            Self::Malformed { .. } => DropReason::Malformed,
+            Self::Stale { .. } => DropReason::Stale,
+            Self::UnknownKey(_) => DropReason::UnknownKey,
+            Self::InvalidHmac { .. } => DropReason::InvalidHmac,
             Self::ZeroInterval => DropReason::ZeroInterval,
             Self::IntervalMismatch { .. } => DropReason::IntervalMismatch,
             Self::NoAddresses => DropReason::NoAddresses,
+            Self::Replay { .. } => DropReason::Replay,
         }
     }
 }
@@ -190,134 +260,6 @@ pub enum IpHeaderFault {
         /// The octets that there are.
         available: usize,
     },
-}
-
-/// The name under which a dropped packet is counted, in the order of the checks.
-///
-/// A table of counters is `[u64; DropReason::ALL.len()]`, indexed by [`index`](Self::index).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum DropReason {
-    /// [`DecodeError::IpHeader`].
-    IpHeader,
-    /// [`DecodeError::Fragment`].
-    Fragment,
-    /// [`DecodeError::NotVrrp`].
-    NotVrrp,
-    /// [`DecodeError::TooShort`].
-    TooShort,
-    /// [`DecodeError::UnknownVrid`].
-    UnknownVrid,
-    /// [`DecodeError::Family`].
-    Family,
-    /// [`DecodeError::HopLimit`].
-    HopLimit,
-    /// [`DecodeError::Destination`].
-    Destination,
-    /// [`DecodeError::OwnSource`].
-    OwnSource,
-    /// [`DecodeError::UnknownSource`].
-    UnknownSource,
-    /// [`DecodeError::Truncated`].
-    Truncated,
-    /// [`DecodeError::Version`].
-    Version,
-    /// [`DecodeError::Type`].
-    Type,
-    /// [`DecodeError::Vrid`].
-    Vrid,
-    /// [`DecodeError::TrailingBytes`].
-    TrailingBytes,
-    /// [`DecodeError::Checksum`].
-    Checksum,
-    /// [`DecodeError::InvalidAuthType`].
-    InvalidAuthType,
-    /// [`DecodeError::AuthTypeMismatch`].
-    AuthTypeMismatch,
-    /// [`DecodeError::AuthFailure`].
-    AuthFailure,
-    /// [`DecodeError::ZeroInterval`].
-    ZeroInterval,
-    /// [`DecodeError::IntervalMismatch`].
-    IntervalMismatch,
-    /// [`DecodeError::NoAddresses`].
-    NoAddresses,
-}
-
-impl DropReason {
-    /// Every reason, in the order of the checks.
-    pub const ALL: [Self; 22] = [
-        Self::IpHeader,
-        Self::Fragment,
-        Self::NotVrrp,
-        Self::TooShort,
-        Self::UnknownVrid,
-        Self::Family,
-        Self::HopLimit,
-        Self::Destination,
-        Self::OwnSource,
-        Self::UnknownSource,
-        Self::Truncated,
-        Self::Version,
-        Self::Type,
-        Self::Vrid,
-        Self::TrailingBytes,
-        Self::Checksum,
-        Self::InvalidAuthType,
-        Self::AuthTypeMismatch,
-        Self::AuthFailure,
-        Self::ZeroInterval,
-        Self::IntervalMismatch,
-        Self::NoAddresses,
-    ];
-
-    /// A stable name in snake case, for status and metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::IpHeader => "ip_header",
-            Self::Fragment => "fragment",
-            Self::NotVrrp => "not_vrrp",
-            Self::TooShort => "too_short",
-            Self::UnknownVrid => "unknown_vrid",
-            Self::Family => "family",
-            Self::HopLimit => "hop_limit",
-            Self::Destination => "destination",
-            Self::OwnSource => "own_source",
-            Self::UnknownSource => "unknown_source",
-            Self::Truncated => "truncated",
-            Self::Version => "version",
-            Self::Type => "type",
-            Self::Vrid => "vrid",
-            Self::TrailingBytes => "trailing_bytes",
-            Self::Checksum => "checksum",
-            Self::InvalidAuthType => "invalid_auth_type",
-            Self::AuthTypeMismatch => "auth_type_mismatch",
-            Self::AuthFailure => "auth_failure",
-            Self::ZeroInterval => "zero_interval",
-            Self::IntervalMismatch => "interval_mismatch",
-            Self::NoAddresses => "no_addresses",
-        }
-    }
-
-    /// The place in [`ALL`](Self::ALL).
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-
-    /// Whether such a packet belongs to no virtual router, so that it is counted for the
-    /// interface that it came in on.
-    pub const fn is_unroutable(self) -> bool {
-        matches!(
-            self,
-            Self::IpHeader | Self::Fragment | Self::NotVrrp | Self::TooShort | Self::UnknownVrid
-        )
-    }
-}
-
-impl fmt::Display for DropReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// Something odd about an advert that was accepted all the same.
@@ -431,9 +373,15 @@ pub enum EncodeError {
         /// Its interval.
         interval: Interval,
     },
-    /// VRRPv3 carries no authentication.
-    #[error("VRRPv3 carries no password")]
+    /// VRRPv3 carries no authentication but that of `auth_hmac`.
+    #[error("VRRPv3 carries neither a password nor an authentication header")]
     Authentication,
+    /// An advert was to be signed in another way than it was prepared for.
+    #[error("the advert was not prepared for this authentication")]
+    Unprepared,
+    /// The sequence numbers of the authentication header are used up.
+    #[error("the authentication header has no more sequence numbers: another key is needed")]
+    Sequence,
     /// Messages of this version and family are never summed in this form.
     #[error("VRRPv{version} over {family} has no checksum {form}")]
     ChecksumForm {
@@ -451,12 +399,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_and_remarks_index_their_tables() {
-        for (place, reason) in DropReason::ALL.into_iter().enumerate() {
-            assert_eq!(reason.index(), place, "{reason}");
-            let namesakes = DropReason::ALL.iter().filter(|other| other.name() == reason.name());
-            assert_eq!(namesakes.count(), 1, "{reason}");
-        }
+    fn remarks_index_their_table() {
         for (place, remark) in Remark::ALL.into_iter().enumerate() {
             assert_eq!(remark.index(), place, "{remark}");
         }

@@ -5,6 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use etherparse::Ipv4HeaderSlice;
 use etherparse::err::ipv4::{HeaderError, HeaderSliceError};
 
+use crate::auth::header::{AUTH_HEADER_LEN, AUTH_HEADER_PROTOCOL, AuthHeader};
 use crate::error::{DecodeError, IpHeaderFault};
 use crate::words::Family;
 
@@ -38,20 +39,25 @@ pub struct IpMeta {
     pub destination: IpAddr,
     /// The hop limit, which IPv4 calls TTL.
     pub hop_limit: u8,
-    /// The octets in front of the message: the IP header with its options. Only the padding
-    /// rule asks for it.
+    /// The octets of the IP header with its options.
     pub header_len: u8,
+    /// The identification of an IPv4 packet, which an authentication header covers.
+    pub identification: u16,
+    /// The authentication header between the IP header and the message, if there is one.
+    pub auth_header: Option<AuthHeader>,
 }
 
 impl IpMeta {
     /// A packet with these addresses and this hop limit: of either family as a socket tells them
-    /// beside the message, without the header. It is taken to have no options or extensions.
+    /// beside the message, without the header. It is taken to have no options or extensions and the
+    /// identification 0.
     pub const fn new(source: IpAddr, destination: IpAddr, hop_limit: u8) -> Self {
         let header_len = match Family::of(source) {
             Family::V4 => 20,
             Family::V6 => 40,
         };
-        Self { source, destination, hop_limit, header_len }
+        let (identification, auth_header) = (0, None);
+        Self { source, destination, hop_limit, header_len, identification, auth_header }
     }
 
     /// A packet to the family's group with hop limit 255, as RFC 9568 §5.1 wants it.
@@ -67,10 +73,16 @@ impl IpMeta {
             _ => None,
         }
     }
+
+    /// The octets in front of the message.
+    pub(crate) fn len_before_message(&self) -> usize {
+        usize::from(self.header_len) + self.auth_header.map_or(0, |_| AUTH_HEADER_LEN)
+    }
 }
 
 /// Splits an IPv4 packet, as a raw socket delivers it, into what its header says, the protocol
-/// number and the payload.
+/// number and the payload. An authentication header belongs to the former: the protocol is the one
+/// that follows it.
 ///
 /// The header's own length field decides where the payload begins and its total length where it
 /// ends, so options are skipped and the link's padding is cut off. The header checksum is not
@@ -78,7 +90,8 @@ impl IpMeta {
 ///
 /// # Errors
 /// [`DecodeError::IpHeader`] if the header is no whole IPv4 header or claims more than there is,
-/// [`DecodeError::Fragment`] if the payload is only a part.
+/// [`DecodeError::Fragment`] if the payload is only a part, [`DecodeError::MalformedHeader`] if an
+/// authentication header is none of VRRP's.
 pub fn split_ipv4(packet: &[u8]) -> Result<(IpMeta, u8, &[u8]), DecodeError> {
     let header = Ipv4HeaderSlice::from_slice(packet).map_err(fault_of)?;
     let header_len = header.slice().len();
@@ -91,14 +104,23 @@ pub fn split_ipv4(packet: &[u8]) -> Result<(IpMeta, u8, &[u8]), DecodeError> {
     if header.is_fragmenting_payload() {
         return Err(DecodeError::Fragment);
     }
+    let (auth_header, protocol, payload) = match header.protocol().0 {
+        AUTH_HEADER_PROTOCOL => {
+            let (auth_header, protocol, payload) = AuthHeader::split(payload)?;
+            (Some(auth_header), protocol, payload)
+        }
+        protocol => (None, protocol, payload),
+    };
     let meta = IpMeta {
         source: header.source_addr().into(),
         destination: header.destination_addr().into(),
         hop_limit: header.ttl(),
         // IHL counts 4-octet words in 4 bits, so this is at most 60.
         header_len: header.ihl() * 4,
+        identification: header.identification(),
+        auth_header,
     };
-    Ok((meta, header.protocol().0, payload))
+    Ok((meta, protocol, payload))
 }
 
 fn fault_of(error: HeaderSliceError) -> IpHeaderFault {
@@ -149,6 +171,23 @@ mod tests {
         });
         let (meta, _, payload) = split_ipv4(&packet).unwrap();
         assert_eq!((meta.header_len, payload.len()), (24, 20));
+    }
+
+    #[test]
+    fn an_authentication_header_is_no_payload() {
+        let packet = packet::<64>(|p| {
+            p[3] = 64;
+            p[4..6].copy_from_slice(&[1, 2]);
+            p[9] = AUTH_HEADER_PROTOCOL;
+            p[20..22].copy_from_slice(&[PROTOCOL, 4]);
+        });
+        let (meta, protocol, payload) = split_ipv4(&packet).unwrap();
+        assert_eq!((protocol, payload), (PROTOCOL, &packet[44..]));
+        assert_eq!(meta.auth_header.unwrap().as_octets()[..], packet[20..44]);
+        assert_eq!((meta.identification, meta.len_before_message()), (0x0102, 44));
+        let mut other = packet;
+        other[21] = 3;
+        assert_eq!(split_ipv4(&other), Err(DecodeError::MalformedHeader));
     }
 
     #[test]

@@ -3,22 +3,28 @@
 //!
 //! Routers that share an address elect one of them, the Active Router, by listening to the
 //! advertisements that it multicasts. This crate turns such an advertisement into an [`Advert`]
-//! and back, for VRRPv2 (without authentication or with a password) and VRRPv3, over IPv4 and
-//! IPv6:
+//! and back, for VRRPv2 and VRRPv3, over IPv4 and IPv6:
 //!
 //! * [`Advert::parse`] obeys [`Rules`] and drops nothing silently: each [`DecodeError`] says what
 //!   was required and what was there, and is counted under one [`DropReason`]. What is odd but
 //!   no reason to drop comes back as [`Remarks`].
 //! * [`Advert::write`] writes into the caller's buffer; a [`PreparedAdvert`] is written once and
-//!   then only changes its priority.
+//!   then only changes its priority, and what proves it.
+//! * [`Authentication`] is a password, an IP authentication header or keepalived's `auth_hmac`
+//!   trailer; a [`Signer`] numbers what is sent, a [`Replay`] knows what was heard.
 //! * [`Advert::dissect`] takes a message apart without rules: every field with its place, and
 //!   everything that is wrong, also where a router would have dropped it at the first look.
 //! * Both [checksum forms](ChecksumForm) of VRRPv3 over IPv4 are read and written, since both are
 //!   in use.
 //!
-//! It is `no_std`, without `unsafe`, and allocates nothing.
+//! Beside the protocol's own words stand those of the links that it runs on: [`InterfaceName`],
+//! [`Label`] and [`MacAddress`].
 //!
-//! What it does *not* do: it opens no socket, knows no time and keeps no state. The state
+//! It is `no_std`, without `unsafe`, and allocates nothing. The feature `serde`, off by default,
+//! reads and writes the words of links as text.
+//!
+//! What it does *not* do: it opens no socket and reads no clock. The state it has is what the
+//! caller keeps in a [`Signer`] and a [`Replay`]. The state
 //! machine, and what to do with an advert once it is understood, is `vrrp-fsm`; sockets are
 //! `vrrp-net`. Who has source, destination and hop limit from a socket makes an [`IpMeta`] of
 //! them; who has a raw IPv4 packet uses [`split_ipv4`]. IPv6 headers are not parsed, since IPv6
@@ -65,7 +71,9 @@
 //!   [RFC 5798](https://www.rfc-editor.org/rfc/rfc5798), which it obsoletes and whose checksum is
 //!   in use;
 //! * [RFC 3768](https://www.rfc-editor.org/rfc/rfc3768): VRRPv2, and
-//!   [RFC 2338](https://www.rfc-editor.org/rfc/rfc2338) for its authentication;
+//!   [RFC 2338](https://www.rfc-editor.org/rfc/rfc2338) for its authentication, with
+//!   [RFC 4302](https://www.rfc-editor.org/rfc/rfc4302) and
+//!   [RFC 2403](https://www.rfc-editor.org/rfc/rfc2403) for the IP authentication header;
 //! * [RFC 1071](https://www.rfc-editor.org/rfc/rfc1071) and
 //!   [RFC 1624](https://www.rfc-editor.org/rfc/rfc1624): the Internet checksum.
 #![no_std]
@@ -77,18 +85,32 @@ mod checksum;
 mod dissect;
 mod error;
 mod ip;
+mod link;
 mod message;
+mod prepared;
+mod reason;
 mod rules;
 mod words;
 
 pub use addresses::{AddressList, AddressListError, Addresses, MAX_ADDRESSES};
-pub use advert::{Advert, PreparedAdvert};
-pub use auth::{Authentication, Password};
+pub use advert::Advert;
+pub use auth::Authentication;
+pub use auth::header::{AUTH_HEADER_LEN, AUTH_HEADER_PROTOCOL, AuthHeader, HeaderKey};
+pub use auth::password::Password;
+pub use auth::replay::{REPLAY_SLOTS, Replay, ReplaySlot};
+pub use auth::secret::Secret;
+pub use auth::sequence::{Sequence, Signer};
+pub use auth::trailer::{
+    AntiReplay, HmacKey, HmacKeyError, HmacMode, HmacSettings, TRAILER_LEN, UnixTime,
+};
 pub use checksum::ChecksumForm;
 pub use dissect::{AuthData, Dissection, Field, Finding, Flaw};
-pub use error::{DecodeError, DropReason, EncodeError, IpHeaderFault, Remark, Remarks};
+pub use error::{DecodeError, EncodeError, IpHeaderFault, Remark, Remarks};
 pub use ip::{GROUP_V4, GROUP_V6, HOP_LIMIT, IpMeta, PROTOCOL, group, split_ipv4};
+pub use link::{InterfaceName, Label, MacAddress};
 pub use message::{MAX_MESSAGE_LEN, peek_vrid};
+pub use prepared::{Payload, PreparedAdvert};
+pub use reason::DropReason;
 pub use rules::{Cast, HopLimits, Rules};
 pub use words::{Family, Interval, Priority, Version, Vrid, WordError};
 

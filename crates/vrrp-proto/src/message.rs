@@ -97,6 +97,11 @@ impl<T: AsRef<[u8]>> Message<T> {
         Ok(Self(octets))
     }
 
+    /// A view of a buffer that was cut to a message's length.
+    pub(crate) fn whole(octets: T) -> Self {
+        Self::new_checked(octets).expect("a message is longer than its header")
+    }
+
     fn octets(&self) -> &[u8] {
         self.0.as_ref()
     }

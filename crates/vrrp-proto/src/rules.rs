@@ -20,8 +20,9 @@ use crate::words::{Family, Interval, Version, Vrid};
 ///
 /// let addresses = AddressList::from_addresses(Family::V4, ["192.0.2.100".parse()?])?;
 /// let own_sources = ["192.0.2.1".parse()?];
+/// let password = Password::from_text("s3cr3t");
 /// let rules = Rules {
-///     authentication: Authentication::Password(Password::from_text("s3cr3t")),
+///     authentication: Authentication::Password(&password),
 ///     own_sources: &own_sources,
 ///     ..Rules::new(Version::V2, Vrid::try_from(51)?, Interval::DEFAULT, addresses.as_addresses())
 /// };
@@ -36,8 +37,9 @@ pub struct Rules<'a> {
     pub vrid: Vrid,
     /// The own interval. VRRPv2 drops adverts with another one, VRRPv3 remarks on it.
     pub interval: Interval,
-    /// How VRRPv2 adverts must be authenticated. VRRPv3 has nothing to check.
-    pub authentication: Authentication,
+    /// How adverts must be authenticated. A password or an authentication header is VRRPv2's
+    /// alone: in VRRPv3 there is nothing to check then.
+    pub authentication: Authentication<'a>,
     /// The own virtual addresses. Adverts with others are remarked on; their family is the
     /// virtual router's.
     pub addresses: Addresses<'a>,

@@ -5,8 +5,9 @@ use core::net::IpAddr;
 use core::num::NonZeroU8;
 use core::time::Duration;
 
-/// A number that is none of the protocol's values for the word it was meant to be.
+/// A number or a text that cannot be the word it was meant to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WordError {
     /// A virtual router identifier outside 1–255.
     #[error("a virtual router identifier is 1 to 255, not {0}")]
@@ -24,6 +25,18 @@ pub enum WordError {
     /// A protocol version other than 2 and 3.
     #[error("the versions of VRRP are 2 and 3, not {0}")]
     Version(u32),
+    /// An interface's name of so many bytes.
+    #[error("an interface name has 1 to 15 bytes, not {0}")]
+    InterfaceLength(usize),
+    /// An interface's name that is `.` or `..`, or has a `/`, a `:`, white space or a NUL.
+    #[error("an interface name is not `.` or `..`, and has no `/`, `:` or white space")]
+    InterfaceForm,
+    /// A label that is empty or too long, or has a NUL.
+    #[error("an address label has 1 to 15 bytes")]
+    Label,
+    /// A text that is not six hexadecimal numbers between colons.
+    #[error("a hardware address is written like 00:00:5e:00:01:33")]
+    MacAddress,
 }
 
 /// A virtual router identifier, 1–255 (RFC 9568 §5.2.3).

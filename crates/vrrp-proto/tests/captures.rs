@@ -4,16 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
 
+use recorded::{adverts, data, frames};
 use serde_json::Value;
-use smoltcp::wire::{EthernetFrame, EthernetProtocol, Ipv6Packet};
 use vrrp_proto::{
     AddressList, Advert, Authentication, Cast, ChecksumForm, DropReason, Family, HopLimits,
     Interval, IpMeta, PROTOCOL, Password, Remark, Rules, Version, Vrid, peek_vrid, split_ipv4,
 };
 
 mod agreement;
+mod recorded;
 
 /// Protocol number of the IP authentication header.
 const AH: u8 = 51;
@@ -21,14 +21,13 @@ const AH: u8 = 51;
 /// An advert as the index describes it, and with it the rules of a router that expects it.
 struct Expected {
     ip: IpMeta,
-    protocol: u8,
+    is_behind_header: bool,
     version: Version,
     vrid: Vrid,
     priority: u8,
     interval: Interval,
     addresses: AddressList,
-    auth_type: u8,
-    auth_data: Vec<u8>,
+    password: Option<Password>,
     checksum: Option<ChecksumForm>,
     has_trailer: bool,
     message: Vec<u8>,
@@ -43,16 +42,19 @@ impl Expected {
         let interval = std::time::Duration::from_millis(number("interval_centis") * 10);
         let version = Version::try_from(u32::from(small("version"))).unwrap();
         let addresses = entry["addresses"].as_array().unwrap().iter().map(address);
+        let auth_type = entry.get("auth_type").map_or(0, |_| small("auth_type"));
+        let auth_data = entry.get("auth_data").map_or_else(Vec::new, octets);
+        let password = (auth_type == 1)
+            .then(|| Password::from_octets(auth_data.as_slice().try_into().unwrap()));
         Self {
             ip: IpMeta::new(source, address(&entry["destination"]), small("hop_limit")),
-            protocol: entry.get("ip_protocol").map_or(PROTOCOL, |_| small("ip_protocol")),
+            is_behind_header: entry.get("ip_protocol").is_some_and(|number| *number == AH),
             version,
             vrid: Vrid::new(small("vrid")).unwrap(),
             priority: small("priority"),
             interval: Interval::new(version, interval).unwrap(),
             addresses: AddressList::from_addresses(Family::of(source), addresses).unwrap(),
-            auth_type: entry.get("auth_type").map_or(0, |_| small("auth_type")),
-            auth_data: entry.get("auth_data").map_or_else(Vec::new, octets),
+            password,
             checksum: form(entry["checksum_form"].as_str().unwrap()),
             has_trailer: entry.get("trailer").is_some(),
             message: octets(&entry["message"]),
@@ -65,13 +67,8 @@ impl Expected {
 
     /// The rules of a router that is configured like the sender.
     fn rules(&self) -> Rules<'_> {
-        let authentication = match self.auth_type {
-            1 => {
-                let octets = self.auth_data.as_slice().try_into().unwrap();
-                Authentication::Password(Password::from_octets(octets))
-            }
-            _ => Authentication::None,
-        };
+        let authentication =
+            self.password.as_ref().map_or(Authentication::None, Authentication::Password);
         let base =
             Rules::new(self.version, self.vrid, self.interval, self.addresses.as_addresses());
         let (cast, hop_limits) = match self.ip.destination.is_multicast() {
@@ -90,7 +87,7 @@ impl Expected {
         match (self.version, self.family()) {
             (Version::V2, Family::V6) => Some(DropReason::Family),
             _ if self.has_trailer => Some(DropReason::TrailingBytes),
-            _ if self.protocol == AH => Some(DropReason::AuthTypeMismatch),
+            _ if self.is_behind_header => Some(DropReason::AuthTypeMismatch),
             _ => None,
         }
     }
@@ -116,10 +113,6 @@ fn octets_of(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(octet).collect()
 }
 
-fn data(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
-}
-
 /// The index: for each capture its entries, by frame number.
 fn index() -> BTreeMap<String, BTreeMap<usize, Expected>> {
     let text = std::fs::read_to_string(data("captures/index.json")).unwrap();
@@ -135,61 +128,16 @@ fn index() -> BTreeMap<String, BTreeMap<usize, Expected>> {
     index.into_iter().map(|(file, entries)| (file, by_frame(entries))).collect()
 }
 
-/// The frames of a classic little-endian pcap file with microseconds.
-fn frames(file: &str) -> Vec<Vec<u8>> {
-    let bytes = std::fs::read(data(file)).unwrap();
-    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
-    assert_eq!(word(0), 0xa1b2_c3d4, "{file} is no such file");
-    let mut frames = Vec::new();
-    let mut at = 24;
-    while at < bytes.len() {
-        let captured_len = word(at + 8);
-        frames.push(bytes[at + 16..][..captured_len].to_vec());
-        at += 16 + captured_len;
-    }
-    frames
-}
-
-/// The IP packet in a frame: its header, protocol and payload. IPv6 headers are smoltcp's to
-/// read.
-fn ip_packet(frame: &[u8]) -> Option<(IpMeta, u8, Vec<u8>)> {
-    let frame = EthernetFrame::new_checked(frame).unwrap();
-    match frame.ethertype() {
-        EthernetProtocol::Ipv4 => {
-            let (ip, protocol, payload) = split_ipv4(frame.payload()).unwrap();
-            Some((ip, protocol, payload.to_vec()))
-        }
-        EthernetProtocol::Ipv6 => {
-            let packet = Ipv6Packet::new_checked(frame.payload()).unwrap();
-            let (source, destination) = (packet.src_addr().into(), packet.dst_addr().into());
-            let ip = IpMeta::new(source, destination, packet.hop_limit());
-            Some((ip, packet.next_header().into(), packet.payload().to_vec()))
-        }
-        _ => None,
-    }
-}
-
-/// The adverts in a capture, with the number of their frame.
-fn adverts(file: &str) -> Vec<(usize, IpMeta, u8, Vec<u8>)> {
-    let packets = frames(file).into_iter().zip(1..);
-    packets
-        .filter_map(|(frame, number)| {
-            let (ip, protocol, payload) = ip_packet(&frame)?;
-            matches!(protocol, PROTOCOL | AH).then_some((number, ip, protocol, payload))
-        })
-        .collect()
-}
-
 #[test]
 fn every_recorded_advert_is_what_the_index_says() {
     let mut understood = 0;
     for (file, mut entries) in index() {
-        for (number, ip, protocol, mut message) in adverts(&format!("captures/{file}")) {
+        for (number, ip, message) in adverts(&format!("captures/{file}")) {
             let expected = entries.remove(&number).expect("the index has every advert");
-            assert_eq!((ip, protocol), (expected.ip, expected.protocol), "{file} #{number}");
-            if protocol == AH {
-                message.drain(..24);
-            }
+            let is_behind_header = ip.auth_header.is_some();
+            let ip = IpMeta { identification: 0, auth_header: None, ..ip };
+            assert_eq!(ip, expected.ip, "{file} #{number}");
+            assert_eq!(is_behind_header, expected.is_behind_header, "{file} #{number}");
             assert_eq!(message, expected.message, "{file} #{number}");
             agreement::check(&message, &ip);
             assert_eq!(peek_vrid(&message), Ok(expected.vrid), "{file} #{number}");
@@ -274,9 +222,9 @@ fn the_old_unicast_checksum_is_only_accepted_where_it_is_allowed() {
 fn seven_mikrotik_routers_are_understood() {
     let v4 = |last: &[[u8; 4]]| last.iter().copied().map(IpAddr::from).collect();
     let v6 = |all: &[&str]| all.iter().map(|address| address.parse().unwrap()).collect();
-    let password = Authentication::Password(Password::from_text("abcdefgh"));
-    let none = Authentication::None;
-    let routers: [(u8, Version, Authentication, Vec<IpAddr>); 5] = [
+    let password = Password::from_text("abcdefgh");
+    let (password, none) = (Authentication::Password(&password), Authentication::None);
+    let routers: [(u8, Version, Authentication<'_>, Vec<IpAddr>); 5] = [
         (42, Version::V2, password, v4(&[[10, 4, 42, 1], [10, 4, 42, 2], [10, 4, 42, 3]])),
         (43, Version::V2, none, v4(&[[10, 4, 43, 150]])),
         (44, Version::V3, none, v4(&[[10, 4, 44, 100], [10, 4, 44, 200]])),
@@ -297,7 +245,7 @@ fn seven_mikrotik_routers_are_understood() {
     let interval = Interval::from_secs(10).unwrap();
     let adverts = adverts("tcpdump/vrrp.pcap");
     assert_eq!(adverts.len(), 165);
-    for (number, ip, _, message) in adverts {
+    for (number, ip, message) in adverts {
         let vrid = peek_vrid(&message).unwrap();
         let (_, version, authentication, addresses) =
             routers.iter().find(|router| router.0 == vrid.get()).unwrap();

@@ -23,8 +23,9 @@ fn message(version: Version, ip: &IpMeta, addresses: &[&str], form: ChecksumForm
     let mut advert =
         Advert::new(version, vrid, Priority::OWNER, interval, addresses.as_addresses());
     advert.checksum = form;
+    let password = Password::from_text("s3cr3t");
     if version == Version::V2 {
-        advert.authentication = Authentication::Password(Password::from_text("s3cr3t"));
+        advert.authentication = Authentication::Password(&password);
     }
     let mut message = vec![0; advert.buffer_len()];
     advert.write(ip, &mut message).unwrap();

@@ -1,62 +1,59 @@
 //! The cluster: routers, their clocks, the wire between them, and the next thing that happens.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use arrayvec::ArrayVec;
-use vrrp_fsm::{Action, Config, Event, FaultReason, Heard, Instant};
-use vrrp_proto::{AddressList, Advert, Family, IpMeta, Priority};
+use vrrp::{Input, Instant};
+use vrrp_fsm::{Heard, Influence};
+use vrrp_proto::Advert;
 
-use crate::happening::{Dropped, Happening, Turn};
-use crate::machine::Machine;
-use crate::node::{Delivery, Kind, Node, Shared, VRID};
-use crate::scenario::{Incident, NodeId, Scenario, Wire};
-use crate::told::Told;
-use crate::wire::{Fate, InFlight, MESSAGE_LEN_MAX, Packet, lateness};
+use crate::kernel::Sent;
+use crate::machine::{Machine, Make};
+use crate::node::{Delivery, Kind, News, Node};
+use crate::occurrence::{Dropped, Occurrence, Stimulus, Turn};
+use crate::scenario::{NodeId, Scenario, Wire};
+use crate::wire::{InFlight, Packet, Transit, flip, lateness};
 
 /// What a frozen router's socket keeps for it.
 const INBOX_LEN_MAX: usize = 32;
 
 /// A scenario that runs.
 ///
-/// [`step`](Self::step) jumps to whatever comes next: an incident of the script, a packet's
+/// [`step`](Self::step) jumps to whatever comes next: an incident of the schedule, a packet's
 /// arrival, a router's deadline.
 pub struct Cluster<'a, M> {
-    scenario: &'a Scenario,
-    make: &'a dyn Fn(&Config) -> M,
-    addresses: AddressList,
-    now: Duration,
-    nodes: Vec<Node<M>>,
-    wire: Wire,
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) make: Make<'a, M>,
+    pub(crate) now: Duration,
+    pub(crate) nodes: Vec<Node<M>>,
+    pub(crate) wire: Wire,
     in_flight: InFlight,
-    cues_done: usize,
-    happenings: Vec<Happening>,
+    pub(crate) incidents_done: usize,
+    pub(crate) occurrences: Vec<Occurrence>,
 }
 
 /// What comes next. The order breaks ties: adverts are handled before timers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Next {
-    Cue,
+    Incident,
     Arrival,
     Timer(NodeId),
 }
 
 impl<'a, M: Machine> Cluster<'a, M> {
-    /// The scenario's first moment, with machines that `make` makes of their settings.
-    pub fn new(scenario: &'a Scenario, make: &'a dyn Fn(&Config) -> M) -> Self {
-        let members = scenario.members.iter().enumerate();
-        let nodes = members.map(|(id, member)| Node::new(id, member, scenario.members.len()));
+    /// The scenario's first moment, with routers that `make` makes of their settings.
+    pub fn new(scenario: &'a Scenario, make: Make<'a, M>) -> Self {
+        let Scenario { members, authentication, .. } = scenario;
+        let node = |(id, member)| Node::new(id, member, authentication.clone(), members.len());
         Self {
             scenario,
             make,
-            addresses: virtual_addresses(scenario.family()),
             now: Duration::ZERO,
-            nodes: nodes.collect(),
+            nodes: members.iter().enumerate().map(node).collect(),
             wire: scenario.wire,
             in_flight: InFlight::default(),
-            cues_done: 0,
-            happenings: Vec::new(),
+            incidents_done: 0,
+            occurrences: Vec::new(),
         }
     }
 
@@ -76,8 +73,8 @@ impl<'a, M: Machine> Cluster<'a, M> {
     }
 
     /// What the last step has done, in order.
-    pub fn happenings(&self) -> &[Happening] {
-        &self.happenings
+    pub fn occurrences(&self) -> &[Occurrence] {
+        &self.occurrences
     }
 
     /// Jumps to the next thing that happens and lets it happen, unless the scenario is over.
@@ -85,153 +82,21 @@ impl<'a, M: Machine> Cluster<'a, M> {
         let next = self.next().filter(|(at, _)| *at <= self.scenario.until);
         let Some((at, next)) = next else { return false };
         self.now = at;
-        self.happenings.clear();
+        self.occurrences.clear();
         match next {
-            Next::Cue => self.cue(),
+            Next::Incident => self.incident(),
             Next::Arrival => self.arrival(),
-            Next::Timer(node) => self.tell(node, Event::Timer),
+            Next::Timer(node) => self.timer(node),
         }
         true
     }
 
     fn next(&self) -> Option<(Duration, Next)> {
-        let cue = self.scenario.script.get(self.cues_done).map(|cue| (cue.at, Next::Cue));
+        let scheduled = self.scenario.schedule.get(self.incidents_done);
+        let incident = scheduled.map(|scheduled| (scheduled.at, Next::Incident));
         let arrival = self.in_flight.next_at().map(|at| (at, Next::Arrival));
         let timers = self.nodes.iter().filter_map(|node| Some((node.wake?, Next::Timer(node.id))));
-        timers.chain(cue).chain(arrival).min()
-    }
-
-    fn cue(&mut self) {
-        let incident = self.scenario.script[self.cues_done].incident.clone();
-        self.cues_done += 1;
-        self.happenings.push(Happening::Incident(incident.clone()));
-        match incident {
-            Incident::Start(node) => self.start(node),
-            Incident::Stop(node) => self.stop(node),
-            Incident::Crash(node) => self.crash(node),
-            Incident::Replace { node, config } => self.nodes[node].replacement = Some(*config),
-            Incident::Freeze { node, clock_stops } => self.freeze(node, clock_stops),
-            Incident::Thaw(node) => self.thaw(node),
-            Incident::Track { node, tracker, influence } => {
-                self.nodes[node].trackers.insert(tracker, influence);
-                self.news(node, Event::Tracker { name: tracker_name(tracker), influence });
-            }
-            Incident::Fault { node, reason } => self.fault(node, reason),
-            Incident::Clear { node, reason } => self.clear(node, reason),
-            Incident::AddressesLost(node) => self.lose_addresses(node),
-            Incident::Link { from, to, up } => self.nodes[from].links[to] = up,
-            Incident::Wire(wire) => self.wire = wire,
-            Incident::Census { .. } => {}
-        }
-    }
-}
-
-/// Incidents.
-impl<M: Machine> Cluster<'_, M> {
-    fn start(&mut self, id: NodeId) {
-        let node = &mut self.nodes[id];
-        if node.machine.is_some() {
-            return;
-        }
-        if let Some(config) = node.replacement.take() {
-            node.config = config;
-        }
-        node.machine = Some((self.make)(&node.config));
-        node.told = Told::default();
-        let address =
-            (!node.faults.contains(&FaultReason::NoPrimaryAddress)).then_some(node.address);
-        let faults: Vec<_> = node.faults.iter().cloned().map(Event::Fault).collect();
-        let trackers: Vec<_> = node
-            .trackers
-            .iter()
-            .map(|(&tracker, &influence)| Event::Tracker { name: tracker_name(tracker), influence })
-            .collect();
-        self.tell(id, Event::PrimaryAddress(address));
-        faults.into_iter().chain(trackers).for_each(|event| self.tell(id, event));
-        self.tell(id, Event::Startup);
-    }
-
-    fn stop(&mut self, id: NodeId) {
-        if self.nodes[id].is_awake() {
-            self.tell(id, Event::Shutdown);
-            self.nodes[id].machine = None;
-            self.nodes[id].wake = None;
-        }
-    }
-
-    fn crash(&mut self, id: NodeId) {
-        let now = self.now;
-        let node = &mut self.nodes[id];
-        node.machine = None;
-        node.wake = None;
-        node.installed = false;
-        node.frozen = false;
-        node.inbox.clear();
-        node.parked = None;
-        node.clock.resume(now);
-    }
-
-    fn freeze(&mut self, id: NodeId, clock_stops: bool) {
-        let now = self.now;
-        let node = &mut self.nodes[id];
-        if node.is_awake() {
-            node.frozen = true;
-            node.wake = None;
-            if clock_stops {
-                node.clock.stop(now);
-            }
-        }
-    }
-
-    /// What has arrived is handled before the timer.
-    fn thaw(&mut self, id: NodeId) {
-        let now = self.now;
-        let node = &mut self.nodes[id];
-        if !node.frozen {
-            return;
-        }
-        node.frozen = false;
-        node.clock.resume(now);
-        for delivery in std::mem::take(&mut node.inbox) {
-            match delivery {
-                Delivery::Packet(packet) => self.receive(packet),
-                Delivery::News(event) => self.tell(id, event),
-            }
-        }
-        self.tell(id, Event::Timer);
-    }
-
-    fn fault(&mut self, id: NodeId, reason: FaultReason) {
-        self.nodes[id].faults.insert(reason.clone());
-        match reason {
-            FaultReason::NoPrimaryAddress => self.news(id, Event::PrimaryAddress(None)),
-            reason => self.news(id, Event::Fault(reason)),
-        }
-    }
-
-    fn clear(&mut self, id: NodeId, reason: FaultReason) {
-        self.nodes[id].faults.remove(&reason);
-        let address = self.nodes[id].address;
-        match reason {
-            FaultReason::NoPrimaryAddress => self.news(id, Event::PrimaryAddress(Some(address))),
-            reason => self.news(id, Event::FaultCleared(reason)),
-        }
-    }
-
-    fn lose_addresses(&mut self, id: NodeId) {
-        if self.nodes[id].is_awake() {
-            self.nodes[id].installed = false;
-            self.tell(id, Event::AddressesLost);
-        }
-    }
-
-    /// Tells the router, or leaves it a message.
-    fn news(&mut self, id: NodeId, event: Event) {
-        let node = &mut self.nodes[id];
-        match node.frozen {
-            true => node.inbox.push_back(Delivery::News(event)),
-            false => self.tell(id, event),
-        }
+        timers.chain(incident).chain(arrival).min()
     }
 }
 
@@ -241,29 +106,34 @@ impl<M: Machine> Cluster<'_, M> {
         let packet = self.in_flight.pop().expect("it was seen to be next");
         let Packet { from, to, .. } = packet;
         let node = &mut self.nodes[to];
+        if node.process.is_none() || node.deaf || !node.is_on_the_wire() {
+            return;
+        }
+        let local = node.clock.read(self.now);
         if !node.frozen {
-            self.receive(packet);
+            self.receive(packet, local);
         } else if node.inbox.len() < INBOX_LEN_MAX {
-            node.inbox.push_back(Delivery::Packet(packet));
+            node.inbox.push_back(Delivery::Packet(packet, local));
         } else {
             self.drop(from, to, Dropped::Overflow);
         }
     }
 
-    fn receive(&mut self, packet: Packet) {
+    /// A packet is read that arrived at this time by the receiver's clock.
+    pub(crate) fn receive(&mut self, packet: Packet, arrived: Instant) {
         let Packet { from, to, kind, ip, damaged, .. } = packet;
         let node = &self.nodes[to];
-        if node.machine.is_none() || node.is_off_the_wire() {
+        if node.deaf || !node.is_on_the_wire() {
             return;
         }
-        let foreign = kind != Kind::of(&node.config);
-        let shared = self.shared();
-        match Advert::parse(&packet.message, &ip, &node.rules(&shared)) {
+        let foreign = kind != Kind::of(node.config());
+        let Some(rules) = node.rules() else { return };
+        match Advert::parse(&packet.message, &ip, &rules) {
             Ok(Advert { priority, interval, .. }) => {
                 if damaged || foreign {
-                    self.happenings.push(Happening::WronglyAccepted { from, to });
+                    self.occurrences.push(Occurrence::WronglyAccepted { from, to });
                 }
-                self.hear(to, Heard { source: ip.source, priority, interval });
+                self.hear(to, arrived, Heard { source: ip.source, priority, interval });
             }
             Err(error) if foreign => self.drop(from, to, Dropped::Foreign(error)),
             Err(error) if damaged => self.drop(from, to, Dropped::Damaged(error)),
@@ -273,125 +143,193 @@ impl<M: Machine> Cluster<'_, M> {
 
     /// An advert that only restarts the timer need not wake the router: it is enough to tell
     /// it before anything else is told.
-    fn hear(&mut self, id: NodeId, heard: Heard) {
-        let now = self.now;
+    fn hear(&mut self, id: NodeId, local: Instant, heard: Heard) {
         let node = &mut self.nodes[id];
-        match &node.machine {
-            Some(machine) if node.parks && machine.router().would_only_restart_timer(&heard) => {
-                let (local, priority) = (node.clock.read(now), machine.router().priority());
-                node.parked = Some((local, heard));
-                let parked = Happening::Parked { node: id, local, heard, priority };
-                self.happenings.push(parked);
-            }
-            _ => self.tell(id, Event::Advert(heard)),
-        }
-    }
-
-    fn send(&mut self, from: NodeId, priority: Priority) {
-        if self.nodes[from].is_off_the_wire() {
+        let parks = node.parks;
+        let Some(router) = node.machine().map(Machine::router) else { return };
+        if parks && router.would_only_restart_timer(&heard) {
+            let priority = router.priority();
+            node.parked = Some((local, heard));
+            self.occurrences.push(Occurrence::Parked { node: id, local, heard, priority });
             return;
         }
-        let (ip, message) = self.encode(from, priority);
-        let kind = Kind::of(&self.nodes[from].config);
+        self.take_parked(id);
+        let advert = Stimulus::Advert(heard);
+        self.turn(id, local, advert, |machine| machine.handle(local, Input::Advert(heard)));
+        self.tell_news(id);
+    }
+
+    fn send(&mut self, from: NodeId, sent: Sent) {
+        let node = &self.nodes[from];
+        if !node.is_on_the_wire() {
+            return;
+        }
+        let (kind, refused) = (Kind::of(node.config()), node.kernel.refuses_sending());
         for to in (0..self.nodes.len()).filter(|&to| to != from) {
+            if refused {
+                self.drop(from, to, Dropped::NotSent);
+                continue;
+            }
             if !self.nodes[from].links[to] {
                 self.drop(from, to, Dropped::Cut);
                 continue;
             }
-            let fate = Fate::draw(&self.wire, self.scenario.seed, from, to, self.now);
-            let message = message.clone();
+            let transit = Transit::draw(&self.wire, self.scenario.seed, from, to, self.now);
+            let (ip, message) = (sent.ip, sent.message.clone());
             let mut packet = Packet { from, to, kind, ip, message, damaged: false };
-            if let Some(which) = fate.damage {
+            if let Some(which) = transit.damage {
                 packet.damage(which);
             }
-            if fate.delays.is_empty() {
+            if transit.delays.is_empty() {
                 self.drop(from, to, Dropped::Lost);
             }
-            for delay in fate.delays {
+            for delay in transit.delays {
                 self.in_flight.push(self.now + delay, packet.clone());
             }
         }
     }
 
-    fn encode(&self, from: NodeId, priority: Priority) -> (IpMeta, ArrayVec<u8, MESSAGE_LEN_MAX>) {
-        let Node { config: Config { version, interval, .. }, address, .. } = &self.nodes[from];
-        let shared = self.shared();
-        let addresses = shared.addresses.as_addresses();
-        let authentication = shared.authentication(*version);
-        let advert = Advert {
-            authentication,
-            ..Advert::new(*version, VRID, priority, *interval, addresses)
-        };
-        let ip = IpMeta::multicast(*address);
-        let mut buffer = [0; MESSAGE_LEN_MAX];
-        let len = advert.write(&ip, &mut buffer).expect("a scenario's settings fit its version");
-        let message = buffer[..len].iter().copied().collect();
-        (ip, message)
-    }
-
     fn drop(&mut self, from: NodeId, to: NodeId, why: Dropped) {
-        self.happenings.push(Happening::Dropped { from, to, why });
-    }
-
-    fn shared(&self) -> Shared<'_> {
-        Shared { addresses: &self.addresses, authentication: self.scenario.authentication }
+        self.occurrences.push(Occurrence::Dropped { from, to, why });
     }
 }
 
 /// Turns.
 impl<M: Machine> Cluster<'_, M> {
-    fn tell(&mut self, id: NodeId, event: Event) {
-        let node = &mut self.nodes[id];
-        let now = node.clock.read(self.now);
-        if let Some((arrived, heard)) = node.parked.take() {
-            self.turn(id, arrived, Event::Advert(heard), true);
-        }
-        self.turn(id, now, event, false);
+    pub(crate) fn timer(&mut self, id: NodeId) {
+        self.tell(id, Stimulus::Timer, Machine::timer);
     }
 
-    fn turn(&mut self, id: NodeId, local: Instant, event: Event, parked: bool) {
+    pub(crate) fn tell_tracker(&mut self, id: NodeId, tracker: u8, influence: Influence) {
+        if let Some(process) = &mut self.nodes[id].process {
+            process.known.insert(tracker, influence);
+        }
+        let input = Input::Tracker { name: tracker_name(tracker), influence };
+        self.tell(id, Stimulus::Tracker(tracker, influence), |machine, now| {
+            machine.handle(now, input);
+        });
+    }
+
+    pub(crate) fn tell_hearing(&mut self, id: NodeId, can_hear: bool) {
+        self.tell(id, Stimulus::Hearing(can_hear), |machine, now| {
+            machine.handle(now, Input::Hearing(can_hear));
+        });
+    }
+
+    /// Gives a router a turn now, and whatever follows from it.
+    pub(crate) fn tell(
+        &mut self,
+        id: NodeId,
+        stimulus: Stimulus,
+        act: impl FnOnce(&mut M, Instant),
+    ) {
+        let local = self.nodes[id].clock.read(self.now);
+        self.take_parked(id);
+        self.turn(id, local, stimulus, |machine| act(machine, local));
+        self.tell_news(id);
+    }
+
+    pub(crate) fn take_parked(&mut self, id: NodeId) {
+        if let Some((arrived, heard)) = self.nodes[id].parked.take() {
+            self.turn(id, arrived, Stimulus::Advert(heard), |machine| {
+                machine.handle(arrived, Input::Advert(heard));
+            });
+            if let Some(Occurrence::Turn(turn)) = self.occurrences.last_mut() {
+                turn.parked = true;
+            }
+        }
+    }
+
+    /// Tells a router what has happened to its interfaces and addresses, by itself or by others.
+    pub(crate) fn tell_news(&mut self, id: NodeId) {
+        self.tell_news_as(id, None);
+    }
+
+    /// The same, and how it reaches the router.
+    pub(crate) fn tell_news_as(&mut self, id: NodeId, how: Option<News>) {
+        let mut how = how;
+        loop {
+            let node = &mut self.nodes[id];
+            let (local, is_owner) = (node.clock.read(self.now), node.settings.is_owner());
+            let Some(process) = node.process.as_mut().filter(|process| process.has_news) else {
+                return;
+            };
+            let how = how.take().unwrap_or_else(|| {
+                // The owner may have no address but those that come and go one by one here.
+                let one_by_one = !is_owner && flip(self.scenario.seed, id, self.now);
+                if one_by_one { News::OneByOne } else { News::Together }
+            });
+            for input in process.take_news(how, &node.kernel) {
+                self.take_parked(id);
+                let (stimulus, moved) = match &input {
+                    Input::Interfaces(view) => {
+                        let machine = self.nodes[id].machine();
+                        let before = machine.map(|machine| &machine.engine().view().carriers);
+                        (Stimulus::Interfaces, before != Some(&view.carriers))
+                    }
+                    _ => (Stimulus::Removed, false),
+                };
+                self.turn(id, local, stimulus, |machine| machine.handle(local, input));
+                if let Some(Occurrence::Turn(turn)) = self.occurrences.last_mut() {
+                    turn.moved = moved;
+                }
+            }
+        }
+    }
+
+    /// Lets a router do something at this time by its clock, and notes what.
+    pub(crate) fn turn(
+        &mut self,
+        id: NodeId,
+        local: Instant,
+        stimulus: Stimulus,
+        act: impl FnOnce(&mut M),
+    ) {
         let node = &mut self.nodes[id];
-        node.told.note(&event);
-        let (mute, waiting) = (node.told.is_mute(), node.told.is_waiting());
-        let Some(machine) = &mut node.machine else { return };
-        let (before, priority_before) = (machine.router().state(), machine.router().priority());
-        let actions = machine.handle(local, event.clone());
-        let (after, priority) = (machine.router().state(), machine.router().priority());
-        for action in &actions {
-            match action {
-                Action::InstallAddresses => node.installed = true,
-                Action::RemoveAddresses => node.installed = false,
-                _ => {}
-            }
-        }
-        let installed = node.installed;
+        let Some(process) = &mut node.process else { return };
+        let router = process.machine.router();
+        let (before, priority_before) = (router.state(), router.priority());
+        act(&mut process.machine);
+        let mut asked = node.kernel.take_asked(&node.settings);
+        process.has_news |= asked.is_changed;
+        let events = process.machine.take_events();
+        let view = process.machine.engine().view();
+        let mute = !view.is_running || view.primary.is_none();
+        let router = process.machine.router();
+        let (after, priority) = (router.state(), router.priority());
+        let waiting = process.known.values().any(|influence| *influence == Influence::Waiting);
+        let unheard = node.inbox.iter().any(|waits| matches!(waits, Delivery::Packet(..)));
+        node.keeps_own &= after != vrrp_fsm::State::Active;
+        let held = node.kernel.held;
         self.set_wake(id);
-        for action in &actions {
-            if let Action::SendAdvert { priority } = action {
-                self.send(id, *priority);
-            }
+        // What follows from an advert is told after it.
+        let sent = std::mem::take(&mut asked.sent);
+        for sent in &sent {
+            self.send(id, sent.clone());
         }
-        let node = id;
-        let turn = Turn {
-            node,
+        asked.sent = sent;
+        self.occurrences.push(Occurrence::Turn(Turn {
+            node: id,
             local,
-            event,
+            stimulus,
             before,
             priority_before,
-            actions,
+            events,
+            asked,
             after,
             priority,
-            installed,
+            held,
             mute,
             waiting,
-            parked,
-        };
-        self.happenings.push(Happening::Turn(turn));
+            moved: false,
+            unheard,
+            parked: false,
+        }));
     }
 
     fn set_wake(&mut self, id: NodeId) {
         let node = &mut self.nodes[id];
-        let deadline = node.machine.as_ref().and_then(Machine::deadline);
+        let deadline = node.machine().and_then(Machine::deadline);
         node.wake = deadline.map(|deadline| {
             let late = lateness(&self.wire, self.scenario.seed, id, deadline.as_micros());
             self.now.max(node.clock.when(deadline) + late)
@@ -405,17 +343,6 @@ impl<M> fmt::Debug for Cluster<'_, M> {
     }
 }
 
-fn tracker_name(tracker: u8) -> std::sync::Arc<str> {
+pub(crate) fn tracker_name(tracker: u8) -> std::sync::Arc<str> {
     format!("tracker{tracker}").into()
-}
-
-fn virtual_addresses(family: Family) -> AddressList {
-    let addresses: [IpAddr; 2] = match family {
-        Family::V4 => [100, 101].map(|last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last))),
-        Family::V6 => [
-            Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x100).into(),
-            Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100).into(),
-        ],
-    };
-    AddressList::from_addresses(family, addresses).expect("two addresses of one family")
 }

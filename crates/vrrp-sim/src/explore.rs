@@ -5,19 +5,17 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use vrrp_fsm::Config;
-
-use crate::machine::Machine;
+use crate::machine::{Machine, Make};
 use crate::run::{Finding, Summary, simulate};
 use crate::scenario::Scenario;
 
 /// Runs the random scenarios of these seeds on every processor until one finds something.
 ///
 /// # Errors
-/// The lowest seed in which a promise was broken, and which.
+/// The lowest seed in which an invariant did not hold, and which.
 pub fn explore<M: Machine>(
     seeds: Range<u64>,
-    make: &(dyn Fn(&Config) -> M + Sync),
+    make: Make<'_, M>,
 ) -> Result<Summary, (u64, Finding)> {
     let next = AtomicU64::new(seeds.start);
     let lowest = AtomicU64::new(seeds.end);
@@ -41,7 +39,7 @@ pub fn explore<M: Machine>(
 fn worker<M: Machine>(
     next: &AtomicU64,
     lowest: &AtomicU64,
-    make: &dyn Fn(&Config) -> M,
+    make: Make<'_, M>,
 ) -> (Summary, Option<(u64, Finding)>) {
     let mut total = Summary::default();
     loop {

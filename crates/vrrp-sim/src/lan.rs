@@ -179,8 +179,12 @@ impl State {
             if id == packet.from || is_cut(id) || is_cut(packet.from) {
                 continue;
             }
-            let links = host.snapshot().links;
+            let Snapshot { links, addresses } = host.snapshot();
             let link = links.iter().find(|link| link.interface.name == packet.interface);
+            let to = packet.ip.destination;
+            if !to.is_multicast() && !addresses.iter().any(|address| address.address == to) {
+                continue;
+            }
             if let Some(link) = link.filter(|link| link.is_running()) {
                 host.deliver(link.interface, Ok(datagram));
             }
@@ -222,6 +226,7 @@ impl LanHost {
             kind: None,
             master: None,
             lower: None,
+            forwards_ipv6: false,
         });
         let address = AddressSpec::new(interface, address, prefix_len);
         self.recorder.set_address(InterfaceAddress::of(&address));
@@ -315,25 +320,19 @@ impl Kernel for LanKernel {
         self.kernel.apply(changes)
     }
 
-    fn send_advert(
-        &mut self,
-        source: IpAddr,
-        destination: IpAddr,
-        message: &[u8],
-    ) -> Result<(), NetError> {
+    fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {
         let detached = NetError::Detached { operation: Operation::SendAdvert };
         let interface = self.attached.ok_or(detached)?;
         // The record has one socket for all: it is that of the sender at each time.
         if self.host.recorder.attached() != Some(interface) {
             self.kernel.attach(interface)?;
         }
-        self.kernel.send_advert(source, destination, message)?;
+        self.kernel.send_advert(ip, message)?;
         let links = self.host.recorder.snapshot().links;
         let link = links.iter().find(|link| link.interface.index == interface.index);
         if link.is_some_and(Link::is_running) {
-            let ip = IpMeta { destination, ..IpMeta::multicast(source) };
             let (from, interface) = (self.host.id, interface.name);
-            let packet = Packet { from, interface, ip, message: message.to_vec() };
+            let packet = Packet { from, interface, ip: *ip, message: message.to_vec() };
             self.host.lan.lock().send(packet);
         }
         Ok(())

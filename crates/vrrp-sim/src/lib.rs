@@ -1,19 +1,20 @@
 //! A cluster of VRRP routers on a simulated wire, with a simulated clock, and what must hold
 //! for it.
 //!
-//! The routers are those of `vrrp-fsm` and what they send are the bytes of `vrrp-proto`; only
-//! the public API of the two is used. Everything around them is make-believe: the wire loses,
-//! delays, reorders, doubles and damages packets, the machines crash, freeze and have clocks of
-//! their own. Time jumps from one thing that happens to the next, so that hours pass in
-//! milliseconds, and the same [`Scenario`] always runs the same way.
+//! The routers are whole [`vrrp::Engine`]s on a kernel that records what is asked of it, and what
+//! they send are the bytes that it was asked to send; only the public API of the libraries is used.
+//! Everything around them is simulated: the wire loses, delays, reorders, doubles and damages
+//! packets, the machines crash, freeze and have clocks of their own, interfaces and addresses come
+//! and go, kernels refuse. Time jumps from one thing that happens to the next, so that hours pass
+//! in milliseconds, and the same [`Scenario`] always runs the same way.
 //!
-//! - A [`Scenario`] is data: who takes part, and a script of what happens. Write one by hand,
+//! - A [`Scenario`] is data: who takes part, and a schedule of what happens. Write one by hand,
 //!   or let [`Scenario::random`] make one of a seed.
 //! - A [`Cluster`] runs it, step by step.
-//! - [`Checks`] judge every step; a promise that was broken is a [`Violation`].
-//! - [`simulate`] does both to the end, [`explore`] does it for many seeds, and a [`Story`]
-//!   tells what was found, without everything that has nothing to do with it.
-//! - A [`Machine`] is what is simulated: a `Router`, or a wrapper that plants an error in one.
+//! - [`Checks`] judge every step; an invariant that does not hold is a [`Violation`].
+//! - [`simulate`] does both to the end, [`explore`] does it for many seeds, and a
+//!   [`Counterexample`] shows what was found, without everything that has nothing to do with it.
+//! - A [`Machine`] is what is simulated: an `Engine`, or a wrapper that plants an error in one.
 //! - A [`Lan`] is another level: whole programs, written for `vrrp::Host`, on simulated machines
 //!   and with a simulated clock.
 //!
@@ -26,31 +27,33 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use vrrp_fsm::{Config, Router, State};
-//! use vrrp_proto::{Authentication, Priority, Version};
-//! use vrrp_sim::{Checks, Cluster, Cue, Incident, Member, Scenario, Wire};
+//! use vrrp::Engine;
+//! use vrrp_fsm::{Config, State};
+//! use vrrp::Authentication;
+//! use vrrp_proto::{Priority, Version};
+//! use vrrp_sim::{Checks, Cluster, Incident, Scheduled, Member, Scenario, Wire};
 //!
 //! let member = |address: &str, priority| -> Result<_, core::net::AddrParseError> {
 //!     let config = Config { priority: Priority::new(priority), ..Config::new(Version::V3) };
 //!     Ok(Member { config, address: address.parse()?, drift_ppm: 0, parks: false })
 //! };
-//! let at = |secs, incident| Cue { at: Duration::from_secs(secs), incident };
+//! let at = |secs, incident| Scheduled { at: Duration::from_secs(secs), incident };
 //! let scenario = Scenario {
 //!     seed: 1,
 //!     members: vec![member("192.0.2.1", 200)?, member("192.0.2.2", 100)?],
 //!     authentication: Authentication::None,
 //!     wire: Wire::LOCAL,
-//!     script: vec![
+//!     schedule: vec![
 //!         at(0, Incident::Start(0)),
 //!         at(0, Incident::Start(1)),
 //!         at(30, Incident::Crash(0)),
-//!         at(40, Incident::Census { actives: 1 }),
+//!         at(40, Incident::Expect { actives: 1 }),
 //!     ],
 //!     until: Duration::from_secs(40),
 //! };
 //!
 //! let mut checks = Checks::new(&scenario);
-//! let mut cluster = Cluster::new(&scenario, &|config| Router::new(config.clone()));
+//! let mut cluster = Cluster::new(&scenario, &Engine::new);
 //! while cluster.step() {
 //!     checks.after_step(&cluster)?;
 //! }
@@ -64,27 +67,29 @@ mod clock;
 mod cluster;
 mod explore;
 mod generate;
-mod happening;
+mod incidents;
+mod kernel;
 mod lan;
 mod machine;
 mod node;
+mod occurrence;
 mod run;
 mod scenario;
-mod timeline;
-mod told;
+mod trace;
 mod wire;
 
 pub use checks::{Bounds, Checks, Violation};
 pub use clock::Clock;
 pub use cluster::Cluster;
 pub use explore::explore;
-pub use happening::{Dropped, Happening, Turn};
+pub use kernel::{Asked, Held, Sent};
 pub use lan::{DEFAULT_DELAY, Lan, LanError, LanHost};
-pub use machine::Machine;
+pub use machine::{Machine, Make};
 pub use node::Node;
-pub use run::{Finding, Story, Summary, shrink, simulate, simulate_noting};
-pub use scenario::{Cue, Incident, Member, NodeId, Scenario, Wire};
-pub use timeline::Timeline;
+pub use occurrence::{Dropped, Occurrence, Stimulus, Turn};
+pub use run::{Counterexample, Finding, Summary, shrink, simulate, simulate_traced};
+pub use scenario::{Incident, InterfaceState, Member, NodeId, Scenario, Scheduled, Wire};
+pub use trace::Trace;
 
 /// The examples of the page that registries show.
 #[cfg(doctest)]

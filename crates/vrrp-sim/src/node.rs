@@ -1,16 +1,19 @@
-//! One router of the cluster: its machine, and the circumstances of that.
+//! One router of the cluster: its program, the machine that it runs on, and the circumstances.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use vrrp_fsm::{Config, Event, FaultReason, Heard, Influence, Instant, State};
-use vrrp_proto::{AddressList, Authentication, Interval, Priority, Rules, Version, Vrid};
+use vrrp::{Authentication, Input, Interfaces, Settings, VirtualAddress};
+use vrrp_fsm::{Config, Heard, Influence, Instant, State};
+use vrrp_net::{InterfaceName, NetEvent, RecordedMonitor};
+use vrrp_proto::{Family, Interval, Priority, Rules, Version, Vrid};
 
 use crate::clock::Clock;
+use crate::kernel::{Held, SimKernel};
 use crate::machine::Machine;
-use crate::scenario::{Member, NodeId};
-use crate::told::Told;
+use crate::scenario::{InterfaceState, Member, NodeId};
 use crate::wire::Packet;
 
 /// The virtual router that all of them form.
@@ -20,13 +23,13 @@ pub(crate) const VRID: Vrid = Vrid::new(51).expect("51 is not 0");
 #[derive(Debug)]
 pub struct Node<M> {
     pub(crate) id: NodeId,
-    pub(crate) config: Config,
-    /// Its settings from the next start on.
+    pub(crate) settings: Arc<Settings>,
+    /// Its configuration from the next start on.
     pub(crate) replacement: Option<Config>,
-    pub(crate) address: IpAddr,
     pub(crate) clock: Clock,
+    pub(crate) kernel: SimKernel,
     /// None while it does not run.
-    pub(crate) machine: Option<M>,
+    pub(crate) process: Option<Process<M>>,
     pub(crate) frozen: bool,
     pub(crate) inbox: VecDeque<Delivery>,
     /// Whether it leaves adverts aside that only restart its timer.
@@ -35,41 +38,102 @@ pub struct Node<M> {
     pub(crate) parked: Option<(Instant, Heard)>,
     /// When its timer fires.
     pub(crate) wake: Option<Duration>,
-    pub(crate) installed: bool,
-    pub(crate) faults: BTreeSet<FaultReason>,
-    /// What its machine knows of those and of the trackers.
-    pub(crate) told: Told,
+    /// Whether its socket for adverts cannot be opened.
+    pub(crate) deaf: bool,
+    /// Whether it owns the addresses that were there when it was started, and has not been Active
+    /// since.
+    pub(crate) keeps_own: bool,
     pub(crate) trackers: BTreeMap<u8, Influence>,
     /// By receiver: whether its packets get there.
     pub(crate) links: Vec<bool>,
 }
 
+/// What ends with the program.
+pub(crate) struct Process<M> {
+    pub(crate) machine: M,
+    pub(crate) interfaces: Interfaces,
+    pub(crate) monitor: RecordedMonitor,
+    /// Whether the monitor may have something to tell.
+    pub(crate) has_news: bool,
+    /// What it was told of the trackers.
+    pub(crate) known: BTreeMap<u8, Influence>,
+}
+
+impl<M> std::fmt::Debug for Process<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Process").field("has_news", &self.has_news).finish_non_exhaustive()
+    }
+}
+
+impl<M> Process<M> {
+    /// What has happened to interfaces and addresses, as inputs.
+    pub(crate) fn take_news(&mut self, how: News, kernel: &SimKernel) -> Vec<Input> {
+        let mut events = Vec::new();
+        self.monitor.read(&mut events).expect("a recorder's monitor can be read");
+        self.has_news = false;
+        let events = match how {
+            News::Lost => vec![NetEvent::Resync(kernel.snapshot())],
+            News::OneByOne | News::Together => events,
+        };
+        let mut inputs = Vec::new();
+        let parts = if how == News::OneByOne { 1 } else { events.len().max(1) };
+        for part in events.chunks(parts) {
+            part.iter().for_each(|event| self.interfaces.take(event.clone()));
+            inputs.extend(self.interfaces.news().into_iter().map(|(_, input)| input));
+        }
+        if events.is_empty() {
+            // Whoever watches by other settings may have changed what is known.
+            inputs.extend(self.interfaces.news().into_iter().map(|(_, input)| input));
+        }
+        inputs
+    }
+}
+
+/// How the kernel's news reach a router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// All of one moment at once.
+    Together,
+    /// One after the other.
+    OneByOne,
+    /// Not at all: there were too many, and it looks for itself.
+    Lost,
+}
+
 /// What waits for a frozen router.
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    Packet(Packet),
-    News(Event),
+    /// A packet, with the time of its arrival.
+    Packet(Packet, Instant),
+    Tracker(u8, Influence),
+    Hearing(bool),
 }
 
 impl<M: Machine> Node<M> {
-    pub(crate) fn new(id: NodeId, member: &Member, member_count: usize) -> Self {
+    pub(crate) fn new(
+        id: NodeId,
+        member: &Member,
+        authentication: Authentication,
+        member_count: usize,
+    ) -> Self {
         // Clocks that agree would hide a comparison of two routers' times.
         let reading = Instant::from_micros(1_000_000_000 * (id as u64 + 1) + 137);
+        let family = Family::of(member.address);
+        let settings = settings(family, member.config.clone(), authentication, false);
         Self {
             id,
-            config: member.config.clone(),
+            kernel: SimKernel::new(id, settings.interface, member.address),
+            settings: Arc::new(settings),
             replacement: None,
-            address: member.address,
             clock: Clock::new(reading, member.drift_ppm),
-            machine: None,
+            process: None,
             frozen: false,
             inbox: VecDeque::new(),
             parks: member.parks,
             parked: None,
             wake: None,
-            installed: false,
-            faults: BTreeSet::new(),
-            told: Told::default(),
+            deaf: false,
+            keeps_own: false,
             trackers: BTreeMap::new(),
             links: vec![true; member_count],
         }
@@ -81,13 +145,18 @@ impl<M: Machine> Node<M> {
     }
 
     /// Its settings.
-    pub fn config(&self) -> &Config {
-        &self.config
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
-    /// Its primary address.
-    pub fn address(&self) -> IpAddr {
-        self.address
+    /// What its state machine is to go by.
+    pub fn config(&self) -> &Config {
+        &self.settings.machine
+    }
+
+    /// The address that it sends adverts from; `None` while it has none, or does not run.
+    pub fn source(&self) -> Option<IpAddr> {
+        self.machine().and_then(|machine| machine.engine().view().primary)
     }
 
     /// Its clock.
@@ -95,19 +164,39 @@ impl<M: Machine> Node<M> {
         &self.clock
     }
 
+    /// Which of its virtual addresses its kernel has.
+    pub fn held(&self) -> Held {
+        self.kernel.held
+    }
+
+    /// Whether it may have its addresses although it is not Active: it owns them, and they were
+    /// there when it was started.
+    pub fn keeps_own(&self) -> bool {
+        self.keeps_own
+    }
+
+    /// Its interface.
+    pub fn interface(&self) -> InterfaceState {
+        self.kernel.interface
+    }
+
+    pub(crate) fn machine(&self) -> Option<&M> {
+        self.process.as_ref().map(|process| &process.machine)
+    }
+
     /// Whether it runs and is not frozen.
     pub fn is_awake(&self) -> bool {
-        self.machine.is_some() && !self.frozen
+        self.process.is_some() && !self.frozen
     }
 
     /// Its state; `None` while it does not run.
     pub fn state(&self) -> Option<State> {
-        self.machine.as_ref().map(|machine| machine.router().state())
+        self.machine().map(|machine| machine.router().state())
     }
 
     /// Its effective priority; `None` while it does not run.
     pub fn priority(&self) -> Option<Priority> {
-        self.machine.as_ref().map(|machine| machine.router().priority())
+        self.machine().map(|machine| machine.router().priority())
     }
 
     /// Whether it is awake and an Active Router.
@@ -115,9 +204,10 @@ impl<M: Machine> Node<M> {
         self.is_awake() && self.state() == Some(State::Active)
     }
 
-    /// Why it may not take part, trackers apart.
-    pub fn faults(&self) -> impl Iterator<Item = &FaultReason> {
-        self.faults.iter()
+    /// Whether its interface and its sockets let it take part.
+    pub fn is_able(&self) -> bool {
+        let has_source = self.kernel.address.is_some() || self.config().priority.is_owner();
+        self.is_on_the_wire() && has_source && !self.deaf
     }
 
     /// What its trackers found last.
@@ -133,20 +223,21 @@ impl<M: Machine> Node<M> {
     /// Whether the two could elect one of them: they speak the same version, and in VRRPv2 at
     /// the same interval.
     pub fn understands(&self, other: &Self) -> bool {
-        Kind::of(&self.config) == Kind::of(&other.config)
+        Kind::of(self.config()) == Kind::of(other.config())
     }
 
-    pub(crate) fn is_off_the_wire(&self) -> bool {
-        self.faults.iter().any(FaultReason::prevents_sending)
+    pub(crate) fn is_on_the_wire(&self) -> bool {
+        self.kernel.interface == InterfaceState::Running
     }
 
-    pub(crate) fn rules<'r>(&'r self, shared: &'r Shared<'_>) -> Rules<'r> {
-        let Config { version, interval, .. } = self.config;
-        Rules {
-            own_sources: std::slice::from_ref(&self.address),
-            authentication: shared.authentication(version),
-            ..Rules::new(version, VRID, interval, shared.addresses.as_addresses())
-        }
+    /// What it demands of adverts.
+    pub(crate) fn rules(&self) -> Option<Rules<'_>> {
+        let Settings { machine, authentication, advertised, .. } = &*self.settings;
+        Some(Rules {
+            own_sources: &self.machine()?.engine().view().addresses,
+            authentication: authentication.as_proto(),
+            ..Rules::new(machine.version, VRID, machine.interval, advertised.as_addresses())
+        })
     }
 }
 
@@ -165,17 +256,35 @@ impl Kind {
     }
 }
 
-/// What all routers have in common.
-pub(crate) struct Shared<'a> {
-    pub(crate) addresses: &'a AddressList,
-    pub(crate) authentication: Authentication,
+/// The settings of a member with this configuration, and with one more address that no advert
+/// names if it is to have that.
+pub(crate) fn settings(
+    family: Family,
+    machine: Config,
+    authentication: Authentication,
+    has_extra: bool,
+) -> Settings {
+    let interface: InterfaceName = "eth0".parse().expect("a short name");
+    let [first, second, extra] = virtual_addresses(family)
+        .map(|address| VirtualAddress::new(address, if address.is_ipv4() { 24 } else { 64 }));
+    let both = vec![first, second];
+    let settings = Settings::new("sim", interface, VRID, machine.version, both);
+    let mut settings = settings.expect("two addresses of a family that the version has");
+    settings.addresses.extend(has_extra.then_some(extra));
+    if machine.version == Version::V2 {
+        settings.authentication = authentication;
+    }
+    settings.machine = machine;
+    settings
 }
 
-impl Shared<'_> {
-    pub(crate) fn authentication(&self, version: Version) -> Authentication {
-        match version {
-            Version::V2 => self.authentication,
-            Version::V3 => Authentication::None,
-        }
+fn virtual_addresses(family: Family) -> [IpAddr; 3] {
+    match family {
+        Family::V4 => [100, 101, 102].map(|last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last))),
+        Family::V6 => [
+            Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x100).into(),
+            Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100).into(),
+            Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x101).into(),
+        ],
     }
 }

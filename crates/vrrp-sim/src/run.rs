@@ -5,21 +5,19 @@ use std::mem::discriminant;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use vrrp_fsm::Config;
-
 use crate::checks::{Checks, Violation};
 use crate::cluster::Cluster;
-use crate::machine::Machine;
+use crate::machine::{Machine, Make};
 use crate::scenario::{Incident, Scenario, Wire};
-use crate::timeline::{Timeline, seconds};
+use crate::trace::{Trace, seconds};
 
 /// More steps than any scenario takes whose routers do not excite each other.
 const STEPS_MAX: u64 = 1_000_000;
 
-/// Lines of a story that a reader bears.
+/// Lines of a trace that a reader bears.
 const LINES_MAX: usize = 60;
 
-/// What one or more scenarios came to in which every promise was kept.
+/// What one or more scenarios came to in which every invariant held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Summary {
     /// Scenarios.
@@ -59,7 +57,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// A promise that was broken.
+/// An invariant that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// When.
@@ -78,22 +76,19 @@ impl fmt::Display for Finding {
 /// Runs a scenario to its end with machines that `make` makes of their settings.
 ///
 /// # Errors
-/// The first promise that was broken.
-pub fn simulate<M: Machine>(
-    scenario: &Scenario,
-    make: &dyn Fn(&Config) -> M,
-) -> Result<Summary, Finding> {
-    simulate_noting(scenario, make, None)
+/// The first invariant that did not hold.
+pub fn simulate<M: Machine>(scenario: &Scenario, make: Make<'_, M>) -> Result<Summary, Finding> {
+    simulate_traced(scenario, make, None)
 }
 
 /// As [`simulate`]; also tells what happened.
 ///
 /// # Errors
-/// The first promise that was broken.
-pub fn simulate_noting<M: Machine>(
+/// The first invariant that did not hold.
+pub fn simulate_traced<M: Machine>(
     scenario: &Scenario,
-    make: &dyn Fn(&Config) -> M,
-    mut timeline: Option<&mut Timeline>,
+    make: Make<'_, M>,
+    mut trace: Option<&mut Trace>,
 ) -> Result<Summary, Finding> {
     let mut cluster = Cluster::new(scenario, make);
     let mut checks = Checks::new(scenario);
@@ -101,12 +96,12 @@ pub fn simulate_noting<M: Machine>(
     while cluster.step() {
         steps += 1;
         let at = cluster.now();
-        if let Some(timeline) = &mut timeline {
-            timeline.note(at, cluster.happenings());
+        if let Some(trace) = &mut trace {
+            trace.note(at, cluster.occurrences());
         }
         checks.after_step(&cluster).map_err(|violation| Finding { at, violation })?;
         if steps > STEPS_MAX {
-            return Err(Finding { at, violation: Violation::Storm(STEPS_MAX) });
+            return Err(Finding { at, violation: Violation::TooManySteps(STEPS_MAX) });
         }
     }
     Ok(Summary {
@@ -120,19 +115,15 @@ pub fn simulate_noting<M: Machine>(
 }
 
 /// The scenario without everything that the finding does not need: what comes after it, and
-/// every incident and every vice of the wire without which it is found all the same.
-pub fn shrink<M: Machine>(
-    scenario: &Scenario,
-    make: &dyn Fn(&Config) -> M,
-    finding: &Finding,
-) -> Scenario {
+/// every incident and every defect of the wire without which it is found all the same.
+pub fn shrink<M: Machine>(scenario: &Scenario, make: Make<'_, M>, finding: &Finding) -> Scenario {
     let same = |candidate: &Scenario| {
         simulate(candidate, make)
             .is_err_and(|other| discriminant(&other.violation) == discriminant(&finding.violation))
     };
     let mut shrunk = scenario.clone();
     shrunk.until = finding.at;
-    shrunk.script.retain(|cue| cue.at <= finding.at);
+    shrunk.schedule.retain(|one| one.at <= finding.at);
     loop {
         let smaller = without_one_thing(&shrunk, finding).find(same);
         match smaller {
@@ -144,14 +135,14 @@ pub fn shrink<M: Machine>(
 
 /// The scenario with one thing less, in every way, from its end to its beginning.
 fn without_one_thing(scenario: &Scenario, finding: &Finding) -> impl Iterator<Item = Scenario> {
-    // How many Active Routers there have to be depends on the whole script.
-    let counted = matches!(finding.violation, Violation::Census { .. });
-    let places = if counted { 0..0 } else { 0..scenario.script.len() };
+    // How many Active Routers there have to be depends on the whole schedule.
+    let counted = matches!(finding.violation, Violation::ActiveCount { .. });
+    let places = if counted { 0..0 } else { 0..scenario.schedule.len() };
     let removable =
-        |place: &usize| !matches!(scenario.script[*place].incident, Incident::Replace { .. });
+        |place: &usize| !matches!(scenario.schedule[*place].incident, Incident::Replace { .. });
     let scripts = places.rev().filter(removable).map(|place| {
         let mut smaller = scenario.clone();
-        smaller.script.remove(place);
+        smaller.schedule.remove(place);
         smaller
     });
     let wire = scenario.wire;
@@ -167,37 +158,33 @@ fn without_one_thing(scenario: &Scenario, finding: &Finding) -> impl Iterator<It
 
 /// A finding with all that it takes to understand it.
 #[derive(Debug, Clone)]
-pub struct Story {
+pub struct Counterexample {
     /// The scenario, reduced to what the finding needs.
     pub scenario: Scenario,
     /// What was found in it.
     pub finding: Finding,
     /// What happened in it.
-    pub timeline: Timeline,
+    pub trace: Trace,
 }
 
-impl Story {
+impl Counterexample {
     /// Runs a scenario in which something was found once more, as short as possible.
-    pub fn of<M: Machine>(
-        scenario: &Scenario,
-        make: &dyn Fn(&Config) -> M,
-        finding: Finding,
-    ) -> Self {
+    pub fn of<M: Machine>(scenario: &Scenario, make: Make<'_, M>, finding: Finding) -> Self {
         let scenario = shrink(scenario, make, &finding);
-        let mut timeline = Timeline::new(LINES_MAX);
-        let again = simulate_noting(&scenario, make, Some(&mut timeline));
-        Self { scenario, finding: again.err().unwrap_or(finding), timeline }
+        let mut trace = Trace::new(LINES_MAX);
+        let again = simulate_traced(&scenario, make, Some(&mut trace));
+        Self { scenario, finding: again.err().unwrap_or(finding), trace }
     }
 }
 
-impl fmt::Display for Story {
+impl fmt::Display for Counterexample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scenario, finding, timeline } = self;
+        let Self { scenario, finding, trace } = self;
         writeln!(f, "seed {}, {finding}", scenario.seed)?;
         for (node, member) in scenario.members.iter().enumerate() {
             writeln!(f, "  n{node}: {member}")?;
         }
         writeln!(f, "  wire: {}", scenario.wire)?;
-        timeline.fmt(f)
+        trace.fmt(f)
     }
 }

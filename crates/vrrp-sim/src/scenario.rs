@@ -4,8 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use vrrp_fsm::{Config, FaultReason, Influence};
-use vrrp_proto::{Authentication, Family};
+use vrrp::Authentication;
+use vrrp_fsm::{Config, Influence};
+use vrrp_proto::Family;
 
 /// A router's place in [`Scenario::members`].
 pub type NodeId = usize;
@@ -13,7 +14,7 @@ pub type NodeId = usize;
 /// A whole simulation, before it has run. The same scenario always runs the same way.
 #[derive(Debug, Clone)]
 pub struct Scenario {
-    /// Decides every packet's fate and every timer's lateness.
+    /// Decides every packet's transit and every timer's lateness.
     pub seed: u64,
     /// The routers; none of them runs before it is started. All of one family.
     pub members: Vec<Member>,
@@ -22,7 +23,7 @@ pub struct Scenario {
     /// The wire at first.
     pub wire: Wire,
     /// What happens, in the order of time.
-    pub script: Vec<Cue>,
+    pub schedule: Vec<Scheduled>,
     /// When it is over.
     pub until: Duration,
 }
@@ -35,8 +36,10 @@ impl Scenario {
 
     /// Every configuration that a router has at some time.
     pub fn configs(&self) -> impl Iterator<Item = &Config> {
-        let later = self.script.iter().filter_map(|cue| match &cue.incident {
-            Incident::Replace { config, .. } => Some(&**config),
+        let later = self.schedule.iter().filter_map(|one| match &one.incident {
+            Incident::Replace { config, .. } | Incident::Reconfigure { config, .. } => {
+                Some(&**config)
+            }
             _ => None,
         });
         self.members.iter().map(|member| &member.config).chain(later)
@@ -141,11 +144,24 @@ impl fmt::Display for Wire {
 
 /// Something that happens at a time.
 #[derive(Debug, Clone)]
-pub struct Cue {
+pub struct Scheduled {
     /// Since the start.
     pub at: Duration,
     /// What happens.
     pub incident: Incident,
+}
+
+/// How an interface is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InterfaceState {
+    /// Up, and connected.
+    Running,
+    /// Up, and not connected.
+    NoCarrier,
+    /// Down.
+    Down,
+    /// Not there.
+    Missing,
 }
 
 /// Something that happens to a router or to the wire.
@@ -184,23 +200,59 @@ pub enum Incident {
         /// The news.
         influence: Influence,
     },
-    /// A reason not to take part appears. One that
-    /// [prevents sending](FaultReason::prevents_sending) keeps packets from and to the router.
-    Fault {
+    /// Its process is killed. What its kernel has stays there.
+    Kill(NodeId),
+    /// It has other settings from now on, without being stopped; nothing if it does not run.
+    Reconfigure {
         /// The router.
         node: NodeId,
-        /// The reason.
-        reason: FaultReason,
+        /// Its settings.
+        config: Box<Config>,
+        /// Whether it also moves an address that no advert names.
+        has_extra: bool,
     },
-    /// That reason goes away.
-    Clear {
+    /// Its interface changes. One that was missing comes back with another index.
+    Interface {
         /// The router.
         node: NodeId,
-        /// The reason.
-        reason: FaultReason,
+        /// How its interface is.
+        state: InterfaceState,
+    },
+    /// The interface's own address, from which adverts are sent, is another one or none.
+    Address {
+        /// The router.
+        node: NodeId,
+        /// The address.
+        address: Option<IpAddr>,
+    },
+    /// Its socket for adverts cannot be opened any more, or is again.
+    Deaf {
+        /// The router.
+        node: NodeId,
+        /// Whether it hears nothing.
+        deaf: bool,
+    },
+    /// Its kernel refuses to add addresses, or does no longer.
+    RefuseAddresses {
+        /// The router.
+        node: NodeId,
+        /// Whether it refuses.
+        refuses: bool,
+    },
+    /// Its kernel refuses to send adverts, or does no longer.
+    RefuseSending {
+        /// The router.
+        node: NodeId,
+        /// Whether it refuses.
+        refuses: bool,
     },
     /// Someone else removes its virtual addresses.
-    AddressesLost(NodeId),
+    AddressesLost {
+        /// The router.
+        node: NodeId,
+        /// All of them, or one.
+        all: bool,
+    },
     /// The way from one router to another is cut or mended; the way back is its own.
     Link {
         /// Who sends.
@@ -213,7 +265,7 @@ pub enum Incident {
     /// The wire changes.
     Wire(Wire),
     /// Nothing happens, but so many routers have to be Active Routers now.
-    Census {
+    Expect {
         /// How many.
         actives: usize,
     },
@@ -232,14 +284,33 @@ impl fmt::Display for Incident {
             Self::Track { node, tracker, influence } => {
                 write!(f, "n{node} tracker{tracker}: {influence:?}")
             }
-            Self::Fault { node, reason } => write!(f, "n{node} fault: {reason}"),
-            Self::Clear { node, reason } => write!(f, "n{node} no longer: {reason}"),
-            Self::AddressesLost(node) => write!(f, "n{node} loses its virtual addresses"),
+            Self::Kill(node) => write!(f, "n{node} is killed"),
+            Self::Reconfigure { node, config, has_extra } => {
+                let extra = if *has_extra { ", one more address" } else { "" };
+                write!(f, "n{node} is now {}{extra}", Settings(config))
+            }
+            Self::Interface { node, state } => write!(f, "n{node} interface: {state:?}"),
+            Self::Address { node, address: Some(address) } => write!(f, "n{node} has {address}"),
+            Self::Address { node, .. } => write!(f, "n{node} has no address of its own"),
+            Self::Deaf { node, deaf: true } => write!(f, "n{node} hears nothing"),
+            Self::Deaf { node, .. } => write!(f, "n{node} hears again"),
+            Self::RefuseAddresses { node, refuses } => {
+                write!(f, "n{node} kernel {} addresses", takes(*refuses))
+            }
+            Self::RefuseSending { node, refuses } => {
+                write!(f, "n{node} kernel {} adverts", takes(*refuses))
+            }
+            Self::AddressesLost { node, all: true } => write!(f, "n{node} loses its addresses"),
+            Self::AddressesLost { node, .. } => write!(f, "n{node} loses an address"),
             Self::Link { from, to, up } => {
                 write!(f, "n{from} → n{to} {}", if *up { "mended" } else { "cut" })
             }
             Self::Wire(wire) => write!(f, "the wire: {wire}"),
-            Self::Census { actives } => write!(f, "{actives} Active Routers expected"),
+            Self::Expect { actives } => write!(f, "{actives} Active Routers expected"),
         }
     }
+}
+
+const fn takes(refuses: bool) -> &'static str {
+    if refuses { "refuses" } else { "takes" }
 }

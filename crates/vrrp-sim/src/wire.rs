@@ -27,30 +27,30 @@ pub(crate) struct Packet {
 }
 
 /// What becomes of one packet.
-pub(crate) struct Fate {
+pub(crate) struct Transit {
     /// When it arrives, counted from its departure: never, once or twice.
     pub(crate) delays: ArrayVec<Duration, 2>,
     /// A number that says which of its bits is turned.
     pub(crate) damage: Option<usize>,
 }
 
-impl Fate {
-    /// Every packet draws its own lots, so that what happens to one does not depend on what
+impl Transit {
+    /// Every packet has random numbers of its own, so that what happens to one does not depend on what
     /// else was sent: a scenario with an incident less stays the same scenario otherwise.
     pub(crate) fn draw(wire: &Wire, seed: u64, from: NodeId, to: NodeId, at: Duration) -> Self {
-        let mut lots = lots(seed, [from as u64, to as u64, at.as_micros() as u64]);
+        let mut draws = draws(seed, [from as u64, to as u64, at.as_micros() as u64]);
         let mut delays = ArrayVec::new();
-        if !happens(&mut lots, wire.loss) {
-            delays.push(delay(&mut lots, wire));
+        if !happens(&mut draws, wire.loss) {
+            delays.push(delay(&mut draws, wire));
         }
-        if happens(&mut lots, wire.duplication) {
-            let again = delay(&mut lots, wire);
+        if happens(&mut draws, wire.duplication) {
+            let again = delay(&mut draws, wire);
             if !delays.is_empty() {
                 delays.push(again);
             }
         }
-        let damaged = happens(&mut lots, wire.corruption);
-        Self { delays, damage: damaged.then(|| lots.usize(..)) }
+        let damaged = happens(&mut draws, wire.corruption);
+        Self { delays, damage: damaged.then(|| draws.usize(..)) }
     }
 }
 
@@ -62,17 +62,22 @@ impl Packet {
     }
 }
 
-/// How late a timer is: as with [`Fate`], it depends on nothing but itself.
+/// How late a timer is: as with [`Transit`], it depends on nothing but itself.
 pub(crate) fn lateness(wire: &Wire, seed: u64, node: NodeId, deadline_micros: u64) -> Duration {
     let max_micros = wire.lateness_max.as_micros() as u64;
     if max_micros == 0 {
         return Duration::ZERO;
     }
-    let mut lots = lots(seed, [node as u64, u64::MAX, deadline_micros]);
-    Duration::from_micros(lots.u64(0..=max_micros))
+    let mut draws = draws(seed, [node as u64, u64::MAX, deadline_micros]);
+    Duration::from_micros(draws.u64(0..=max_micros))
 }
 
-fn lots(seed: u64, what: [u64; 3]) -> Rng {
+/// One of two ways in which the kernel's news of a moment may reach a router.
+pub(crate) fn flip(seed: u64, node: NodeId, at: Duration) -> bool {
+    draws(seed, [node as u64, u64::MAX - 1, at.as_micros() as u64]).bool()
+}
+
+fn draws(seed: u64, what: [u64; 3]) -> Rng {
     let mut rng = Rng::with_seed(seed);
     for word in what {
         rng = Rng::with_seed(rng.u64(..) ^ word);
@@ -80,13 +85,13 @@ fn lots(seed: u64, what: [u64; 3]) -> Rng {
     rng
 }
 
-fn happens(lots: &mut Rng, per_mille: u16) -> bool {
-    lots.u16(0..1000) < per_mille
+fn happens(draws: &mut Rng, per_mille: u16) -> bool {
+    draws.u16(0..1000) < per_mille
 }
 
-fn delay(lots: &mut Rng, wire: &Wire) -> Duration {
+fn delay(draws: &mut Rng, wire: &Wire) -> Duration {
     let [min, max] = [wire.delay_min, wire.delay_max].map(|delay| delay.as_micros() as u64);
-    Duration::from_micros(lots.u64(min..=max.max(min)))
+    Duration::from_micros(draws.u64(min..=max.max(min)))
 }
 
 /// The packets on their way, by time of arrival.

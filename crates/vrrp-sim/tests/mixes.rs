@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
-use vrrp_fsm::{Config, Router};
-use vrrp_proto::{Authentication, Interval, Priority, Version};
+use vrrp::Authentication;
+use vrrp::Engine;
+use vrrp_fsm::Config;
+use vrrp_proto::{Interval, Priority, Version};
 use vrrp_sim::{
-    Cue, Finding, Incident, Member, NodeId, Scenario, Summary, Violation, Wire, simulate,
+    Finding, Incident, Member, NodeId, Scenario, Scheduled, Summary, Violation, Wire, simulate,
 };
 
 fn config(version: Version, priority: u8) -> Config {
@@ -30,10 +32,10 @@ fn scenario(configs: impl IntoIterator<Item = Config>) -> Scenario {
             parks: false,
         })
         .collect();
-    let start = |node| Cue { at: Duration::ZERO, incident: Incident::Start(node) };
+    let start = |node| Scheduled { at: Duration::ZERO, incident: Incident::Start(node) };
     Scenario {
         seed: 0,
-        script: (0..members.len()).map(start).collect(),
+        schedule: (0..members.len()).map(start).collect(),
         members,
         authentication: Authentication::None,
         wire: Wire::LOCAL,
@@ -48,21 +50,21 @@ trait Script: Sized {
 }
 
 impl Script for Scenario {
-    /// These happen at once, where the script has ended.
+    /// These happen at once, where the schedule has ended.
     fn then(mut self, incidents: impl IntoIterator<Item = Incident>) -> Self {
         let at = self.until;
-        self.script.extend(incidents.into_iter().map(|incident| Cue { at, incident }));
+        self.schedule.extend(incidents.into_iter().map(|incident| Scheduled { at, incident }));
         self
     }
 
     /// So many are Active so much later.
     fn expect(mut self, after_secs: u64, actives: usize) -> Self {
         self.until += Duration::from_secs(after_secs);
-        self.then([Incident::Census { actives }])
+        self.then([Incident::Expect { actives }])
     }
 
     fn run(&self) -> Result<Summary, Finding> {
-        simulate(self, &|config| Router::new(config.clone()))
+        simulate(self, &Engine::new)
     }
 }
 
@@ -156,7 +158,7 @@ fn a_last_advert_a_silent_winner_and_two_intervals_never_come_to_rest() {
         let loser = Config { higher_prio_send_advert: last_advert, ..config(Version::V3, 100) };
         // The two losers are Active before the winner is there.
         let mut mixed = scenario([every(centis, winner), loser.clone(), loser]);
-        mixed.script.remove(0);
+        mixed.schedule.remove(0);
         mixed.expect(10, 1).then([Incident::Start(0)]).expect(600, 1)
     };
     for (last_advert, silent, centis) in

@@ -63,6 +63,7 @@ mod source;
 mod spawn;
 mod trackers;
 mod verdict;
+mod weakness;
 
 pub use damper::Damper;
 pub use error::TrackError;
@@ -75,6 +76,7 @@ pub use script::Script;
 pub use source::{Source, SourceKind, Tracker};
 pub use trackers::Trackers;
 pub use verdict::{Outcome, Verdict};
+pub use weakness::Weakness;
 
 /// The README's example compiles.
 #[cfg(doctest)]

@@ -23,14 +23,16 @@ use std::sync::Arc;
 use vrrp_conf::model::{self, Authentication as ConfAuthentication, Config, Tracks};
 use vrrp_fsm::{Announce, Weight};
 use vrrp_net::{AddressFlags, Broadcast, Preferred, Scope};
-use vrrp_proto::{Authentication, ChecksumForm, Family, Password, Version};
+use vrrp_proto::{ChecksumForm, Family, HOP_LIMIT, HopLimits, InterfaceName, Password, Version};
 use vrrp_track::interface::Links;
 use vrrp_track::process::ParamMatch;
 use vrrp_track::{File, Interface, Kind, Matcher, Process, Program, Script, Source, SourceKind};
 
+use crate::authentication::Authentication;
+use crate::destination::{Destination, OldChecksum, Unicast, UnicastPeer};
 use crate::group::SyncGroup;
 use crate::health::TrackerKey;
-use crate::settings::{Advertised, Destination, Settings, SettingsError, Track, VirtualAddress};
+use crate::settings::{Advertised, Settings, SettingsError, Track, VirtualAddress, name};
 
 /// The settings of an instance.
 ///
@@ -38,14 +40,11 @@ use crate::settings::{Advertised, Destination, Settings, SettingsError, Track, V
 /// [`SettingsError::Unsupported`] for what the language has and a router cannot do yet.
 pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
     refuse_unsupported(instance)?;
-    let model::Destination::Multicast(group) = &instance.destination else {
-        return Err(SettingsError::Unsupported("unicast"));
-    };
-    let interface = instance.interface.as_str().parse()?;
+    let interface = instance.interface.value;
     let advertised = instance.addresses.iter().map(|address| address.address);
     let addresses = instance.all_addresses().map(virtual_address).collect::<Result<_, _>>()?;
     let version = *instance.version;
-    Ok(Settings {
+    let settings = Settings {
         name: Arc::clone(&instance.name),
         interface,
         carrier: interface,
@@ -60,12 +59,18 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
         advertised: Advertised::from_addresses(instance.family, advertised)?,
         addresses,
         accept_no_addresses: instance.no_addresses,
-        destination: Destination::Multicast(group.value),
+        destination: destination(&instance.destination),
         source: instance.source.as_ref().map(|source| source.value),
+        track_source: instance.track_source,
         track_interface: instance.track_primary,
-        announce_pace: instance.announce.garp_interval,
+        announce_pace: match instance.family {
+            Family::V4 => instance.announce.garp_interval,
+            Family::V6 => instance.announce.na_interval,
+        },
         tracks: tracks(&instance.tracks),
-    })
+    };
+    settings.check_destination()?;
+    Ok(settings)
 }
 
 /// The settings of an instance in its configuration: with those of its sync group, if it is in
@@ -120,10 +125,11 @@ pub fn sources<E>(
     let files = used(config, |tracks| &tracks.files);
     let files = files.filter_map(|name| config.files.get(&name)).map(file);
     let of_groups = config.sync_groups.iter().flat_map(|group| &group.tracks.interfaces);
-    let of_groups = of_groups.map(|track| track.target.as_str());
+    let of_groups = of_groups.map(|track| track.target.value);
     let interfaces: BTreeSet<_> =
         config.instances.iter().flat_map(interfaces).chain(of_groups).collect();
-    let interfaces = interfaces.into_iter().map(|name| Interface::new(name, links).into());
+    let interfaces =
+        interfaces.into_iter().map(|name| Interface::new(name.to_string(), links).into());
     let mut sources: Vec<Source> = processes.chain(files).chain(interfaces).collect();
     for name in used(config, |tracks| &tracks.scripts) {
         if let Some(defined) = config.scripts.get(&name) {
@@ -136,7 +142,6 @@ pub fn sources<E>(
 /// What is left out here would decide silently who is master, so nothing is.
 fn refuse_unsupported(instance: &model::Instance) -> Result<(), SettingsError> {
     let features = [
-        ("an IPv6 virtual router", instance.family == Family::V6),
         ("a virtual MAC (use_vmac)", instance.vmac.is_some()),
         ("an ipvlan (use_ipvlan)", instance.ipvlan.is_some()),
         ("virtual_routes", !instance.routes.is_empty()),
@@ -191,10 +196,36 @@ fn authentication(instance: &model::Instance) -> Result<Authentication, Settings
     Err(SettingsError::Unsupported(what))
 }
 
+fn destination(destination: &model::Destination) -> Destination {
+    let unicast = match destination {
+        model::Destination::Multicast(group) => return Destination::Multicast(group.value),
+        model::Destination::Unicast(unicast) => unicast,
+    };
+    let peer = |peer: &model::UnicastPeer| UnicastPeer {
+        address: peer.address,
+        hop_limits: HopLimits {
+            min: peer.min_ttl.unwrap_or(HopLimits::ANY.min),
+            max: peer.max_ttl.unwrap_or(HopLimits::ANY.max),
+        },
+    };
+    // Hop limits that are given are worth something only if strangers are not heard.
+    let is_limited = |peer: &model::UnicastPeer| peer.min_ttl.or(peer.max_ttl).is_some();
+    let has_limits = unicast.peers.iter().any(|peer| is_limited(peer));
+    Destination::Unicast(Unicast {
+        peers: unicast.peers.iter().map(|one| peer(one)).collect(),
+        hop_limit: unicast.ttl.unwrap_or(HOP_LIMIT),
+        check_source: unicast.check_source || has_limits,
+        old_checksum: match unicast.old_checksum {
+            model::OldChecksum::Detect => OldChecksum::Detect,
+            model::OldChecksum::Always => OldChecksum::Always,
+            model::OldChecksum::Never => OldChecksum::Never,
+        },
+    })
+}
+
 fn virtual_address(address: &model::VirtualAddress) -> Result<VirtualAddress, SettingsError> {
-    let device = address.device.as_ref().map(|device| device.as_str().parse()).transpose()?;
     Ok(VirtualAddress {
-        device,
+        device: address.device.map(|device| device.value),
         is_tracked: !address.no_track,
         broadcast: match address.broadcast {
             None => Broadcast::None,
@@ -203,7 +234,7 @@ fn virtual_address(address: &model::VirtualAddress) -> Result<VirtualAddress, Se
             Some(model::Broadcast::HostBitsClear) => Broadcast::AllZeros,
         },
         scope: Scope(address.scope.0),
-        label: address.label.as_deref().map(str::parse).transpose()?,
+        label: address.label.as_deref().map(name).transpose()?,
         peer: address.peer.map(|(peer, _): (IpAddr, _)| peer),
         preferred: address.preferred.map(preferred),
         flags: flags(address),
@@ -241,10 +272,9 @@ fn tracks(tracks: &Tracks) -> Vec<Track> {
         let of = |one: &model::Track<Arc<str>>| track(kind, Arc::clone(&one.target), *one.weight);
         tracks.iter().map(of).collect()
     };
-    let interfaces = tracks
-        .interfaces
-        .iter()
-        .map(|one| track(<Interface as SourceKind>::KIND, one.target.as_str().into(), *one.weight));
+    let interfaces = tracks.interfaces.iter().map(|one| {
+        track(<Interface as SourceKind>::KIND, one.target.to_string().into(), *one.weight)
+    });
     let interfaces = interfaces.collect();
     [
         named(<Process as SourceKind>::KIND, &tracks.processes),
@@ -269,11 +299,11 @@ fn used<'a>(
 
 /// The interfaces that an instance depends on beside its own: those that it tracks, and those of
 /// its addresses.
-fn interfaces(instance: &model::Instance) -> impl Iterator<Item = &str> {
-    let tracked = instance.tracks.interfaces.iter().map(|track| track.target.as_str());
+fn interfaces(instance: &model::Instance) -> impl Iterator<Item = InterfaceName> {
+    let tracked = instance.tracks.interfaces.iter().map(|track| track.target.value);
     let watched = instance.all_addresses().filter(|address| !address.no_track);
-    let devices = watched.filter_map(|address| address.device.as_ref()).map(|name| name.as_str());
-    tracked.chain(devices.filter(|name| *name != instance.interface.as_str()))
+    let devices = watched.filter_map(|address| address.device).map(|device| device.value);
+    tracked.chain(devices.filter(|name| *name != instance.interface.value))
 }
 
 fn process(defined: &model::TrackedProcess) -> Source {

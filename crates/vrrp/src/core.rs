@@ -12,18 +12,19 @@ use vrrp_net::{InterfaceName, NetError, Object, Waker};
 use vrrp_proto::Family;
 use vrrp_track::{SourceStatus, TrackError, Trackers, interface};
 
-use crate::engine::Input;
 use crate::events::{EventKind, EventSender, Events};
 use crate::group::{Driven, GroupStatus, GroupUnit, Moves, PublishedGroup};
 use crate::health::{Health, TrackerKey};
 use crate::holdings::{HolderId, Holdings};
 use crate::inbox::{Outlet, inbox};
+use crate::input::Input;
 use crate::interfaces::InterfaceView;
 use crate::links::Links;
 use crate::plan::{Change, Setup, SetupError, plan};
 use crate::platform::{LinkSource, Platform};
 use crate::port::address_of;
-use crate::receiver::{Receiver, ReceiverStatus, Route};
+use crate::receiver::{Receiver, ReceiverStatus};
+use crate::route::Route;
 use crate::settings::Settings;
 use crate::status::RouterStatus;
 use crate::unit::{Order, Parts, Published, Unit};
@@ -410,6 +411,10 @@ impl Core {
             }
         }
         self.let_go_of_what_moved();
+        // What was given up may be just what they lack.
+        for member in self.members.values().filter(|member| member.published.is_dead()) {
+            member.outlet.order(Order::TryAgain);
+        }
     }
 
     /// Tells all routers to end.

@@ -9,14 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vrrp_fsm::{
-    Action, Actions, Contribution, Event, FaultReason, GroupRules, Heard, Influence, Instant, Peer,
-    Report, Router, State, Verdict, Weight,
+    Action, Actions, Contribution, Event, FaultReason, GroupRules, Influence, Instant, Peer,
+    Report, Router, State, Weight,
 };
 use vrrp_net::{InterfaceName, Kernel, ObjectKey};
 use vrrp_proto::{Interval, Priority};
 
+use crate::destination::Unicast;
 use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
+use crate::input::Input;
 use crate::interfaces::InterfaceView;
 use crate::port::{Port, PortError, address_of};
 use crate::settings::Settings;
@@ -26,38 +28,6 @@ use crate::settings::Settings;
 const INSTALL_RETRY: Duration = Duration::from_secs(30);
 /// How often that is doubled.
 const INSTALL_DOUBLINGS: u32 = 5;
-
-/// What an [`Engine`] is told.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Input {
-    /// An advert that passed every check; the time of the call is that of its arrival.
-    Advert(Heard),
-    /// How its interfaces are now.
-    Interfaces(InterfaceView),
-    /// What a tracker now means to it.
-    Tracker {
-        /// The tracker's name, as the operator knows it.
-        name: Arc<str>,
-        /// What it means.
-        influence: Influence,
-    },
-    /// These objects of its settings are not where they were, by whomever they were removed.
-    Removed(Vec<ObjectKey>),
-    /// Whether adverts can be received.
-    Hearing(bool),
-    /// Other settings of the same virtual router, with what its trackers mean to it by those.
-    Reconfigure {
-        /// The settings.
-        settings: Arc<Settings>,
-        /// How its interfaces are, by those settings.
-        view: InterfaceView,
-        /// Every tracker's name and what it means.
-        influences: Vec<(Arc<str>, Influence)>,
-    },
-    /// Stop taking part: a router that is Active resigns.
-    Shutdown,
-}
 
 /// One virtual router that runs wherever there is a [`Kernel`] to send and to hold objects.
 ///
@@ -69,16 +39,16 @@ pub enum Input {
 /// - who cannot hear, or has no socket to send from, takes no part;
 /// - of what a change of the interface brings, the worse comes before the better, so that the
 ///   cause of a transition is the root of the matter;
-/// - an address is never the source of its adverts while routers move it;
 /// - addresses that someone else removes are put back, those alone, and what it removed itself is
 ///   not mistaken for that;
 /// - an installation that fails is tried again, ever more seldom;
 /// - announcements go out in parts, between which everything else has its turn;
 /// - other settings come into force without a resignation, and touch only what they change.
 ///
-/// Two duties are its caller's: adverts that have arrived are handled before a timer fires
-/// ([`must_listen_first`](Self::must_listen_first)), and only adverts that passed every check come
-/// here.
+/// Three duties are its caller's: adverts that have arrived are handled before a timer fires
+/// ([`must_listen_first`](Self::must_listen_first)), only adverts that passed every check come
+/// here, and an address that routers move is never the source of adverts, which
+/// [`Interfaces`](crate::Interfaces) sees to.
 pub struct Engine {
     settings: Arc<Settings>,
     router: Router,
@@ -86,6 +56,10 @@ pub struct Engine {
     view: InterfaceView,
     /// Whether the state machine wants the addresses to be there.
     is_installed: bool,
+    /// Whether a peer was heard that knows the old checksum of unicast adverts alone.
+    has_old_peer: bool,
+    /// The peers that are this machine.
+    own_peers: Vec<IpAddr>,
     sent: u64,
     send_errors: u64,
     became_active: u64,
@@ -120,6 +94,8 @@ impl Engine {
             settings,
             view: InterfaceView::default(),
             is_installed: false,
+            has_old_peer: false,
+            own_peers: Vec::new(),
             sent: 0,
             send_errors: 0,
             became_active: 0,
@@ -164,6 +140,7 @@ impl Engine {
             Input::Reconfigure { settings, view, influences } => {
                 self.reconfigure(now, settings, view, influences);
             }
+            Input::OldPeer(peer) => self.take_old_peer(peer),
             Input::Shutdown => self.shutdown(now),
         }
     }
@@ -327,8 +304,10 @@ impl Engine {
     #[inline(never)]
     fn take_interfaces(&mut self, now: Instant, view: InterfaceView) {
         let socket_fault = || FaultReason::Other(Arc::from("no socket on the interface"));
+        let failed_before = self.failed_installs;
         let followed = self.port.follow(&view);
         let before = std::mem::replace(&mut self.view, view);
+        self.tell_own_peers();
         match followed {
             Ok(()) => self.tell(now, Event::FaultCleared(socket_fault())),
             Err(error) => {
@@ -338,11 +317,12 @@ impl Engine {
         }
         // What became worse comes first and what became better last, so that the cause of a
         // transition is the root of the matter: an interface that is gone has no address either.
-        let (worse, better): (Vec<_>, Vec<_>) = self
-            .view
-            .faults(self.settings.track_interface)
-            .into_iter()
-            .partition(|(_, is_present)| *is_present);
+        let no_peer = FaultReason::Other(Arc::from("it has no unicast peer"));
+        let has_none = |unicast: &Unicast| unicast.peers.is_empty();
+        let is_alone = self.settings.destination.unicast().is_some_and(has_none);
+        let faults = self.view.faults(self.settings.track_interface).into_iter();
+        let (worse, better): (Vec<_>, Vec<_>) =
+            faults.chain([(no_peer, is_alone)]).partition(|(_, is_present)| *is_present);
         for (reason, _) in worse {
             self.tell(now, Event::Fault(reason));
         }
@@ -354,7 +334,7 @@ impl Engine {
             self.tell(now, Event::FaultCleared(reason));
         }
         if before.carriers != self.view.carriers {
-            self.complete_addresses(now);
+            self.complete_addresses(now, failed_before);
         }
     }
 
@@ -363,8 +343,7 @@ impl Engine {
     fn devices(&self, view: &InterfaceView) -> Vec<(Arc<str>, Influence)> {
         let influence = |device: InterfaceName| {
             let is_running = view.carrier(device).is_some_and(|carrier| carrier.is_running);
-            let verdict = if is_running { Verdict::Up } else { Verdict::Down };
-            (device_name(device), Weight::new(0).judge(verdict))
+            (device_name(device), Weight::new(0).judge(is_running))
         };
         self.settings.devices().into_iter().map(influence).collect()
     }
@@ -373,6 +352,29 @@ impl Engine {
     fn take_hearing(&mut self, now: Instant, can_hear: bool) {
         let deaf = FaultReason::Other(Arc::from("adverts cannot be received on the interface"));
         self.tell(now, if can_hear { Event::FaultCleared(deaf) } else { Event::Fault(deaf) });
+    }
+
+    /// A peer that knows but the old checksum of unicast adverts is sent that from now on.
+    fn take_old_peer(&mut self, peer: IpAddr) {
+        if self.has_old_peer {
+            return;
+        }
+        self.has_old_peer = true;
+        match self.port.has_old_peer(true) {
+            Ok(()) => self.events.push(EventKind::OldPeer { peer }),
+            Err(error) => self.problem(error.into()),
+        }
+    }
+
+    /// Tells of peers that are this machine itself, which are left out.
+    fn tell_own_peers(&mut self) {
+        let unicast = self.settings.destination.unicast();
+        let peers = unicast.into_iter().flat_map(|unicast| &unicast.peers);
+        let is_own = |peer: &IpAddr| self.view.is_own(*peer);
+        let own: Vec<_> = peers.map(|peer| peer.address).filter(is_own).collect();
+        let told = std::mem::replace(&mut self.own_peers, own);
+        let new = self.own_peers.iter().filter(|peer| !told.contains(peer));
+        self.events.extend(new.map(|&peer| EventKind::OwnPeer { peer }));
     }
 
     /// Takes away what a killed predecessor left on the interfaces. The owner of the addresses
@@ -417,6 +419,7 @@ impl Engine {
         view: InterfaceView,
         influences: Vec<(Arc<str>, Influence)>,
     ) {
+        let failed_before = self.failed_installs;
         let before = std::mem::replace(&mut self.settings, Arc::clone(&settings));
         if let Err(error) = self.port.reconfigure(Arc::clone(&settings), &view) {
             self.problem(error.into());
@@ -426,7 +429,7 @@ impl Engine {
         let trackers = all.map(|(name, influence)| Contribution { name, influence }).collect();
         self.tell(now, Event::Reload { config: settings.machine.clone(), trackers });
         self.take_interfaces(now, view);
-        self.complete_addresses(now);
+        self.complete_addresses(now, failed_before);
         if *before != *settings {
             self.events.push(EventKind::Reconfigured);
         }
@@ -472,8 +475,11 @@ impl Engine {
 
     fn send(&mut self, priority: Priority) {
         match self.port.send_advert(priority) {
-            Ok(()) => self.sent += 1,
+            Ok(packets) => self.sent += u64::from(packets > 0),
             Err(error) => {
+                let is_partial =
+                    matches!(error, PortError::Peers { failed, all, .. } if failed < all);
+                self.sent += u64::from(is_partial);
                 self.send_errors += 1;
                 // One now and then, not one a packet: the counter has the rest.
                 if self.send_errors.is_power_of_two() {
@@ -506,9 +512,12 @@ impl Engine {
     }
 
     /// Brings the addresses to the settings and the interfaces of now, and announces what is new;
-    /// or tries all of them again.
+    /// or tries all of them again, unless it has failed with just these since `failed_before`.
     #[inline(never)]
-    fn complete_addresses(&mut self, now: Instant) {
+    fn complete_addresses(&mut self, now: Instant, failed_before: u32) {
+        if self.failed_installs > failed_before {
+            return;
+        }
         if let Some(retry_at) = &mut self.retry_install_at {
             *retry_at = now;
         } else if self.is_installed {

@@ -117,6 +117,17 @@ pub enum EventKind {
         /// How many were so far.
         count: u64,
     },
+    /// A peer of a unicast router is this machine, and is left out.
+    OwnPeer {
+        /// The peer.
+        peer: IpAddr,
+    },
+    /// A peer of a unicast router has sent the checksum that keepalived sent up to 1.3.6: it is
+    /// sent by this router from now on.
+    OldPeer {
+        /// The peer.
+        peer: IpAddr,
+    },
     /// A tracker has another verdict, or its first one.
     Tracker(Update),
     /// No adverts can be received on an interface.
@@ -192,6 +203,16 @@ impl fmt::Display for EventKind {
             }
             Self::Odd { source, remark, count } => {
                 write!(f, "an advert from {source}: {remark} ({count} like this so far)")
+            }
+            Self::OwnPeer { peer } => {
+                write!(f, "its peer {peer} is an address of this machine, and is left out")
+            }
+            Self::OldPeer { peer } => {
+                write!(
+                    f,
+                    "{peer} sends the unicast checksum of old versions (keepalived up to 1.3.6): \
+                     so does this router from now on"
+                )
             }
             Self::Tracker(update) => write!(f, "tracker {update}"),
             Self::NotListening { error, .. } => write!(f, "cannot listen: {error}"),

@@ -120,7 +120,7 @@ impl GroupUnit {
                 // Who was told to end before that ends here.
                 return self.turn();
             }
-            if self.units.iter().any(Unit::has_mail) {
+            if self.units.iter().any(Unit::take_wake_up) {
                 continue;
             }
             match self.deadline() {

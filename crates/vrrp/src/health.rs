@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use vrrp_fsm::{Influence, Verdict, Weight};
+use vrrp_fsm::{Influence, Weight};
 use vrrp_track::{Kind, Measure, Reading, Source, Update};
 
-use crate::engine::Input;
 use crate::inbox::Outlet;
+use crate::input::Input;
 use crate::settings::Settings;
 use crate::unit::Order;
 
@@ -102,11 +102,9 @@ impl Health {
 
 /// What a reading means by a weight; `None` is that nothing was read yet.
 fn influence(weight: Weight, reading: Option<&Reading>) -> Influence {
-    let verdict = match reading.map(|reading| reading.measure) {
-        None => Verdict::Unknown,
-        Some(Measure::Value(value)) => return weight.judge_value(value),
-        Some(Measure::Verdict(verdict)) if verdict.is_up() => Verdict::Up,
-        Some(Measure::Verdict(_)) => Verdict::Down,
-    };
-    weight.judge(verdict)
+    match reading.map(|reading| reading.measure) {
+        None => weight.judge_unknown(),
+        Some(Measure::Value(value)) => weight.judge_value(value),
+        Some(Measure::Verdict(verdict)) => weight.judge(verdict.is_up()),
+    }
 }

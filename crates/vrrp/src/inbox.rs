@@ -13,6 +13,10 @@
 //! - a parked advert keeps its own time of arrival, and a later one overwrites it, as a restarted
 //!   timer is restarted again;
 //! - before the instance lets its timer fire it drains the socket and the mailbox.
+//!
+//! Nor does an instance wake up to see that its timer was restarted meanwhile. It asks the receiver
+//! to [`watch`](Mailbox::watch): each parked advert puts the time of that wake-up off, and only
+//! when they stay away is the instance nudged.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -57,6 +61,8 @@ struct Queue {
     /// How many wait for a place.
     waiting: usize,
     closed: bool,
+    /// Whether whoever waits is to look at the timers.
+    nudged: bool,
     /// Who drives several routers on one thread, and waits for none of them alone.
     driver: Option<Driver>,
 }
@@ -104,12 +110,15 @@ pub(crate) fn inbox(driver: Option<Waker>) -> (Outlet, Inbox) {
 }
 
 impl Inbox {
-    /// The next message, waited for until `deadline`; for ever without one.
+    /// The next message, waited for until `deadline`, or for ever without one, or until a nudge.
     pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<Message> {
         let mut queue = self.0.queue();
         loop {
             if let Some(message) = queue.take(&self.0.room) {
                 return Some(message);
+            }
+            if std::mem::take(&mut queue.nudged) {
+                return None;
             }
             queue = match deadline.map(time_until) {
                 None => self.0.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner),
@@ -134,6 +143,12 @@ impl Inbox {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.queue().messages.is_empty()
+    }
+
+    /// Whether there is a reason not to park: a message that waits, or a nudge, which is taken.
+    pub(crate) fn take_wake_up(&self) -> bool {
+        let mut queue = self.0.queue();
+        std::mem::take(&mut queue.nudged) || !queue.messages.is_empty()
     }
 
     /// The next message, if there is one already.
@@ -169,6 +184,11 @@ impl Shared {
 
     fn put(&self, mut queue: MutexGuard<'_, Queue>, message: Message) {
         queue.messages.push_back(message);
+        self.wake(queue);
+    }
+
+    /// Wakes whoever waits, alone or for several inboxes.
+    fn wake(&self, queue: MutexGuard<'_, Queue>) {
         if let Some(Driver::Thread(thread)) = &queue.driver {
             thread.unpark();
         }
@@ -200,15 +220,21 @@ impl Outlet {
         is_open
     }
 
+    /// Has the instance look at its timers.
+    pub(crate) fn nudge(&self) {
+        let mut queue = self.0.queue();
+        queue.nudged = true;
+        self.0.wake(queue);
+    }
+
     /// Delivers an advert: to the mailbox if it says nothing new, else to the inbox.
     pub(crate) fn advert(&self, mailbox: &Mailbox, at: Instant, heard: Heard) -> Delivery {
         let mut slot = mailbox.slot();
         if slot.template.as_ref() == Some(&heard) {
-            slot.parked = Some((at, heard));
-            slot.parked_total += 1;
+            slot.park(at, heard);
             return Delivery::Parked;
         }
-        slot.template = None;
+        (slot.template, slot.watch) = (None, None);
         let queue = self.0.queue();
         // Whoever waits for a place comes first: a flood of adverts must not keep orders out.
         if queue.messages.len() + queue.waiting >= INBOX_MESSAGES || queue.closed {
@@ -225,11 +251,32 @@ pub(crate) struct Mailbox {
     slot: Mutex<Slot>,
 }
 
+/// When an instance wants to wake up, unless repeated adverts put that off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Watch {
+    /// When, as things stand.
+    pub(crate) due: Instant,
+    /// How long after a repeated advert, if there is another one.
+    pub(crate) after: time::Duration,
+}
+
 #[derive(Debug, Default)]
 struct Slot {
     template: Option<Heard>,
     parked: Option<(Instant, Heard)>,
     parked_total: u64,
+    /// Never without a template.
+    watch: Option<Watch>,
+}
+
+impl Slot {
+    fn park(&mut self, at: Instant, heard: Heard) {
+        self.parked = Some((at, heard));
+        self.parked_total += 1;
+        if let Some(watch) = &mut self.watch {
+            watch.due = at + watch.after;
+        }
+    }
 }
 
 impl Mailbox {
@@ -252,7 +299,34 @@ impl Mailbox {
         // template is there.
         let is_sound = parked.is_none() && inbox.is_empty();
         slot.template = template.filter(|_| is_sound);
+        slot.watch = None;
         parked
+    }
+
+    /// Has whoever calls [`tend`](Self::tend) see to it that the instance wakes up in time, and
+    /// returns that time; `None` if there is no template, so that nothing would put it off.
+    pub(crate) fn watch(&self, watch: Watch) -> Option<Instant> {
+        let mut slot = self.slot();
+        slot.template?;
+        let due = slot.parked.map_or(watch.due, |(at, _)| at + watch.after);
+        slot.watch = Some(Watch { due, ..watch });
+        Some(due)
+    }
+
+    /// Nudges the instance that is watched if its time has come; returns the time if it is to come.
+    pub(crate) fn tend(&self, outlet: &Outlet, now: Instant) -> Option<Instant> {
+        let due = self.due()?;
+        if due > now {
+            return Some(due);
+        }
+        self.slot().watch = None;
+        outlet.nudge();
+        None
+    }
+
+    /// When the instance that is watched is to wake up, as things stand.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.slot().watch.map(|watch| watch.due)
     }
 
     /// Whether an advert waits here.
@@ -374,6 +448,50 @@ mod tests {
         drop(inbox);
         assert!(!ordering.join().unwrap());
         assert!(!outlet.order(removed()));
+    }
+
+    #[test]
+    fn a_watched_instance_is_nudged_when_repetitions_stay_away() {
+        let ((outlet, inbox), mailbox) = (inbox(None), Mailbox::default());
+        let at = Instant::from_micros;
+        let watch = Watch { due: at(360), after: time::Duration::from_micros(360) };
+        assert_eq!(mailbox.watch(watch), None, "nothing would put it off");
+        mailbox.publish(&inbox, Some(heard(100)));
+        assert_eq!(mailbox.watch(watch), Some(at(360)));
+        outlet.advert(&mailbox, at(100), heard(100));
+        assert_eq!(mailbox.tend(&outlet, at(400)), Some(at(460)));
+        assert_eq!(mailbox.watch(watch), Some(at(460)), "what is parked counts");
+        assert_eq!(mailbox.tend(&outlet, at(460)), None);
+        assert!(inbox.next(None).is_none());
+        assert_eq!(mailbox.tend(&outlet, at(900)), None, "once is enough");
+        assert!(!inbox.0.queue().nudged);
+    }
+
+    #[test]
+    fn a_nudge_wakes_a_thread_that_is_parked_for_several_inboxes() {
+        let ((outlet, inbox), (ready, is_ready)) = (inbox(None), std::sync::mpsc::channel());
+        let parked = thread::spawn(move || {
+            inbox.wait_parked();
+            ready.send(()).unwrap();
+            while !inbox.take_wake_up() {
+                thread::park();
+            }
+            inbox.take_wake_up()
+        });
+        is_ready.recv().unwrap();
+        outlet.nudge();
+        assert!(!parked.join().unwrap(), "it is taken once");
+    }
+
+    #[test]
+    fn an_advert_that_differs_ends_the_watch() {
+        let ((outlet, inbox), mailbox) = (inbox(None), Mailbox::default());
+        mailbox.publish(&inbox, Some(heard(100)));
+        mailbox.watch(Watch { due: AT, after: time::Duration::ZERO });
+        outlet.advert(&mailbox, AT, heard(0));
+        assert_eq!(mailbox.tend(&outlet, AT), None);
+        assert!(matches!(inbox.next(None), Some(Message::Advert { .. })));
+        assert!(!inbox.0.queue().nudged);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use vrrp_net::{
 use vrrp_proto::Family;
 use vrrp_track::interface::LinkState;
 
+use crate::destination::UnicastPeer;
+use crate::input::Input;
 use crate::settings::Settings;
 
 /// An interface that carries addresses.
@@ -26,6 +28,8 @@ pub struct Carrier {
     pub mac: Option<MacAddress>,
     /// Whether it is up and has a carrier.
     pub is_running: bool,
+    /// Whether this host forwards IPv6 packets that arrive on it.
+    pub forwards_ipv6: bool,
 }
 
 /// A router's interfaces, as far as they matter to it.
@@ -45,6 +49,8 @@ pub struct InterfaceView {
     /// The interface's own addresses in the router's family, without those that routers move:
     /// these come and go, and adverts are not sent from them.
     pub addresses: Vec<IpAddr>,
+    /// Whether the source that its settings name is needed, and on no interface.
+    pub is_source_missing: bool,
     /// Those of the interfaces of its addresses that exist, by the names that its settings have.
     pub carriers: Vec<(InterfaceName, Carrier)>,
 }
@@ -52,7 +58,7 @@ pub struct InterfaceView {
 impl InterfaceView {
     /// The reasons that an interface can be for not taking part, and whether each holds. A worse
     /// one covers the lesser ones.
-    pub(crate) fn faults(&self, is_tracked: bool) -> [(FaultReason, bool); 4] {
+    pub(crate) fn faults(&self, is_tracked: bool) -> [(FaultReason, bool); 5] {
         let missing = self.interface.is_none();
         let down = is_tracked && !missing && !self.is_up;
         let no_carrier = is_tracked && !missing && self.is_up && !self.is_running;
@@ -64,22 +70,22 @@ impl InterfaceView {
                 FaultReason::Other(Arc::from("the interface is the port of a bridge")),
                 self.is_bridge_port,
             ),
+            (
+                FaultReason::Other(Arc::from("no interface has the source of its adverts")),
+                !missing && self.is_source_missing,
+            ),
         ]
+    }
+
+    /// Whether this is an address that adverts are sent from, or another one of the interface.
+    pub(crate) fn is_own(&self, address: IpAddr) -> bool {
+        self.primary == Some(address) || self.addresses.contains(&address)
     }
 
     /// The interface that carries addresses, by the name that the settings have.
     pub(crate) fn carrier(&self, name: InterfaceName) -> Option<&Carrier> {
         self.carriers.iter().find(|(known, _)| *known == name).map(|(_, carrier)| carrier)
     }
-}
-
-/// What has changed for one router.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum News {
-    /// Its interfaces are like this now.
-    View(InterfaceView),
-    /// These objects of its settings were removed from where they were, by whomever.
-    Removed(Vec<ObjectKey>),
 }
 
 /// What a router wants to know of the interfaces.
@@ -90,8 +96,12 @@ struct Watch {
 }
 
 /// Links and addresses as they are, and who wants to know what of them.
+///
+/// Whoever drives an [`Engine`](crate::Engine) without a [`Host`](crate::Host) tells it what
+/// happened ([`take`](Self::take)) and hands each router what changes for it
+/// ([`news`](Self::news)). It sees to it that an address which routers move is nobody's source.
 #[derive(Debug, Default)]
-pub(crate) struct Interfaces {
+pub struct Interfaces {
     links: HashMap<IfIndex, Link>,
     by_name: HashMap<InterfaceName, IfIndex>,
     addresses: HashMap<IfIndex, Addresses>,
@@ -112,7 +122,7 @@ pub(crate) struct Interfaces {
 impl Interfaces {
     /// Lets a router know from now on what changes for it, and says how things are. Known by the
     /// same name already, it goes by these settings from now on.
-    pub(crate) fn watch(&mut self, settings: &Arc<Settings>) -> InterfaceView {
+    pub fn watch(&mut self, settings: &Arc<Settings>) -> InterfaceView {
         self.forget(&settings.name);
         if !settings.is_owner() {
             for address in &settings.addresses {
@@ -132,7 +142,7 @@ impl Interfaces {
     }
 
     /// Lets a router know nothing any more.
-    pub(crate) fn forget(&mut self, name: &str) {
+    pub fn forget(&mut self, name: &str) {
         let Some(Watch { settings, .. }) = self.watches.remove(name) else { return };
         self.removed.remove(name);
         self.is_changed = true;
@@ -180,19 +190,25 @@ impl Interfaces {
     }
 
     /// Takes in what has happened.
-    pub(crate) fn take(&mut self, event: NetEvent) {
+    pub fn take(&mut self, event: NetEvent) {
         match event {
             NetEvent::LinkChanged(link) => self.take_link(link),
             NetEvent::LinkGone(interface) => self.lose_link(interface),
             NetEvent::AddressAdded(address) => self.add(address),
             NetEvent::AddressRemoved(address) => self.remove(&address),
+            NetEvent::ForwardingChanged { interface, forwards_ipv6 } => {
+                if let Some(link) = self.links.get_mut(&interface) {
+                    link.forwards_ipv6 = forwards_ipv6;
+                    self.is_changed = true;
+                }
+            }
             NetEvent::Resync(snapshot) => self.resync(snapshot),
             _ => {}
         }
     }
 
     /// Takes over how things are now. Who misses an address is told: its removal was lost.
-    pub(crate) fn resync(&mut self, snapshot: Snapshot) {
+    pub fn resync(&mut self, snapshot: Snapshot) {
         self.links.clear();
         self.by_name.clear();
         self.addresses.clear();
@@ -218,8 +234,8 @@ impl Interfaces {
         }
     }
 
-    /// For whom something has changed since the last time.
-    pub(crate) fn news(&mut self) -> Vec<(Arc<str>, News)> {
+    /// For whom something has changed since the last time, and what it has to be told.
+    pub fn news(&mut self) -> Vec<(Arc<str>, Input)> {
         let mut news = Vec::new();
         if std::mem::take(&mut self.is_changed) {
             let views = self.watches.iter().filter_map(|(name, watch)| {
@@ -231,14 +247,14 @@ impl Interfaces {
                 if let Some(watch) = self.watches.get_mut(&name) {
                     watch.told = view.clone();
                 }
-                news.push((name, News::View(view)));
+                news.push((name, Input::Interfaces(view)));
             }
         }
         for (name, keys) in std::mem::take(&mut self.removed) {
             // What is there again needs nobody's care.
             let keys: Vec<_> = keys.into_iter().filter(|key| !self.has(key)).collect();
             if !keys.is_empty() {
-                news.push((name, News::Removed(keys)));
+                news.push((name, Input::Removed(keys)));
             }
         }
         news
@@ -256,15 +272,25 @@ impl Interfaces {
                 && !self.moving.contains_key(&there.address)
         };
         let own: Vec<_> = all.into_iter().flat_map(Addresses::iter).filter(is_own).collect();
+        let needs_source = settings.track_source || settings.destination.unicast().is_some();
+        let missing = settings.source.filter(|source| needs_source && !self.is_anywhere(*source));
+        let source = settings.source.or_else(|| primary(settings, &own));
         InterfaceView {
             interface: Some(link.interface),
             is_up: link.is_up(),
             is_running: link.is_running(),
             is_bridge_port: self.is_bridge_port(link),
-            primary: settings.source.or_else(|| primary(settings, &own)),
+            primary: source.filter(|_| missing.is_none()),
             addresses: own.into_iter().map(|there| there.address).collect(),
+            is_source_missing: missing.is_some(),
             carriers,
         }
+    }
+
+    /// Whether some interface has this address, and can send from it.
+    fn is_anywhere(&self, address: IpAddr) -> bool {
+        let mut all = self.addresses.values().flat_map(Addresses::iter);
+        all.any(|there| there.address == address && there.is_usable())
     }
 
     fn carriers(&self, settings: &Settings) -> Vec<(InterfaceName, Carrier)> {
@@ -274,8 +300,9 @@ impl Interfaces {
         names.dedup();
         let carrier = |name: InterfaceName| {
             let link = self.link(name)?;
+            let Link { interface, mac, forwards_ipv6, .. } = *link;
             let is_running = link.is_running();
-            Some((name, Carrier { interface: link.interface, mac: link.mac, is_running }))
+            Some((name, Carrier { interface, mac, is_running, forwards_ipv6 }))
         };
         names.into_iter().filter_map(carrier).collect()
     }
@@ -310,13 +337,19 @@ impl Interfaces {
         }
     }
 
+    /// Whether an address that comes or goes may change a view.
+    fn is_looked_at(&self, address: IpAddr) -> bool {
+        let is_source = |watch: &Watch| watch.settings.source == Some(address);
+        !self.moving.contains_key(&address) || self.watches.values().any(is_source)
+    }
+
     fn add(&mut self, address: InterfaceAddress) {
-        self.is_changed |= !self.moving.contains_key(&address.address);
+        self.is_changed |= self.is_looked_at(address.address);
         self.addresses.entry(address.interface).or_default().insert(address);
     }
 
     fn remove(&mut self, address: &InterfaceAddress) {
-        self.is_changed |= !self.moving.contains_key(&address.address);
+        self.is_changed |= self.is_looked_at(address.address);
         if let Some(known) = self.addresses.get_mut(&address.interface) {
             known.remove(address);
         }
@@ -373,18 +406,33 @@ impl Addresses {
 /// The address to send adverts from: the first of the interface's own. The owner of the addresses
 /// may have none but these, and while it does not take part not even these.
 fn primary(settings: &Settings, own: &[&InterfaceAddress]) -> Option<IpAddr> {
-    let is_virtual = |there: &&&InterfaceAddress| {
+    let is_virtual = |there: &&&&InterfaceAddress| {
         settings.addresses.iter().any(|address| address.address == there.address)
     };
-    let is_first = |there: &&&InterfaceAddress| !there.flags.contains(AddressFlags::SECONDARY);
+    let is_first = |there: &&&&InterfaceAddress| !there.flags.contains(AddressFlags::SECONDARY);
+    let own: Vec<_> = own.iter().filter(|there| suits(settings, there.address)).collect();
     let best = own.iter().filter(|there| !is_virtual(there)).min_by_key(|there| !is_first(there));
     let owned = || {
         let here = |address: &&crate::settings::VirtualAddress| {
             settings.device_of(address) == settings.interface
         };
-        settings.addresses.iter().find(here).map(|address| address.address)
+        let mut here = settings.addresses.iter().filter(here).map(|address| address.address);
+        here.find(|address| Family::of(*address) == settings.family && suits(settings, *address))
     };
     best.or(own.first())
         .map(|there| there.address)
         .or_else(|| owned().filter(|_| settings.is_owner()))
+}
+
+/// Whether adverts can be sent from such an address. Over IPv6 it is a link-local one (RFC 9568
+/// §5.1.2.1), unless peers are farther away.
+fn suits(settings: &Settings, address: IpAddr) -> bool {
+    let IpAddr::V6(address) = address else { return true };
+    let is_far = |peer: &UnicastPeer| match peer.address {
+        IpAddr::V6(peer) => !peer.is_unicast_link_local(),
+        IpAddr::V4(_) => false,
+    };
+    let unicast = settings.destination.unicast();
+    let has_far_peers = unicast.is_some_and(|unicast| unicast.peers.iter().any(is_far));
+    address.is_unicast_link_local() != has_far_peers
 }

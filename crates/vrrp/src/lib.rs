@@ -46,10 +46,12 @@
 //! RFC 9568 and RFC 5798 (VRRPv3), RFC 3768 and RFC 2338 (VRRPv2); what it does of them is listed
 //! in the repository's `docs/rfc9568.md`.
 
+mod authentication;
 #[cfg(feature = "conf")]
 pub mod conf;
 mod core;
 mod counters;
+mod destination;
 mod engine;
 mod events;
 mod group;
@@ -57,13 +59,16 @@ mod health;
 mod holdings;
 mod host;
 mod inbox;
+mod input;
 mod interfaces;
 mod links;
 mod neighbours;
+mod outgoing;
 mod plan;
 mod platform;
 mod port;
 mod receiver;
+mod route;
 mod service;
 mod settings;
 mod status;
@@ -73,20 +78,23 @@ pub use vrrp_fsm::{GroupTransition, Instant, State, Weight};
 /// The health sources.
 pub use vrrp_track as track;
 
+pub use crate::authentication::Authentication;
 pub use crate::core::{ApplyError, Observer};
-pub use crate::engine::{ActiveRouter, Engine, Input};
+pub use crate::destination::{Destination, OldChecksum, RouterKey, Unicast, UnicastPeer};
+pub use crate::engine::{ActiveRouter, Engine};
 pub use crate::events::{EVENTS_MAX, Event, EventKind, Events, Severity};
 pub use crate::group::{GroupStatus, SyncGroup};
 pub use crate::health::TrackerKey;
 pub use crate::host::{Host, HostError, LeftBehind, RouterHandle};
-pub use crate::interfaces::{Carrier, InterfaceView};
+pub use crate::input::Input;
+pub use crate::interfaces::{Carrier, InterfaceView, Interfaces};
 pub use crate::plan::{Change, Setup, SetupError, plan};
 pub use crate::platform::{AdvertSource, LinkSource, Platform, System};
 pub use crate::port::PortError;
-pub use crate::receiver::{Dropped, ReceiverStatus};
+pub use crate::receiver::ReceiverStatus;
+pub use crate::route::Dropped;
 pub use crate::service::Service;
 pub use crate::settings::{
-    Advertised, Destination, RouterKey, Settings, SettingsError, Track, VirtualAddress,
-    VirtualRouter,
+    Advertised, Settings, SettingsError, Track, VirtualAddress, VirtualRouter,
 };
 pub use crate::status::{Past, RouterStatus};

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use vrrp_net::{InterfaceName, NetEvent};
 use vrrp_proto::Family;
 
-use crate::engine::Input;
 use crate::inbox::Outlet;
-use crate::interfaces::{InterfaceView, Interfaces, News};
+use crate::interfaces::{InterfaceView, Interfaces};
 use crate::receiver::Receiver;
 use crate::settings::Settings;
 use crate::unit::Order;
@@ -78,10 +77,7 @@ impl Table {
         }
         for (name, news) in self.interfaces.news() {
             let Some(outlet) = self.outlets.get(&name) else { continue };
-            outlet.order(Order::Input(Box::new(match news {
-                News::View(view) => Input::Interfaces(view),
-                News::Removed(keys) => Input::Removed(keys),
-            })));
+            outlet.order(Order::Input(Box::new(news)));
         }
     }
 }

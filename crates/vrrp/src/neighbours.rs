@@ -284,8 +284,14 @@ mod tests {
         let (one, two) = (key("192.0.2.100", None), key("192.0.2.101", None));
         let first = Answers::start(move || vec![one]).unwrap();
         let second = Answers::start(move || vec![two]).unwrap();
-        let seen = first.ask_others().unwrap();
-        assert!(seen.keys.contains(&two) && !seen.keys.contains(&one), "{seen:?}");
+        // On a machine that has much to do an answer may come too late to count.
+        let deadline = Instant::now() + ANSWER_TIME * 30;
+        let mut seen = first.ask_others().unwrap();
+        while !seen.keys.contains(&two) {
+            assert!(Instant::now() < deadline, "{seen:?}");
+            seen = first.ask_others().unwrap();
+        }
+        assert!(!seen.keys.contains(&one), "{seen:?}");
         drop(second);
         assert!(!first.ask_others().unwrap().keys.contains(&two));
     }

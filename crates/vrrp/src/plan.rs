@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use vrrp_fsm::Config;
 use vrrp_track::{Source, TrackError};
 
+use crate::destination::{RouterKey, Unicast, UnicastPeer};
 use crate::group::SyncGroup;
 use crate::health::TrackerKey;
-use crate::settings::{RouterKey, Settings, VirtualRouter};
+use crate::settings::{Settings, VirtualRouter};
 
 /// The virtual routers of one host, and the health sources that they go by.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -38,6 +40,18 @@ pub enum SetupError {
         first: Arc<str>,
         /// The name of the other.
         second: Arc<str>,
+    },
+    /// Two unicast routers cannot be told apart by their peers.
+    #[error("{first} and {second} have the peer {peer} in common, and are both {key}")]
+    Peer {
+        /// What both are.
+        key: RouterKey,
+        /// The name of the one.
+        first: Arc<str>,
+        /// The name of the other.
+        second: Arc<str>,
+        /// The peer.
+        peer: IpAddr,
     },
     /// A router goes by a tracker without a source.
     #[error("{router} goes by {tracker}, of which there is no source")]
@@ -127,9 +141,18 @@ impl Setup {
             if names.insert(&router.name, ()).is_some() {
                 return Err(SetupError::Name(Arc::clone(&router.name)));
             }
-            if let Some(first) = keys.insert(router.key(), &router.name) {
-                let (key, second) = (router.key(), Arc::clone(&router.name));
-                return Err(SetupError::Router { key, first: Arc::clone(first), second });
+            let key = router.key();
+            let taken = match router.destination.unicast() {
+                None => vec![None],
+                Some(unicast) => unicast.peers.iter().map(|peer| Some(peer.address)).collect(),
+            };
+            for peer in taken {
+                let Some(first) = keys.insert((key, peer), &router.name) else { continue };
+                let (first, second) = (Arc::clone(first), Arc::clone(&router.name));
+                return Err(match peer {
+                    None => SetupError::Router { key, first, second },
+                    Some(peer) => SetupError::Peer { key, first, second, peer },
+                });
             }
             let unknown = router.tracks.iter().find(|track| !sources.contains_key(&track.tracker));
             if let Some(track) = unknown {
@@ -252,7 +275,7 @@ fn another(old: &Settings, new: &Settings) -> Option<&'static str> {
         ("virtual_router_id", old.vrid != new.vrid),
         ("interface", old.interface != new.interface),
         ("the family of its addresses", old.family != new.family),
-        ("the destination of its adverts", old.destination != new.destination),
+        ("the destination of its adverts", old.key().group != new.key().group),
         ("version", old.machine.version != new.machine.version),
     ];
     differences.into_iter().find(|(_, differs)| *differs).map(|(what, _)| what)
@@ -343,8 +366,13 @@ fn differences(old: &Settings, new: &Settings) -> Vec<String> {
     if others(before) != others(after) {
         words.push("timing and announcements differ".to_owned());
     }
+    let peers = |settings: &Settings| {
+        let unicast = settings.destination.unicast();
+        unicast.map_or_else(Vec::new, |unicast| unicast.peers.clone())
+    };
     let listed = [
         list("address", &old.addresses, &new.addresses),
+        list("peer", &peers(old), &peers(new)),
         list(
             "tracker",
             &old.tracks.iter().map(|track| track.tracker.clone()).collect::<Vec<_>>(),
@@ -362,6 +390,8 @@ fn differences(old: &Settings, new: &Settings) -> Vec<String> {
         ("authentication differs", old.authentication != new.authentication),
         ("checksum differs", old.checksum != new.checksum),
         ("the source of its adverts differs", old.source != new.source),
+        ("what that source means differs", old.track_source != new.track_source),
+        ("what it does about its peers differs", unicast_differs(old, new)),
         ("the interface of its addresses differs", old.carrier != new.carrier),
         ("an address's details differ", details_differ(old, new)),
         ("track_interface differs", old.track_interface != new.track_interface),
@@ -373,9 +403,21 @@ fn differences(old: &Settings, new: &Settings) -> Vec<String> {
     );
     if words.is_empty() {
         // Of the lists nothing but the order is left.
-        words.push("the order of addresses or trackers differs".to_owned());
+        words.push("the order of addresses, peers or trackers differs".to_owned());
     }
     words
+}
+
+/// Whether something else about the peers differs than who they are.
+fn unicast_differs(old: &Settings, new: &Settings) -> bool {
+    let (Some(old), Some(new)) = (old.destination.unicast(), new.destination.unicast()) else {
+        return false;
+    };
+    let limits_differ = |peer: &UnicastPeer| {
+        old.has(peer.address) && old.hop_limits(peer.address) != peer.hop_limits
+    };
+    let details = |of: &Unicast| (of.hop_limit, of.check_source, of.old_checksum);
+    details(old) != details(new) || new.peers.iter().any(limits_differ)
 }
 
 fn details_differ(old: &Settings, new: &Settings) -> bool {

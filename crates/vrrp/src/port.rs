@@ -11,11 +11,12 @@ use vrrp_net::{
     Announcement, Change, Errno, IfIndex, Interface, InterfaceName, Kernel, NetError, Object,
     ObjectKey, Outcome,
 };
-use vrrp_proto::{Advert, EncodeError, IpMeta, MAX_MESSAGE_LEN, PreparedAdvert, Priority};
+use vrrp_proto::{EncodeError, Priority};
 
 use crate::holdings::{HolderId, Holdings};
 use crate::interfaces::{Carrier, InterfaceView};
-use crate::settings::{Destination, Settings, VirtualAddress};
+use crate::outgoing::Outgoing;
+use crate::settings::{Settings, VirtualAddress};
 
 /// How many announcements go out before anything else is looked at again.
 const ANNOUNCE_CHUNK: usize = 64;
@@ -31,6 +32,18 @@ pub enum PortError {
     /// The kernel refused, or did not answer.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// An advert did not get out to some of its peers.
+    #[error("no advert got out to {failed} of {all} peers, to {peer} because: {first}")]
+    Peers {
+        /// To how many it did not.
+        failed: usize,
+        /// Of how many.
+        all: usize,
+        /// The first of them.
+        peer: IpAddr,
+        /// Why.
+        first: NetError,
+    },
     /// The advert cannot be written.
     #[error("the advert cannot be written: {0}")]
     Encode(#[from] EncodeError),
@@ -68,6 +81,8 @@ pub(crate) struct Port {
     holdings: Holdings,
     holder: HolderId,
     at: Option<Attachment>,
+    /// Whether a peer was heard that knows the old checksum of unicast adverts alone.
+    has_old_peer: bool,
     carriers: HashMap<InterfaceName, Carrier>,
     /// What this router has put there, on the interfaces where it was put: those may have other
     /// names by now.
@@ -80,7 +95,10 @@ pub(crate) struct Port {
 struct Attachment {
     interface: Interface,
     source: Option<IpAddr>,
-    advert: Option<PreparedAdvert<Vec<u8>>>,
+    /// This machine's addresses: nothing is sent to them.
+    own: Vec<IpAddr>,
+    /// One for each destination: the checksum may cover it.
+    adverts: Vec<Outgoing>,
 }
 
 /// An announcement under way: so many rounds over all addresses.
@@ -121,6 +139,7 @@ impl Port {
             holdings,
             holder,
             at: None,
+            has_old_peer: false,
             carriers: HashMap::new(),
             held: Vec::new(),
             announcing: None,
@@ -137,12 +156,13 @@ impl Port {
     ) -> Result<(), EncodeError> {
         self.settings = settings;
         self.carriers = view.carriers.iter().copied().collect();
-        let Some(at) = &self.at else { return Ok(()) };
-        let advert = at.source.map(|source| self.prepare(source)).transpose()?;
-        if let Some(at) = &mut self.at {
-            at.advert = advert;
-        }
-        Ok(())
+        self.prepare()
+    }
+
+    /// Whether there are peers that know the old checksum of unicast adverts alone, from now on.
+    pub(crate) fn has_old_peer(&mut self, has_old_peer: bool) -> Result<(), EncodeError> {
+        self.has_old_peer = has_old_peer;
+        self.prepare()
     }
 
     /// Follows the interfaces: another index needs another socket, another address or MAC another
@@ -159,38 +179,37 @@ impl Port {
             self.at = None;
             self.kernel.attach(interface)?;
         }
-        let advert = view.primary.map(|source| self.prepare(source)).transpose()?;
-        self.at = Some(Attachment { interface, source: view.primary, advert });
+        let (source, own) = (view.primary, view.addresses.clone());
+        self.at = Some(Attachment { interface, source, own, adverts: Vec::new() });
+        Ok(self.prepare()?)
+    }
+
+    /// Gets the adverts ready for the source and the settings of now.
+    fn prepare(&mut self) -> Result<(), EncodeError> {
+        let Some(at) = &mut self.at else { return Ok(()) };
+        let Some(source) = at.source else { return Ok(()) };
+        at.adverts = Outgoing::prepare(&self.settings, source, &at.own, self.has_old_peer)?;
         Ok(())
     }
 
-    #[inline(never)]
-    fn prepare(&self, source: IpAddr) -> Result<PreparedAdvert<Vec<u8>>, EncodeError> {
-        let Settings { machine, vrid, advertised, authentication, checksum, .. } = &*self.settings;
-        let addresses = advertised.as_addresses();
-        let mut advert =
-            Advert::new(machine.version, *vrid, machine.priority, machine.interval, addresses);
-        advert.authentication = *authentication;
-        advert.checksum = *checksum;
-        let ip = IpMeta { destination: self.destination(), ..IpMeta::multicast(source) };
-        PreparedAdvert::new(&advert, &ip, vec![0; MAX_MESSAGE_LEN.min(advert.buffer_len())])
-    }
-
-    fn destination(&self) -> IpAddr {
-        match self.settings.destination {
-            Destination::Multicast(group) => group,
-        }
-    }
-
-    /// Sends one advert with this priority.
-    pub(crate) fn send_advert(&mut self, priority: Priority) -> Result<(), PortError> {
-        let destination = self.destination();
-        let Some(Attachment { source: Some(source), advert: Some(advert), .. }) = &mut self.at
-        else {
+    /// Sends one advert with this priority, to every peer if it is unicast. Says how many
+    /// packets got out.
+    pub(crate) fn send_advert(&mut self, priority: Priority) -> Result<usize, PortError> {
+        let Some(Attachment { source: Some(_), adverts, .. }) = &mut self.at else {
             return Err(NetError::Detached { operation: vrrp_net::Operation::SendAdvert }.into());
         };
-        let message = advert.with_priority(priority);
-        Ok(self.kernel.send_advert(*source, destination, message)?)
+        let (all, mut failed, mut first) = (adverts.len(), 0, None);
+        for Outgoing { ip, advert } in adverts {
+            if let Err(error) = self.kernel.send_advert(ip, advert.with_priority(priority)) {
+                failed += 1;
+                first = first.or(Some((ip.destination, error)));
+            }
+        }
+        match first {
+            None => Ok(all),
+            Some((_, error)) if all == 1 => Err(error.into()),
+            Some((peer, first)) => Err(PortError::Peers { failed, all, peer, first }),
+        }
     }
 }
 
@@ -398,7 +417,8 @@ impl Port {
             let object = Object::Address(address.on(carrier.interface));
             let is_meant = only.is_none_or(|only| only.contains(&object.key()));
             let (interface, mac) = (carrier.interface, carrier.mac.filter(|_| is_meant)?);
-            Some(Announcement { interface, mac, address: address.address, is_router: false })
+            let is_router = carrier.forwards_ipv6;
+            Some(Announcement { interface, mac, address: address.address, is_router })
         };
         self.settings.addresses.iter().filter_map(announcement).collect()
     }

@@ -1,8 +1,6 @@
 //! One receiver per interface and family: what arrives is judged under the rules of the virtual
 //! router it is for, and only what passed reaches that router.
 
-use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
@@ -11,18 +9,15 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use vrrp_fsm::{Heard, Instant};
-use vrrp_net::{Datagram, Interface, InterfaceName, NetError, Operation, Waker};
-use vrrp_proto::{
-    Advert, Cast, ChecksumForm, DecodeError, Family, HopLimits, IpMeta, Remark, Rules, Version,
-    Vrid, peek_vrid,
-};
+use vrrp_fsm::Instant;
+use vrrp_net::{Interface, InterfaceName, NetError, Operation, Waker};
+use vrrp_proto::{Family, Vrid};
 
-use crate::counters::{Counter, Drops, RemarkCounts};
+use crate::counters::{Counter, Drops};
 use crate::events::{EventKind, EventSender};
-use crate::inbox::{Delivery, Mailbox, Outlet};
+use crate::inbox::{Mailbox, Watch};
 use crate::platform::{AdvertSource, Platform};
-use crate::settings::{Destination, Settings};
+use crate::route::{Route, Routes};
 use crate::unit::Order;
 
 /// How long to leave a socket alone that cannot be waited on, or could not be opened.
@@ -30,178 +25,11 @@ const RETRY: Duration = Duration::from_millis(200);
 /// How often the socket is read before it is given up to empty it: more often than a full one
 /// takes, and seldom enough for a flood not to keep the reader from everything else.
 const DRAIN_ROUNDS: usize = 32;
-
-/// What a router demands of its adverts: [`Rules`] borrow from it.
-#[derive(Debug)]
-struct Demands {
-    settings: Arc<Settings>,
-    /// The addresses that the interface has now.
-    own_sources: Vec<IpAddr>,
-    /// The checksum that the last sound advert had: version 3 over IPv4 has two dialects.
-    seen_checksum: Option<ChecksumForm>,
-}
-
-impl Demands {
-    fn rules(&self) -> Rules<'_> {
-        let Settings { machine, vrid, advertised, .. } = &*self.settings;
-        let Destination::Multicast(group) = self.settings.destination;
-        Rules {
-            own_sources: &self.own_sources,
-            authentication: self.settings.authentication,
-            cast: Cast::Multicast { group },
-            hop_limits: HopLimits::SAME_LINK,
-            accept_no_addresses: self.settings.accept_no_addresses,
-            ..Rules::new(machine.version, *vrid, machine.interval, advertised.as_addresses())
-        }
-    }
-}
-
-/// The counters of what a router received.
-#[derive(Debug, Default)]
-pub(crate) struct Received {
-    /// Adverts that passed every check.
-    pub(crate) accepted: Counter,
-    /// Adverts that passed and found the inbox full.
-    pub(crate) crowded_out: Counter,
-    pub(crate) drops: Drops,
-    pub(crate) remarks: RemarkCounts,
-    last_drop: Mutex<Option<Dropped>>,
-}
-
-/// An advert that was dropped.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Dropped {
-    /// When it arrived.
-    pub at: Instant,
-    /// Its sender.
-    pub source: IpAddr,
-    /// Why.
-    pub error: DecodeError,
-}
-
-/// The way to one router.
-#[derive(Debug)]
-pub(crate) struct Route {
-    router: Arc<str>,
-    destination: Destination,
-    demands: Mutex<Demands>,
-    outlet: Outlet,
-    events: EventSender,
-    pub(crate) mailbox: Mailbox,
-    pub(crate) received: Received,
-}
-
-impl Route {
-    pub(crate) fn new(settings: &Arc<Settings>, outlet: Outlet, events: EventSender) -> Self {
-        let (own_sources, seen_checksum) = (Vec::new(), None);
-        let demands = Demands { settings: Arc::clone(settings), own_sources, seen_checksum };
-        Self {
-            router: Arc::clone(&settings.name),
-            destination: settings.destination,
-            demands: Mutex::new(demands),
-            outlet,
-            events,
-            mailbox: Mailbox::default(),
-            received: Received::default(),
-        }
-    }
-
-    fn demands(&self) -> MutexGuard<'_, Demands> {
-        self.demands.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Judges by other settings from now on, and with these addresses of the interface.
-    pub(crate) fn demand(&self, settings: &Arc<Settings>, own_sources: &[IpAddr]) {
-        let mut demands = self.demands();
-        demands.settings = Arc::clone(settings);
-        demands.own_sources = own_sources.to_vec();
-    }
-
-    /// Which of the checksums of version 3 over IPv4 the last sound advert had.
-    pub(crate) fn seen_checksum(&self) -> Option<ChecksumForm> {
-        let demands = self.demands();
-        demands.seen_checksum.filter(|_| demands.settings.machine.version == Version::V3)
-    }
-
-    /// The last advert that was dropped for what it is.
-    pub(crate) fn last_drop(&self) -> Option<Dropped> {
-        *self.received.last_drop.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self, at: Instant, ip: &IpMeta, message: &[u8]) {
-        let mut demands = self.demands();
-        let advert = match Advert::parse(message, ip, &demands.rules()) {
-            Ok(advert) => advert,
-            Err(error) => return self.drop_advert(Dropped { at, source: ip.source, error }),
-        };
-        self.received.accepted.add(1);
-        for remark in advert.remarks.iter() {
-            self.remark(ip.source, remark);
-        }
-        let heard =
-            Heard { source: ip.source, priority: advert.priority, interval: advert.interval };
-        demands.seen_checksum = Some(advert.checksum);
-        drop(demands);
-        if self.outlet.advert(&self.mailbox, at, heard) == Delivery::Full {
-            self.received.crowded_out.add(1);
-        }
-    }
-
-    fn drop_advert(&self, dropped: Dropped) {
-        let Dropped { source, error, .. } = dropped;
-        let count = self.received.drops.count(error.reason());
-        self.received.last_drop.lock().unwrap_or_else(PoisonError::into_inner).replace(dropped);
-        self.complain(count, EventKind::Dropped { source, error, count });
-    }
-
-    fn remark(&self, source: IpAddr, remark: Remark) {
-        let count = self.received.remarks.count(remark);
-        self.complain(count, EventKind::Odd { source, remark, count });
-    }
-
-    /// Tells of the first, and then of ever fewer: a neighbour must not fill the log.
-    fn complain(&self, count: u64, complaint: EventKind) {
-        if count.is_power_of_two() {
-            self.events.send(Some(Arc::clone(&self.router)), complaint);
-        }
-    }
-}
-
-/// The routers of one receiver, by number; several of one number differ in where they are sent.
-#[derive(Debug, Default)]
-struct Routes(HashMap<u8, Vec<Arc<Route>>>);
-
-impl Routes {
-    fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.0.values().flatten()
-    }
-
-    /// The groups that they listen to, each once.
-    fn groups(&self) -> Vec<IpAddr> {
-        let groups: BTreeSet<_> = self
-            .iter()
-            .map(|route| match route.destination {
-                Destination::Multicast(group) => group,
-            })
-            .collect();
-        groups.into_iter().collect()
-    }
-
-    /// Leads one message to its router. An error is one that no router can be blamed for.
-    fn deliver(&self, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
-        let vrid = peek_vrid(datagram.message)?.get();
-        let routes = self.0.get(&vrid).map_or(&[][..], Vec::as_slice);
-        let is_meant = |route: &&Arc<Route>| match route.destination {
-            Destination::Multicast(group) => group == datagram.destination,
-        };
-        // One that is for none of them is told to the first, whose rules say what is wrong.
-        let route = routes.iter().find(is_meant).or(routes.first());
-        let route = route.ok_or(DecodeError::UnknownVrid(vrid))?;
-        let at = Instant::from_micros(datagram.arrived.as_micros());
-        route.take(at, &datagram.ip(), datagram.message);
-        Ok(())
-    }
-}
+/// How often a receiver's thread wakes up at the most, once it has done so [`BURST`] times in
+/// quick succession: what arrives meanwhile is taken together.
+const PACE: Duration = Duration::from_millis(5);
+/// How many wake-ups in quick succession are not put off.
+const BURST: u32 = 16;
 
 /// A receiver: one socket, and the routers that hear through it.
 ///
@@ -218,9 +46,14 @@ pub(crate) struct Receiver {
     /// What sockets that are closed by now had lost.
     overflowed_before: Counter,
     drops: Drops,
-    /// Tells the thread that the socket is another one, or that it is over.
+    /// Tells the thread that the socket is another one, that it is over, or that a router is to
+    /// be woken earlier than any before.
     waker: Waker,
     stop: AtomicBool,
+    /// Whether a thread serves it.
+    is_served: AtomicBool,
+    /// When that thread has to see whether a router is to be woken.
+    tend_at: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -275,6 +108,8 @@ impl Receiver {
             drops: Drops::default(),
             waker: Waker::new()?,
             stop: AtomicBool::new(false),
+            is_served: AtomicBool::new(false),
+            tend_at: Mutex::default(),
         })
     }
 
@@ -408,16 +243,32 @@ impl Receiver {
     }
 }
 
+/// Bounds how often a thread wakes up: now and then at once, steadily once in [`PACE`].
+#[derive(Debug, Default)]
+struct Pace {
+    /// When the wake-ups so far are paid for, at one in [`PACE`].
+    paid_at: Instant,
+}
+
+impl Pace {
+    /// How long to put off what this wake-up is for.
+    fn pause(&mut self, now: Instant) -> Duration {
+        self.paid_at = self.paid_at.max(now) + PACE;
+        self.paid_at.saturating_since(now).saturating_sub(PACE * BURST)
+    }
+}
+
 /// On a thread of its own.
 impl Receiver {
     /// Takes in what arrives until [`stop`](Self::stop).
     pub(crate) fn serve(&self) {
+        let _serving = Serving::begin(self);
         while !self.stop.load(Ordering::Acquire) {
             // A descriptor of its own to wait on: the socket itself stays free for those who drain.
             match self.descriptor() {
-                Ok(None) => self.sleep(),
+                Ok(None) => self.wait_for_socket(),
                 Ok(Some(fd)) => self.serve_socket(&fd),
-                Err(_) => thread::sleep(RETRY),
+                Err(_) => self.rest(),
             }
         }
     }
@@ -428,14 +279,79 @@ impl Receiver {
         self.waker.wake();
     }
 
+    /// Sees to it that a router whose adverts are parked wakes up in time; `false` if it has to
+    /// do so itself.
+    pub(crate) fn watch(&self, mailbox: &Mailbox, watch: Watch) -> bool {
+        let Some(due) = mailbox.watch(watch) else { return false };
+        if self.tend_no_later_than(due) {
+            self.waker.wake();
+        }
+        // Looked at last: whoever stops serving nudges all that are watched by then.
+        self.is_served.load(Ordering::SeqCst)
+    }
+
+    /// Says whether that is earlier than it was.
+    fn tend_no_later_than(&self, due: Instant) -> bool {
+        let mut tend_at = self.tend_at();
+        let is_earlier = tend_at.is_none_or(|at| due < at);
+        if is_earlier {
+            *tend_at = Some(due);
+        }
+        is_earlier
+    }
+
+    /// Wakes the routers whose adverts have stayed away.
+    fn tend(&self) {
+        let now = self.platform.now();
+        if self.tend_at().take_if(|at| *at <= now).is_none() {
+            return;
+        }
+        // What waits in the socket has not stayed away.
+        self.drain();
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let next = routes.iter().filter_map(|route| route.mailbox.tend(&route.outlet, now)).min();
+        if let Some(next) = next {
+            self.tend_no_later_than(next);
+        }
+    }
+
+    /// How long until the next router may have to be woken, and at most so long.
+    fn time_to_tend(&self, at_most: Option<Duration>) -> Option<Duration> {
+        let left = self.tend_at().map(|at| at.saturating_since(self.platform.now()));
+        left.into_iter().chain(at_most).min()
+    }
+
+    /// Waits for these descriptors or a time, whatever comes first, and wakes whoever is due.
+    fn wait(&self, fds: &mut [PollFd<'_>], at_most: Option<Duration>) -> Result<(), Errno> {
+        let timeout = self.time_to_tend(at_most).map(|left| Timespec {
+            tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        });
+        poll(fds, timeout.as_ref())?;
+        self.tend();
+        Ok(())
+    }
+
     /// Waits until there is another interface to listen on, or the end, or until it is time to
     /// try to open the socket again.
-    fn sleep(&self) {
-        const RETRY_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: RETRY.subsec_nanos() as _ };
-        let retry = self.socket().wanted.map(|_| &RETRY_TIME);
-        let _ = poll(&mut [PollFd::new(&self.waker, PollFlags::IN)], retry);
+    fn wait_for_socket(&self) {
+        let retry = self.socket().wanted.map(|_| RETRY);
+        let _ = self.wait(&mut [PollFd::new(&self.waker, PollFlags::IN)], retry);
         self.waker.take();
         self.retry();
+    }
+
+    /// Leaves alone for a while what cannot be waited on.
+    fn rest(&self) {
+        let until = self.platform.now() + RETRY;
+        while !self.stop.load(Ordering::Acquire) {
+            let left = until.saturating_since(self.platform.now());
+            if left.is_zero() {
+                return;
+            }
+            thread::sleep(self.time_to_tend(Some(left)).unwrap_or(left));
+            self.tend();
+        }
     }
 
     /// Takes in what arrives on one socket, until there is another one, or the end.
@@ -443,18 +359,29 @@ impl Receiver {
     /// Two system calls for each wake-up: one that waits and one that takes all that is there.
     /// One that did both would have packets in hand that a router's thread, about to let its
     /// timer fire, could neither find in the socket nor in its inbox.
+    ///
+    /// Where hundreds of adverts arrive each second, waking up for each costs more than all that
+    /// is done with it: then they are taken together, at most [`PACE`] late. Timers do not notice:
+    /// each advert has the kernel's time stamp, and a router looks into the socket before one of
+    /// its timers fires.
     fn serve_socket(&self, fd: &OwnedFd) {
+        let mut pace = Pace::default();
         loop {
             let mut fds = [PollFd::new(fd, PollFlags::IN), PollFd::new(&self.waker, PollFlags::IN)];
-            let waited = poll(&mut fds, None);
-            if !fds[1].revents().is_empty() && self.waker.take() {
+            let waited = self.wait(&mut fds, None);
+            let [socket, waker] = fds.map(|fd| !fd.revents().is_empty());
+            if waker && self.waker.take() {
                 return;
             }
             match waited {
-                Ok(_) => {
+                Ok(()) if socket => {
+                    let pause = pace.pause(self.platform.now());
+                    if !pause.is_zero() {
+                        thread::sleep(self.time_to_tend(Some(pause)).unwrap_or(pause));
+                    }
                     self.drain_some();
                 }
-                Err(Errno::INTR) => {}
+                Ok(()) | Err(Errno::INTR) => {}
                 Err(errno) => {
                     let errno = vrrp_net::Errno::from(errno);
                     let (operation, interface) = (Operation::Wait, Some(self.name));
@@ -464,10 +391,29 @@ impl Receiver {
                         errno,
                         explanation: None,
                     });
-                    return thread::sleep(RETRY);
+                    return self.rest();
                 }
             }
         }
+    }
+}
+
+/// While it exists, a thread serves the receiver. When it ends, whatever its reason, the routers
+/// look after their timers themselves.
+struct Serving<'a>(&'a Receiver);
+
+impl<'a> Serving<'a> {
+    fn begin(receiver: &'a Receiver) -> Self {
+        receiver.is_served.store(true, Ordering::SeqCst);
+        Self(receiver)
+    }
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        self.0.is_served.store(false, Ordering::SeqCst);
+        let routes = self.0.routes.read().unwrap_or_else(PoisonError::into_inner);
+        routes.iter().for_each(|route| route.outlet.nudge());
     }
 }
 
@@ -546,7 +492,42 @@ impl Receiver {
         self.socket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn tend_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.tend_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn routes_mut(&self) -> RwLockWriteGuard<'_, Routes> {
         self.routes.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wakes up so often, each time so long after the last one was over; says how long it took.
+    fn wake_up(times: u32, apart: Duration) -> (Duration, Duration) {
+        let (mut pace, began) = (Pace::default(), Instant::from_micros(1_000_000));
+        let (mut now, mut longest) = (began, Duration::ZERO);
+        for _ in 0..times {
+            let pause = pace.pause(now);
+            longest = longest.max(pause);
+            now = now + pause + apart;
+        }
+        (now.saturating_since(began), longest)
+    }
+
+    #[test]
+    fn what_comes_seldom_or_in_a_short_burst_is_taken_at_once() {
+        assert_eq!(wake_up(1_000, PACE).1, Duration::ZERO);
+        assert_eq!(wake_up(BURST, Duration::ZERO).1, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_flood_wakes_nobody_more_often_than_the_pace_and_waits_no_longer() {
+        let (took, longest) = wake_up(1_000, Duration::from_micros(100));
+        assert!(!longest.is_zero() && longest <= PACE, "{longest:?}");
+        let least = PACE * (1_000 - BURST);
+        assert!(took >= least && took < least + PACE * 2, "{took:?}");
     }
 }

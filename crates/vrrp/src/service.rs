@@ -1,13 +1,14 @@
 //! Virtual routers on threads: one for each router, one for each receiver, one for the links.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver as Gate, Sender, bounded};
+use crossbeam_channel::{Receiver as Gate, RecvTimeoutError, Sender, bounded};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vrrp_net::{InterfaceName, NetError, NetEvent, Waker};
 use vrrp_proto::Family;
@@ -50,19 +51,26 @@ type Retrying = Arc<Mutex<()>>;
 
 #[derive(Default)]
 struct ThreadTable {
-    /// By the key of what they drive, and give back if another thread is to drive it.
-    routers: HashMap<Arc<str>, JoinHandle<Vec<Unit>>>,
+    /// By the key of what they drive.
+    routers: HashMap<Arc<str>, RouterThread>,
     receivers: HashMap<(InterfaceName, Family), JoinHandle<()>>,
     /// Routers and receivers that found no thread, to be tried again.
     unstarted: Vec<Driven>,
     unserved: Vec<Arc<Receiver>>,
 }
 
+/// The thread of a router or a group, and what is closed when it ends.
+struct RouterThread {
+    /// Gives back the routers that another thread is to drive.
+    handle: JoinHandle<Vec<Unit>>,
+    end: Gate<Infallible>,
+}
+
 /// A thread that waits for its router, or its group of routers.
 struct Waiting {
     key: Arc<str>,
     gate: Sender<Driven>,
-    thread: JoinHandle<Vec<Unit>>,
+    thread: RouterThread,
 }
 
 impl Service {
@@ -244,9 +252,12 @@ impl Drop for Service {
 impl Waiting {
     fn start(key: &Arc<str>) -> io::Result<Self> {
         let (gate, driven): (_, Gate<Driven>) = bounded(1);
-        let run = move || driven.recv().map_or_else(|_| Vec::new(), |it| it.run().into_units());
-        let thread = unit_thread(key).spawn(run)?;
-        Ok(Self { key: Arc::clone(key), gate, thread })
+        let (open, end) = bounded(0);
+        let handle = unit_thread(key).spawn(move || {
+            let _open_until_the_end = open;
+            driven.recv().map_or_else(|_| Vec::new(), |it| it.run().into_units())
+        })?;
+        Ok(Self { key: Arc::clone(key), gate, thread: RouterThread { handle, end } })
     }
 }
 
@@ -330,7 +341,7 @@ impl Threads {
     fn join(&self, keys: &[Arc<str>]) -> Vec<Unit> {
         let threads: Vec<_> =
             keys.iter().map(|key| self.lock().routers.remove(&leaving(key))).collect();
-        threads.into_iter().flat_map(join).collect()
+        threads.into_iter().flat_map(|thread| join(thread.map(|thread| thread.handle))).collect()
     }
 
     /// Waits for receivers that have ended.
@@ -351,12 +362,10 @@ impl Threads {
     /// Waits for all routers, until the deadline.
     fn join_all(&self, deadline: Instant) {
         let threads = std::mem::take(&mut self.lock().routers);
-        for (_, thread) in threads {
-            while !thread.is_finished() && Instant::now() < deadline {
-                thread::sleep(Duration::from_millis(1));
-            }
-            if thread.is_finished() {
-                join(Some(thread));
+        for RouterThread { handle, end } in threads.into_values() {
+            match end.recv_deadline(deadline) {
+                Err(RecvTimeoutError::Disconnected) => drop(join(Some(handle))),
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
     }

@@ -1,8 +1,9 @@
 //! What a virtual router is, and how one says so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +14,12 @@ use vrrp_net::{
     WordError,
 };
 use vrrp_proto::{
-    AddressList, AddressListError, Addresses, Authentication, ChecksumForm, Family, Interval,
-    Password, Priority, Version, Vrid, group,
+    AddressList, AddressListError, Addresses, ChecksumForm, Family, Interval, Password, Priority,
+    Version, Vrid, group,
 };
 
+use crate::authentication::Authentication;
+use crate::destination::{Destination, RouterKey, Unicast};
 use crate::health::TrackerKey;
 
 /// Why a virtual router cannot be what it is said to be.
@@ -24,8 +27,13 @@ use crate::health::TrackerKey;
 #[non_exhaustive]
 pub enum SettingsError {
     /// A name that the kernel would not take.
-    #[error(transparent)]
-    Word(#[from] WordError),
+    #[error("`{text}`: {error}")]
+    Name {
+        /// The name.
+        text: String,
+        /// What is wrong with it.
+        error: WordError,
+    },
     /// The addresses do not fit one advert.
     #[error(transparent)]
     Addresses(#[from] AddressListError),
@@ -50,6 +58,15 @@ pub enum SettingsError {
     /// The group is none, or of the other family.
     #[error("{0} is no multicast group of the addresses' family")]
     Group(IpAddr),
+    /// The peer is none, or of the other family.
+    #[error("{0} is no single address of the addresses' family, as a peer is")]
+    Peer(IpAddr),
+    /// The same peer twice.
+    #[error("{0} is a peer twice")]
+    PeerTwice(IpAddr),
+    /// The source of adverts is none, or of the other family.
+    #[error("{0} is no single address of the addresses' family, as the source of adverts is")]
+    Source(IpAddr),
     /// Two trackers would go by one name.
     #[error("two different trackers are called {0}")]
     Tracker(TrackerKey),
@@ -59,44 +76,6 @@ pub enum SettingsError {
     /// A number beyond what is possible.
     #[error("{0} is out of range")]
     Range(&'static str),
-}
-
-/// Where adverts are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Destination {
-    /// To this group, and received from it.
-    Multicast(IpAddr),
-}
-
-impl fmt::Display for Destination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Multicast(group) => group.fmt(f),
-        }
-    }
-}
-
-/// What makes a virtual router that one and no other: where it is heard, and by which number.
-///
-/// Two of one process cannot have the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RouterKey {
-    /// The interface of its adverts.
-    pub interface: InterfaceName,
-    /// The family of its adverts.
-    pub family: Family,
-    /// Its number.
-    pub vrid: Vrid,
-    /// Where its adverts are sent.
-    pub destination: Destination,
-}
-
-impl fmt::Display for RouterKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { interface, family, vrid, destination } = self;
-        write!(f, "VRID {vrid} over {family} on {interface} ({destination})")
-    }
 }
 
 /// One tracker that a router goes by.
@@ -139,8 +118,11 @@ pub struct Settings {
     pub accept_no_addresses: bool,
     /// Where adverts are sent.
     pub destination: Destination,
-    /// The source of its adverts, where that is not the interface's primary address.
+    /// The source of its adverts, where that is not the interface's primary address. A unicast
+    /// router takes no part while no interface has it.
     pub source: Option<IpAddr>,
+    /// Whether a multicast router, too, takes no part while no interface has that source.
+    pub track_source: bool,
     /// Whether an interface that is down, or without a carrier, is a fault.
     pub track_interface: bool,
     /// The pause between two announcements; zero for as fast as they go.
@@ -182,6 +164,7 @@ impl Settings {
             accept_no_addresses: false,
             destination: Destination::Multicast(group(family)),
             source: None,
+            track_source: false,
             track_interface: true,
             announce_pace: Duration::ZERO,
             tracks: Vec::new(),
@@ -190,8 +173,37 @@ impl Settings {
 
     /// What makes it this virtual router and no other.
     pub fn key(&self) -> RouterKey {
-        let Self { interface, family, vrid, destination, .. } = *self;
-        RouterKey { interface, family, vrid, destination }
+        let Self { interface, family, vrid, .. } = *self;
+        RouterKey { interface, family, vrid, group: self.destination.group() }
+    }
+
+    /// Checks that source and destination of adverts are what they can be.
+    pub(crate) fn check_destination(&self) -> Result<(), SettingsError> {
+        let is_host = |address: IpAddr| {
+            let is_none = address.is_multicast() || address.is_unspecified();
+            !is_none && Family::of(address) == self.family
+        };
+        if let Some(source) = self.source.filter(|source| !is_host(*source)) {
+            return Err(SettingsError::Source(source));
+        }
+        match &self.destination {
+            Destination::Multicast(group) => {
+                let fits = group.is_multicast() && Family::of(*group) == self.family;
+                if fits { Ok(()) } else { Err(SettingsError::Group(*group)) }
+            }
+            Destination::Unicast(unicast) => {
+                let mut seen = HashSet::new();
+                for peer in unicast.peers.iter().map(|peer| peer.address) {
+                    if !is_host(peer) {
+                        return Err(SettingsError::Peer(peer));
+                    }
+                    if !seen.insert(peer) {
+                        return Err(SettingsError::PeerTwice(peer));
+                    }
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Whether this router owns the addresses (priority 255).
@@ -365,7 +377,7 @@ pub struct VirtualRouter {
     preempt: bool,
     addresses: Vec<VirtualAddress>,
     password: Option<String>,
-    group: Option<IpAddr>,
+    destination: Option<Destination>,
     source: Option<IpAddr>,
     tracks: Vec<(Weight, vrrp_track::Source)>,
     first_mistake: Option<SettingsError>,
@@ -385,7 +397,7 @@ impl VirtualRouter {
             preempt: true,
             addresses: Vec::new(),
             password: None,
-            group: None,
+            destination: None,
             source: None,
             tracks: Vec::new(),
             first_mistake: None,
@@ -447,7 +459,34 @@ impl VirtualRouter {
 
     /// The group that adverts are sent to, where it is not the protocol's.
     pub fn group(mut self, group: IpAddr) -> Self {
-        self.group = Some(group);
+        self.destination = Some(Destination::Multicast(group));
+        self
+    }
+
+    /// Sends adverts to each of these peers instead of to a group, from this address; without one
+    /// from the interface's first. Peers may be behind routers.
+    ///
+    /// ```
+    /// use vrrp::VirtualRouter;
+    ///
+    /// let own: std::net::IpAddr = "192.0.2.1".parse()?;
+    /// let peers = ["192.0.2.2".parse()?, "198.51.100.2".parse()?];
+    /// let router = VirtualRouter::new("eth0", 51).address("192.0.2.100/24").unicast(own, peers);
+    /// assert_eq!(router.build()?.key().to_string(), "VRID 51 over IPv4 on eth0 (unicast)");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn unicast(
+        self,
+        source: impl Into<Option<IpAddr>>,
+        peers: impl IntoIterator<Item = IpAddr>,
+    ) -> Self {
+        let unicast = Unicast::to(peers);
+        Self { source: source.into(), ..self.destination(Destination::Unicast(unicast)) }
+    }
+
+    /// Where adverts are sent, with all its details.
+    pub fn destination(mut self, destination: Destination) -> Self {
+        self.destination = Some(destination);
         self
     }
 
@@ -472,7 +511,7 @@ impl VirtualRouter {
         if let Some(mistake) = &self.first_mistake {
             return Err(mistake.clone());
         }
-        let interface: InterfaceName = self.interface.parse()?;
+        let interface: InterfaceName = name(&self.interface)?;
         let vrid = Vrid::new(self.vrid).ok_or(SettingsError::Vrid(self.vrid))?;
         let name = self.name.clone().unwrap_or_else(|| format!("{interface}/{vrid}").into());
         let mut settings =
@@ -480,18 +519,14 @@ impl VirtualRouter {
         settings.machine.priority = Priority::new(self.priority.max(Priority::LOWEST.get()));
         settings.machine.preempt = self.preempt;
         settings.machine.interval = self.checked_interval()?;
-        settings.source = self.source;
         if let Some(password) = &self.password {
             settings.authentication = Authentication::Password(Password::from_text(password));
         }
-        if let Some(group) = self.group {
-            let fits = group.is_multicast() && Family::of(group) == settings.family;
-            settings.destination = if fits {
-                Destination::Multicast(group)
-            } else {
-                return Err(SettingsError::Group(group));
-            };
+        settings.source = self.source;
+        if let Some(destination) = &self.destination {
+            settings.destination = destination.clone();
         }
+        settings.check_destination()?;
         settings.tracks = self
             .tracks
             .iter()
@@ -509,4 +544,9 @@ impl VirtualRouter {
         let Some(asked) = self.interval else { return Ok(Interval::DEFAULT) };
         Interval::new(self.version, asked).map_err(|_| SettingsError::Interval(asked))
     }
+}
+
+/// The name that a text is.
+pub(crate) fn name<T: FromStr<Err = WordError>>(text: &str) -> Result<T, SettingsError> {
+    text.parse().map_err(|error| SettingsError::Name { text: text.to_owned(), error })
 }

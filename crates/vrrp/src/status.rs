@@ -8,7 +8,7 @@ use vrrp_fsm::{Contribution, FaultReason, Instant, State, Transition};
 use vrrp_proto::{ChecksumForm, Interval, Priority};
 
 use crate::engine::{ActiveRouter, Engine};
-use crate::receiver::{Dropped, Route};
+use crate::route::{Dropped, Route};
 use crate::settings::Settings;
 
 /// A transition that lies in the past.

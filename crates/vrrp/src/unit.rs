@@ -16,14 +16,16 @@ use vrrp_fsm::{Influence, Instant, State};
 use vrrp_net::{Change, Kernel, Object};
 use vrrp_proto::Priority;
 
-use crate::engine::{Engine, Input};
+use crate::engine::Engine;
 use crate::events::{EventKind, EventSender};
 use crate::holdings::{HolderId, Holdings};
-use crate::inbox::{INBOX_MESSAGES, Inbox, Message};
+use crate::inbox::{INBOX_MESSAGES, Inbox, Message, Watch};
+use crate::input::Input;
 use crate::interfaces::InterfaceView;
 use crate::platform::Platform;
 use crate::port::Port;
-use crate::receiver::{Receiver, Route};
+use crate::receiver::Receiver;
+use crate::route::Route;
 use crate::settings::Settings;
 use crate::status::{Past, RouterStatus};
 
@@ -35,6 +37,8 @@ const HISTORY: usize = 32;
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// How often that is doubled: up to about a minute.
 const RESTART_DOUBLINGS: u32 = 6;
+/// How long after its time a router that is woken by its receiver looks for itself.
+const RECHECK: Duration = Duration::from_secs(5);
 /// How long a router has to run for its deaths to be forgotten.
 const RESTART_FORGOTTEN: Duration = Duration::from_secs(120);
 
@@ -49,6 +53,8 @@ pub(crate) enum Order {
     Done(Sender<()>),
     /// Another thread is to drive it from now on.
     Release,
+    /// If it waits to be started again, that is worth another try now.
+    TryAgain,
 }
 
 /// What others see of a router without asking it.
@@ -80,9 +86,15 @@ impl Published {
         status.send_errors = self.send_errors.load(Ordering::Relaxed);
         status.announced = self.announced.load(Ordering::Relaxed);
         let deadline = self.deadline.load(Ordering::Relaxed);
-        status.deadline = (deadline != u64::MAX).then(|| Instant::from_micros(deadline));
+        let deadline = (deadline != u64::MAX).then(|| Instant::from_micros(deadline));
+        status.deadline = route.mailbox.due().or(deadline);
         status.take_received(route);
         status
+    }
+
+    /// Whether it does not run although it should.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.lock().died.is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, RouterStatus> {
@@ -187,7 +199,7 @@ impl Unit {
             if self.has_ended() || std::mem::take(&mut self.is_released) {
                 return;
             }
-            if let Some(message) = self.parts.inbox.next(self.deadline()) {
+            if let Some(message) = self.parts.inbox.next(self.wake_up_at()) {
                 self.guarded(|unit, _| unit.take_first(message));
             }
         }
@@ -216,6 +228,18 @@ impl Unit {
             Phase::Waiting(until) => Some(*until),
             Phase::Ended => None,
         }
+    }
+
+    /// When it has to wake up of itself. While its adverts are parked its receiver knows better
+    /// when it has something to do.
+    fn wake_up_at(&self) -> Option<Instant> {
+        let deadline = self.deadline();
+        let Phase::Running(engine, _) = &self.phase else { return deadline };
+        let (router, due) = (engine.router(), deadline?);
+        let is_put_off = router.deadline() == deadline && router.expected_advert().is_some();
+        let watch = Watch { due, after: router.active_down_interval() };
+        let is_watched = is_put_off && self.parts.receiver.watch(&self.parts.route.mailbox, watch);
+        Some(if is_watched { due + RECHECK } else { due })
     }
 
     /// Whether a message waits for it.
@@ -319,6 +343,12 @@ impl Unit {
             // Whoever asked may have given up waiting.
             Message::Order(Order::Done(reply)) => drop(reply.try_send(())),
             Message::Order(Order::Release) => self.is_released = true,
+            Message::Order(Order::TryAgain) => {
+                let now = self.now();
+                if let Phase::Waiting(until) = &mut self.phase {
+                    *until = now;
+                }
+            }
         }
     }
 
@@ -356,7 +386,7 @@ impl Unit {
     }
 
     fn take_view(&mut self, view: InterfaceView) {
-        self.parts.route.demand(&self.parts.settings, &view.addresses);
+        self.parts.route.demand(&self.parts.settings, &view);
         self.parts.view = view;
     }
 }
@@ -402,7 +432,7 @@ impl Unit {
             None => parts.platform.open_kernel(parts.settings.family)?,
         };
         let (holdings, settings) = (parts.holdings.clone(), Arc::clone(&parts.settings));
-        parts.route.demand(&settings, &parts.view.addresses);
+        parts.route.demand(&settings, &parts.view);
         let engine = Engine::sharing(settings, kernel, holdings, parts.holder);
         let (view, influences) = (parts.view.clone(), parts.influences.clone());
         let can_hear = !parts.receiver.is_deaf();

@@ -1,10 +1,12 @@
 //! Routers that die, and setups that cannot be put into force: nothing may be left of either.
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod common;
+
 use std::net::IpAddr;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,11 +15,12 @@ use vrrp::{
     VirtualAddress, VirtualRouter,
 };
 use vrrp_net::{
-    AddressSpec, Announcement, Change, Errno, Family, Interface, Kernel, Link, LinkChange,
-    NetError, NetNamespace, Netlink, NewLink, NewLinkKind, Operation, Outcome, Snapshot, VethPeer,
+    Announcement, Change, Errno, Family, Interface, Kernel, Link, NetError, Netlink, Operation,
+    Outcome, Snapshot,
 };
+use vrrp_proto::IpMeta;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::common::{PATIENCE, eventually, has, isolated, router, setup};
 
 /// What goes wrong, by the test's will.
 struct Trouble {
@@ -27,17 +30,20 @@ struct Trouble {
     kernels: AtomicUsize,
     /// Whether each resignation panics.
     cannot_resign: AtomicBool,
+    /// Whether each resignation takes its time.
+    resigns_slowly: AtomicBool,
     /// How many changes to objects were asked for.
     changes: AtomicUsize,
 }
 
 impl Trouble {
     fn none() -> Arc<Self> {
-        let (panic_after, cannot_resign, changes) = Default::default();
+        let (panic_after, cannot_resign, resigns_slowly, changes) = Default::default();
         Arc::new(Self {
             panic_after,
             kernels: AtomicUsize::new(usize::MAX),
             cannot_resign,
+            resigns_slowly,
             changes,
         })
     }
@@ -99,14 +105,12 @@ impl Kernel for TroubledKernel {
         self.0.apply(changes)
     }
 
-    fn send_advert(
-        &mut self,
-        source: IpAddr,
-        destination: IpAddr,
-        message: &[u8],
-    ) -> Result<(), NetError> {
+    fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {
         let is_resignation = message.get(2) == Some(&0);
         assert!(!(is_resignation && self.1.cannot_resign.load(Ordering::SeqCst)), "it cannot");
+        if is_resignation && self.1.resigns_slowly.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(200));
+        }
         // Of VRID 51 alone: the byte after version and type.
         let is_meant = message.get(1) == Some(&51);
         let left = self.1.panic_after.load(Ordering::SeqCst);
@@ -114,63 +118,11 @@ impl Kernel for TroubledKernel {
             self.1.panic_after.store(left - 1, Ordering::SeqCst);
             assert!(left > 1, "a planted panic");
         }
-        self.0.send_advert(source, destination, message)
+        self.0.send_advert(ip, message)
     }
 
     fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError> {
         self.0.announce(announcements)
-    }
-}
-
-/// One test at a time: they count the descriptors of the process, and its work.
-static ALONE: Mutex<()> = Mutex::new(());
-
-/// Runs a test in a network namespace with a cable from `left` to `right`.
-fn isolated(test: impl FnOnce(&mut Netlink) + Send) {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let namespace = match NetNamespace::create() {
-        Ok(namespace) => namespace,
-        Err(error) => {
-            assert!(std::env::var_os("CI").is_none(), "nothing may be skipped in CI, but: {error}");
-            return eprintln!("skipped: {error}");
-        }
-    };
-    namespace
-        .run(|| {
-            let mut netlink = Netlink::open().unwrap();
-            let peer = VethPeer { name: "right".parse().unwrap(), mac: None, netns: None };
-            let name = "left".parse().unwrap();
-            let veth = NewLink { name, kind: NewLinkKind::Veth(peer), mac: None };
-            netlink.create_link(&veth).unwrap();
-            for end in ["left", "right"] {
-                let link = netlink.link(end.parse().unwrap()).unwrap().unwrap();
-                netlink.change_link(link.interface.index, &LinkChange::UP).unwrap();
-            }
-            let left = netlink.link("left".parse().unwrap()).unwrap().unwrap().interface;
-            let own = AddressSpec::new(left, "192.0.2.1".parse().unwrap(), 24);
-            assert_eq!(netlink.add_addresses(&[own]), [Ok(Outcome::Added)]);
-            test(&mut netlink);
-        })
-        .unwrap();
-}
-
-fn router(vrid: u8) -> VirtualRouter {
-    VirtualRouter::new("left", vrid)
-        .name(format!("VI_{vrid}"))
-        .interval(Duration::from_millis(50))
-        .address(&format!("192.0.2.{}/24", 100 + u16::from(vrid)))
-}
-
-fn setup(vrids: &[u8]) -> Setup {
-    vrids.iter().fold(Setup::default(), |setup, vrid| setup.with(&router(*vrid)).unwrap())
-}
-
-#[track_caller]
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
-        thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -184,11 +136,6 @@ fn wait_for_event(events: &Events, what: &str, is_it: impl Fn(&EventKind) -> boo
         }
     }
     panic!("{what}: not within {PATIENCE:?}");
-}
-
-fn has(netlink: &mut Netlink, address: &str) -> bool {
-    let address: IpAddr = address.parse().unwrap();
-    netlink.addresses().unwrap().iter().any(|there| there.address == address)
 }
 
 fn states(service: &Service) -> Vec<State> {
@@ -216,10 +163,13 @@ fn a_router_that_panics_is_cleaned_up_after_and_started_again() {
         trouble.panic_after.store(2, Ordering::SeqCst);
         wait_for_event(&events, "it dies", |kind| matches!(kind, EventKind::Died { .. }));
         eventually("status says why", || {
+            // Should it run again already, it dies again.
+            trouble.panic_after.store(1, Ordering::SeqCst);
             let told = service.observer().routers().swap_remove(0);
             told.died.is_some_and(|why| why.contains("a planted panic"))
         });
-        assert!(!has(netlink, "192.0.2.151"), "its address goes at once");
+        eventually("its address goes", || !has(netlink, "192.0.2.151"));
+        trouble.panic_after.store(0, Ordering::SeqCst);
         assert!(has(netlink, "192.0.2.152"));
         let before = sent();
         eventually("the other one runs on", || sent() > before + 2);
@@ -272,6 +222,32 @@ fn a_router_that_dies_of_its_end_has_ended() {
 }
 
 #[test]
+fn a_router_that_becomes_another_ends_before_its_successor_begins() {
+    isolated(|netlink| {
+        let trouble = Trouble::none();
+        let mut service = start(&trouble, &[51]);
+        eventually("it is Active", || states(&service) == [State::Active]);
+        trouble.resigns_slowly.store(true, Ordering::SeqCst);
+        let events = service.events();
+        while events.next_within(Duration::ZERO).is_some() {}
+        let successor = router(52).name("VI_51");
+        service.apply(Setup::default().with(&successor).unwrap()).unwrap();
+        eventually("the other is Active", || states(&service) == [State::Active]);
+        let told = std::iter::from_fn(|| events.next_within(Duration::ZERO));
+        let told: Vec<_> = told
+            .filter_map(|event| match event.kind {
+                EventKind::Stopped { .. } => Some("stopped".to_owned()),
+                EventKind::Transition(transition) => Some(format!("{:?}", transition.to)),
+                _ => None,
+            })
+            .collect();
+        // The first one's last change, its end, and then the whole life of the second.
+        assert_eq!(told, ["Initialize", "stopped", "Backup", "Active"]);
+        assert!(!has(netlink, "192.0.2.151") && has(netlink, "192.0.2.152"));
+    });
+}
+
+#[test]
 fn a_router_whose_kernel_cannot_be_opened_is_tried_again() {
     isolated(|_| {
         let trouble = Trouble::none();
@@ -281,6 +257,24 @@ fn a_router_whose_kernel_cannot_be_opened_is_tried_again() {
         wait_for_event(&events, "it cannot run", |kind| matches!(kind, EventKind::Died { .. }));
         trouble.kernels.store(usize::MAX, Ordering::SeqCst);
         eventually("it is Active", || states(&service) == [State::Active]);
+    });
+}
+
+#[test]
+fn a_router_that_waits_is_tried_at_once_when_others_have_changed() {
+    isolated(|_| {
+        let trouble = Trouble::none();
+        trouble.kernels.store(0, Ordering::SeqCst);
+        let mut service = start(&trouble, &[51]);
+        let restart_at = || service.observer().routers()[0].restart_at;
+        let left = |at: vrrp::Instant| at.saturating_since(System.now());
+        let is_long = |at| left(at) > Duration::from_secs(3);
+        eventually("it waits for long", || restart_at().is_some_and(is_long));
+        let due = restart_at().unwrap();
+        trouble.kernels.store(usize::MAX, Ordering::SeqCst);
+        service.apply(setup(&[51, 52])).unwrap();
+        eventually("both are Active", || states(&service) == [State::Active; 2]);
+        assert!(System.now() < due, "it waited for its time");
     });
 }
 

@@ -25,6 +25,7 @@ Examples:
                                            one file with @n1 and @n2 lines, as both nodes
   vrrpd check --format json --stdin-name vrrp.conf -
                                            for an editor: the text comes from standard input
+  vrrpd check --diff                       what --fix would change
   vrrpd check --explain E0201              what E0201 means, and how to mend it";
 
 #[derive(Debug, Subcommand)]
@@ -40,8 +41,9 @@ pub(crate) enum Command {
     /// Several files are the members of one cluster, one for each node: besides what is wrong with
     /// each, everything is reported in which they do not fit together.
     ///
-    /// Exit status: 0 valid, warnings or not; 1 errors; 2 wrong usage, or a file cannot be read; 3
-    /// with --system, the machine cannot be looked at.
+    /// Exit status: 0 valid, warnings or not; 1 errors (with --fix and --diff, errors that are left);
+    /// 2 wrong usage, or a file cannot be read or written; 3 with --system, the machine cannot be
+    /// looked at.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
     /// Print the configuration that is in effect: includes and variables resolved, every default
@@ -101,6 +103,13 @@ pub(crate) struct CheckArgs {
     /// Judge as `vrrpd run --lenient` would.
     #[arg(long)]
     pub(crate) lenient: bool,
+    /// Write the files anew, with what keepalived understands of them in correct words. Comments and
+    /// white space stay; what has no meaning, or two, is left and reported.
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Show what `--fix` would change, and write nothing.
+    #[arg(long, conflicts_with = "system")]
+    pub(crate) diff: bool,
     /// Look at this machine too: whether the interfaces, the programs and their users exist.
     #[arg(long)]
     pub(crate) system: bool,

@@ -17,6 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vrrp_net::Waker;
 
 use crate::rundir::{self, Socket};
+use crate::spare::Spare;
 use crate::status::{ReloadReport, Status};
 
 /// The longest question; a longer one is not understood.
@@ -43,6 +44,22 @@ pub(crate) trait Answers: Send + 'static {
     fn reload(&self, is_dry: bool, answered: Waker) -> Receiver<ReloadReport>;
 }
 
+/// The control socket with all that serving it takes of descriptors, before others take the last.
+pub(crate) struct Reception {
+    socket: Socket,
+    waker: Waker,
+    spare: Spare,
+}
+
+impl Reception {
+    /// What is ready to answer on `socket`.
+    pub(crate) fn open(socket: Socket) -> io::Result<Self> {
+        socket.listener().set_nonblocking(true)?;
+        let waker = Waker::new().map_err(io::Error::other)?;
+        Ok(Self { socket, waker, spare: Spare::new(1) })
+    }
+}
+
 /// The thread that answers.
 pub(crate) struct Control {
     thread: Option<JoinHandle<()>>,
@@ -51,13 +68,13 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Answers on `socket`.
-    pub(crate) fn start(socket: Socket, answers: impl Answers) -> io::Result<Self> {
-        let waker = Waker::new().map_err(io::Error::other)?;
+    /// Answers from now on.
+    pub(crate) fn start(reception: Reception, answers: impl Answers) -> io::Result<Self> {
+        let Reception { socket, waker, spare } = reception;
         let stop = Arc::new(AtomicBool::new(false));
-        socket.listener().set_nonblocking(true)?;
         let mut server = Server {
             socket,
+            spare,
             clients: Vec::new(),
             waker: waker.clone(),
             stop: Arc::clone(&stop),
@@ -85,6 +102,8 @@ impl Drop for Control {
 
 struct Server<A> {
     socket: Socket,
+    /// Makes room for a client when there is no descriptor left.
+    spare: Spare,
     clients: Vec<Client>,
     waker: Waker,
     stop: Arc<AtomicBool>,
@@ -153,6 +172,7 @@ impl<A: Answers> Server<A> {
             let now = Instant::now();
             self.clients
                 .retain(|client| !matches!(client.phase, Phase::Done) && client.deadline > now);
+            self.spare.refill();
             if self.check_at <= now {
                 self.check_socket();
             }
@@ -197,14 +217,23 @@ impl<A: Answers> Server<A> {
                     self.clients.extend(Client::new(stream).ok());
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // Without a descriptor left that is also the answer when nobody wants in.
+                Err(_) if !self.is_somebody_waiting() => return,
+                Err(_) if self.spare.give_up() => {}
                 Err(error) => {
                     log::debug!("control socket: {error}");
-                    // With no descriptors left the one of a silent client helps the next.
+                    // The descriptor of a silent client helps the next.
                     self.send_one_away();
                     return thread::sleep(Duration::from_millis(10));
                 }
             }
         }
+    }
+
+    fn is_somebody_waiting(&self) -> bool {
+        let listener = self.socket.listener().as_fd();
+        let mut fds = [PollFd::from_borrowed_fd(listener, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
     /// Gives up the client that has been silent longest, or else the one with the least time left.
@@ -355,7 +384,8 @@ mod tests {
     /// The run directory goes last, and its socket with it.
     fn control(dir: &Path) -> (Control, rundir::RunDir) {
         let run_dir = rundir::RunDir::hold(dir.to_owned()).unwrap();
-        (Control::start(run_dir.listen().unwrap(), NoAnswers).unwrap(), run_dir)
+        let reception = Reception::open(run_dir.listen().unwrap()).unwrap();
+        (Control::start(reception, NoAnswers).unwrap(), run_dir)
     }
 
     #[test]

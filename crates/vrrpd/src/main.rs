@@ -11,6 +11,7 @@ mod notify;
 mod run;
 mod rundir;
 mod setup;
+mod spare;
 mod status;
 mod users;
 mod words;

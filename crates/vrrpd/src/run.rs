@@ -20,12 +20,13 @@ use vrrp_net::Waker;
 
 use crate::check;
 use crate::cli::RunArgs;
-use crate::control::{Answers, Control};
+use crate::control::{Answers, Control, Reception};
 use crate::exit;
 use crate::logging;
 use crate::notify::Notifier;
 use crate::rundir::{self, RunDir, RunDirError};
 use crate::setup::{self, Meaning, NotifyPrograms, SetupError};
+use crate::spare::Spare;
 use crate::status::{
     self, GroupStatus, InstanceStatus, InterfaceStatus, ReloadReport, Status, TrackerStatus,
 };
@@ -35,6 +36,8 @@ use crate::users::Users;
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
 /// How long the instances may take to resign and to remove their addresses.
 const STOP_TIME: Duration = Duration::from_secs(10);
+/// What reading a configuration takes.
+const SPARE_DESCRIPTORS: usize = 2;
 const SIGNALS_STACK_BYTES: usize = 128 << 10;
 
 /// Why the daemon does not run.
@@ -143,6 +146,7 @@ struct Daemon<'a> {
     service: Service,
     notifier: Notifier,
     loaded: Arc<Mutex<Loaded>>,
+    spare: Spare,
 }
 
 /// What is known of the configuration in force.
@@ -156,7 +160,8 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     let host = Host::system()?;
     raise_descriptor_limit();
     let run_dir = RunDir::hold(run_dir_of(args, &config))?;
-    let listener = run_dir.listen()?;
+    let reception = Reception::open(run_dir.listen()?)?;
+    let spare = Spare::new(SPARE_DESCRIPTORS);
     // From here on signals wait until they are asked for, so none can end the process unawares.
     let (requests, tasks) = unbounded();
     follow_signals(requests.clone())?;
@@ -176,8 +181,8 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     let file = args.file.display().to_string();
     let answers =
         Answering { observer: service.observer(), loaded: Arc::clone(&loaded), file, requests };
-    let control = Control::start(listener, answers)?;
-    let mut daemon = Daemon { args, run_dir, users, service, notifier, loaded };
+    let control = Control::start(reception, answers)?;
+    let mut daemon = Daemon { args, run_dir, users, service, notifier, loaded, spare };
     let (version, place) = (env!("CARGO_PKG_VERSION"), daemon.run_dir.path().display());
     log::info!("vrrpd {version} runs {count} instance(s), status in {place}");
     tell_manager(&[NotifyState::Ready]);
@@ -247,7 +252,7 @@ impl Daemon<'_> {
     fn reload(&mut self) -> ReloadReport {
         log::info!("reloading {}", self.args.file.display());
         tell_manager(&reloading());
-        let Reading { config, diagnostics } = read(self.args);
+        let Reading { config, diagnostics } = self.read();
         logging::show(&diagnostics);
         let applied = config.map_err(|refusal| refusal.why).and_then(|config| self.apply(&config));
         match &applied {
@@ -267,9 +272,16 @@ impl Daemon<'_> {
         report
     }
 
+    fn read(&mut self) -> Reading {
+        self.spare.give_up();
+        let reading = read(self.args);
+        self.spare.refill();
+        reading
+    }
+
     /// Says what a reload would change.
-    fn dry_run(&self) -> ReloadReport {
-        let Reading { config, diagnostics } = read(self.args);
+    fn dry_run(&mut self) -> ReloadReport {
+        let Reading { config, diagnostics } = self.read();
         let planned = config.map_err(|refusal| refusal.why).and_then(|config| {
             let meaning = self.meaning(&config)?;
             meaning.setup.check().map_err(|error| error.to_string())?;

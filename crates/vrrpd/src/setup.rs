@@ -93,6 +93,8 @@ impl NotifyPrograms {
 impl Meaning {
     /// What this configuration means.
     pub(crate) fn of(config: &Config, users: &Users, links: &Links) -> Result<Self, SetupError> {
+        users.prepare(config.instances.iter().flat_map(|instance| instance.notify.commands()));
+        let config = &*users.secured(config);
         let settings = |instance: &vrrp_conf::model::Instance| {
             vrrp::conf::settings_in(config, instance).map(Arc::new).map_err(|source| {
                 let instance = Arc::clone(&instance.name);

@@ -95,6 +95,9 @@ pub(crate) struct InstanceStatus {
     pub(crate) master_advert_interval_ms: u64,
     /// When the running timer (advert, or master down) ends, in milliseconds from now.
     pub(crate) timer_ms: Option<u64>,
+    /// Those to whom adverts are sent one by one; none where they go to a group.
+    #[serde(default)]
+    pub(crate) unicast_peers: Vec<IpAddr>,
     pub(crate) addresses: Vec<String>,
     /// Whether the addresses are on the interface because of this instance.
     pub(crate) addresses_installed: bool,
@@ -223,6 +226,8 @@ impl InstanceStatus {
     /// How an instance stands at this moment.
     pub(crate) fn of(router: &RouterStatus, now: Instant) -> Self {
         let settings = &router.settings;
+        let unicast = settings.destination.unicast();
+        let peers = unicast.into_iter().flat_map(|unicast| &unicast.peers);
         let state = if router.died.is_some() { words::FAULT } else { words::state(router.state) };
         Self {
             name: settings.name.to_string(),
@@ -245,6 +250,7 @@ impl InstanceStatus {
             advert_interval_ms: settings.machine.interval.as_micros() / 1000,
             master_advert_interval_ms: router.interval.as_micros() / 1000,
             timer_ms: router.deadline.map(|deadline| millis(now, deadline)),
+            unicast_peers: peers.map(|peer| peer.address).collect(),
             addresses: settings.addresses.iter().map(ToString::to_string).collect(),
             addresses_installed: router.is_installed,
             adverts: AdvertCounters::of(router, now),
@@ -403,6 +409,10 @@ impl fmt::Display for InstanceStatus {
                 writeln!(f, "  master     not known: a node in FAULT does not follow one")?;
             }
             None => writeln!(f, "  master     none heard of")?,
+        }
+        if !self.unicast_peers.is_empty() {
+            let peers: Vec<_> = self.unicast_peers.iter().map(IpAddr::to_string).collect();
+            writeln!(f, "  peers      {}", peers.join(", "))?;
         }
         let held = if self.addresses_installed { "here" } else { "not here" };
         writeln!(f, "  addresses  {} ({held})", self.addresses.join(", "))?;

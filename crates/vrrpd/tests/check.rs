@@ -109,6 +109,51 @@ fn the_exit_code_says_valid_errors_or_nothing_to_judge() {
 }
 
 #[test]
+fn what_has_one_meaning_is_mended_in_place_and_the_rest_is_left() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let text = config("100", "nopreempt 1 # stay\n  state master");
+    let place = Place::with(&[("real.conf", text.clone())]);
+    let path = place.0.path().join("real.conf");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("real.conf", place.0.path().join("vrrp.conf")).unwrap();
+
+    let said = place.run(&["check", "--diff", "vrrp.conf"]);
+    assert_eq!(said.exit, 1, "{said:?}");
+    let change = "-  nopreempt 1 # stay\n+  nopreempt # stay\n   state master\n";
+    assert!(said.out.starts_with("--- vrrp.conf\n+++ vrrp.conf\n@@ -5,6 +5,6 @@\n"), "{said:?}");
+    assert!(said.out.contains(change), "{said:?}");
+    assert!(said.err.contains("E0307") && !said.err.contains("W0523"), "{said:?}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), text, "nothing is written");
+
+    let said = place.run(&["check", "--fix", "vrrp.conf"]);
+    assert_eq!(said.exit, 1, "{said:?}");
+    assert!(said.err.starts_with("vrrp.conf: 1 change written\n"), "{said:?}");
+    assert!(said.err.contains("E0307") && !said.err.contains("W0523"), "{said:?}");
+    let fixed = fs::read_to_string(&path).unwrap();
+    assert_eq!(fixed, text.replace("nopreempt 1 #", "nopreempt #"));
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(place.0.path().join("vrrp.conf").is_symlink());
+    assert_eq!(fs::read_dir(place.0.path()).unwrap().count(), 2, "nothing else is left there");
+
+    let said = place.run_on(&["check", "--fix", "-"], &text);
+    assert_eq!(said.exit, 2, "standard input cannot be written: {said:?}");
+    let said = place.run_on(&["check", "--diff", "-"], &text);
+    assert!(said.out.contains(change), "{said:?}");
+}
+
+#[test]
+fn a_file_with_nothing_wrong_but_other_programs_settings_is_one_line() {
+    let lvs = "virtual_server 192.0.2.1 80 {\n  delay_loop 6\n}\n".repeat(3);
+    let mail = "global_defs {\n  notification_email {\n    a@b\n  }\n}\n";
+    let text = format!("{mail}{lvs}{}", config("100", ""));
+    let place = Place::with(&[("vrrp.conf", text)]);
+    let said = place.run(&["check", "vrrp.conf"]);
+    assert_eq!((said.exit, &*said.err), (0, ""));
+    assert_eq!(said.out, "vrrp.conf: valid, virtual routers: 1, skipped: mail, IPVS\n");
+}
+
+#[test]
 fn without_a_file_it_is_the_one_that_the_daemon_reads() {
     let help = |command| Place::with(&[]).run(&[command, "--help"]).out;
     for command in ["check", "config", "run"] {
@@ -304,5 +349,29 @@ fn config_prints_passwords_only_where_they_are_asked_for() {
         assert_eq!((hidden.exit, shown.exit), (0, 0), "{hidden:?}");
         assert!(!hidden.out.contains("s3cret") && hidden.out.contains("********"), "{hidden:?}");
         assert!(shown.out.contains("s3cret"), "{shown:?}");
+    }
+}
+
+#[test]
+fn unicast_and_ipv6_are_sound_and_what_is_not_done_of_them_is_refused() {
+    let peers = "unicast_src_ip 192.0.2.7\n unicast_peer {\n 192.0.2.8 min_ttl 250\n }\n \
+                 check_unicast_src\n unicast_ttl 64\n track_src_ip\n old_unicast_checksum never";
+    let over_ipv6 = |text: String| text.replace("192.0.2.1/24", "fe80::1/64\n 2001:db8::1/64");
+    let both = "virtual_ipaddress_excluded {\n 192.0.2.1/24\n 2001:db8::2/64\n }";
+    let place = Place::with(&[
+        ("unicast.conf", config("100", peers)),
+        ("ipv6.conf", over_ipv6(config("100", both))),
+        ("anywhere.conf", config("100", peers).replace("interface eth0", "")),
+        ("vrf.conf", config("100", &format!("{peers}\n vrf red"))),
+    ]);
+    for file in ["unicast.conf", "ipv6.conf"] {
+        let said = place.run(&["check", file]);
+        assert_eq!(said.exit, 0, "{said:?}");
+        assert!(!said.err.contains("warning") && !said.out.contains("warning"), "{said:?}");
+    }
+    for file in ["anywhere.conf", "vrf.conf"] {
+        let said = place.run(&["check", file]);
+        assert_eq!(said.exit, 1, "{said:?}");
+        assert!((said.out.clone() + &said.err).contains("E0409"), "{said:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! What a member's trackers do to its priority: each can fail, and then takes points away or
 //! makes the member unfit.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use vrrp_proto::Priority;
@@ -32,7 +33,7 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 pub(super) struct Tracker<'c> {
     pub(super) kind: Kind,
-    pub(super) name: &'c str,
+    pub(super) name: Cow<'c, str>,
     /// Where it is tracked.
     pub(super) at: Span,
     pub(super) weight: Spanned<Weight>,
@@ -61,7 +62,7 @@ impl Tracker<'_> {
     }
 
     pub(super) fn is_same(&self, other: &Tracker<'_>) -> bool {
-        (self.kind, self.name) == (other.kind, other.name)
+        (self.kind, &self.name) == (other.kind, &other.name)
     }
 }
 
@@ -117,7 +118,7 @@ impl<'c> Health<'c> {
         for (kind, tracks) in kinds {
             let tracker = |track: &'c Track<std::sync::Arc<str>>| Tracker {
                 kind,
-                name: &track.target,
+                name: Cow::Borrowed(&*track.target.value),
                 at: track.target.span,
                 weight: track.weight,
             };
@@ -125,7 +126,7 @@ impl<'c> Health<'c> {
         }
         self.trackers.extend(tracks.interfaces.iter().map(|track| Tracker {
             kind: Kind::Interface,
-            name: track.target.as_str(),
+            name: track.target.to_string().into(),
             at: track.target.span,
             weight: track.weight,
         }));

@@ -7,7 +7,7 @@ use vrrp_proto::Vrid;
 
 use super::Member;
 use super::seat::{Seat, VirtualRouter};
-use crate::model::Instance;
+use crate::model::{Instance, InterfaceName};
 
 /// The virtual routers of a cluster, in the order in which the members name them.
 pub(super) fn virtual_routers(members: &[Member]) -> Vec<VirtualRouter<'_>> {
@@ -33,13 +33,12 @@ struct Routers<'c> {
 enum Feature<'c> {
     Address(IpAddr),
     VridAndName(Vrid, &'c str),
-    VridAndInterface(Vrid, &'c str),
-    NameAndInterface(&'c str, &'c str),
+    VridAndInterface(Vrid, InterfaceName),
+    NameAndInterface(&'c str, InterfaceName),
 }
 
 fn features(instance: &Instance) -> Vec<Feature<'_>> {
-    let (vrid, name, interface) =
-        (instance.vrid.value, &**instance.name, instance.interface.as_str());
+    let (vrid, name, interface) = (instance.vrid.value, &**instance.name, instance.interface.value);
     let addresses = instance.addresses.iter().map(|address| Feature::Address(address.address));
     let others = [
         Feature::VridAndName(vrid, name),

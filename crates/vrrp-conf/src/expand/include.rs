@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-use super::Expander;
 use super::line::Line;
+use super::{Expander, lexer};
 use crate::source::{ExpansionId, FileRange};
 use crate::{Code, Diagnostic, Includes, Span};
 
@@ -67,12 +67,6 @@ impl Checks {
     }
 }
 
-/// Whether a line may be a directive of the pre-pass.
-pub(crate) fn may_direct(text: &str) -> bool {
-    let text = text.trim_ascii_start();
-    text.starts_with("include") || text.starts_with("random_seed")
-}
-
 /// An include line at work.
 struct Include<'t> {
     pattern: &'t str,
@@ -84,13 +78,11 @@ struct Include<'t> {
 impl Expander<'_> {
     /// Obeys a directive; `true` if the line is nothing else.
     pub(super) fn directive(&mut self, line: &Line) -> bool {
-        if !line.all().any(|piece| may_direct(piece.text(self.sources))) {
+        if !line.all().any(|piece| lexer::may_direct(piece.text(self.sources))) {
             return false;
         }
         let text = line.text(self.sources);
-        let text = text.trim();
-        let (keyword, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        let rest = rest.trim();
+        let (keyword, rest) = lexer::directive(&text);
         match keyword {
             "include_check" => {
                 let words: Vec<_> = rest.split_whitespace().collect();
@@ -119,7 +111,7 @@ impl Expander<'_> {
             let message = "files are not included here".to_owned();
             return self.complain(include, Code::IncludeRefused, message);
         }
-        let pattern = unquoted(include.pattern);
+        let pattern = lexer::unquoted(include.pattern);
         if pattern.is_empty() {
             let message = "an include without a file".to_owned();
             return self.complain(include, Code::IncludeFailed, message);
@@ -260,14 +252,6 @@ pub(crate) fn read_limited(source: impl Read, limit: usize) -> io::Result<String
     Ok(crate::bytes::decode(bytes))
 }
 
-fn unquoted(text: &str) -> &str {
-    let mut chars = text.chars();
-    match (chars.next(), chars.next_back()) {
-        (Some(open @ ('"' | '\'')), Some(close)) if open == close => &text[1..text.len() - 1],
-        _ => text,
-    }
-}
-
 /// The words that a csh-style brace expression stands for, at most `limit`.
 fn braces(pattern: &str, limit: usize) -> Result<Vec<String>, &'static str> {
     if pattern.len() > MAX_PATTERN_BYTES {
@@ -282,7 +266,7 @@ fn braces(pattern: &str, limit: usize) -> Result<Vec<String>, &'static str> {
         if finished.len() + open.len() >= limit {
             return Err("the braces stand for too many files");
         }
-        match first_brace(&pattern)? {
+        match lexer::first_braces(&pattern)? {
             None => finished.push(pattern),
             Some((before, alternatives, after)) => {
                 let words = alternatives.into_iter().rev();
@@ -291,30 +275,6 @@ fn braces(pattern: &str, limit: usize) -> Result<Vec<String>, &'static str> {
         }
     }
     Ok(finished)
-}
-
-/// A pattern's first brace expression: what is before, the alternatives, what is behind.
-type Braces<'p> = (&'p str, Vec<&'p str>, &'p str);
-
-fn first_brace(pattern: &str) -> Result<Option<Braces<'_>>, &'static str> {
-    let Some(open) = pattern.find('{') else { return Ok(None) };
-    let (mut depth, mut from, mut alternatives) = (0_usize, open + 1, Vec::new());
-    for (at, byte) in pattern.bytes().enumerate().skip(open) {
-        match byte {
-            b'{' => depth += 1,
-            b'}' if depth == 1 => {
-                alternatives.push(&pattern[from..at]);
-                return Ok(Some((&pattern[..open], alternatives, &pattern[at + 1..])));
-            }
-            b'}' => depth -= 1,
-            b',' if depth == 1 => {
-                alternatives.push(&pattern[from..at]);
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    Err("a `{` has no `}`")
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Lines as pieces of files' texts.
 
-use core::iter;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::lexer;
 use crate::SourceMap;
-use crate::source::{ExpansionId, FileId, FileRange, Origin};
+use crate::source::{ExpansionId, FileRange, Origin};
 
 /// A piece of a line: a range of a file, or a text made from one.
 #[derive(Debug, Clone)]
@@ -143,7 +143,7 @@ impl Line {
     }
 
     pub(super) fn is_blank(&self, sources: &SourceMap) -> bool {
-        self.all().all(|piece| piece.text(sources).trim_ascii().is_empty())
+        self.all().all(|piece| lexer::is_blank(piece.text(sources)))
     }
 
     /// The text of the whole line.
@@ -187,9 +187,8 @@ impl Line {
     /// Drops white space, and what is finished, from the beginning.
     pub(super) fn trim_start(&mut self, sources: &SourceMap) {
         while let Some(piece) = self.todo.pop() {
-            let text = piece.text(sources);
-            let blank = text.len() - text.trim_ascii_start().len();
-            if blank < text.len() {
+            let blank = lexer::blank_len(piece.text(sources));
+            if blank < piece.len() {
                 let (blank, rest) = piece.split(blank, sources);
                 self.finish(blank);
                 self.todo.push(rest);
@@ -203,12 +202,6 @@ impl Line {
         self.todo.last()?.text(sources).chars().next()
     }
 
-    /// The text up to white space, within the first piece.
-    pub(super) fn first_word(&self, sources: &SourceMap) -> Option<String> {
-        let text = self.todo.last()?.text(sources);
-        text.split_ascii_whitespace().next().map(str::to_owned)
-    }
-
     /// Drops so many bytes of the first piece.
     pub(super) fn advance(&mut self, bytes: usize, sources: &SourceMap) {
         if let Some(piece) = self.todo.pop() {
@@ -219,18 +212,16 @@ impl Line {
 
     /// The place of the line: its first piece that is not blank.
     pub(super) fn place(&self, sources: &SourceMap) -> FileRange {
-        let written = self.all().find(|piece| !piece.text(sources).trim_ascii().is_empty());
+        let written = self.all().find(|piece| !lexer::is_blank(piece.text(sources)));
         let Some(piece) = written.or_else(|| self.all().next()) else {
             return FileRange::START;
         };
         match piece.made {
             Some(_) => piece.at,
             None => {
-                let text = piece.text(sources);
-                let blank = text.len() - text.trim_ascii_start().len();
-                let len = text.trim_ascii().len();
-                let start = piece.at.start + blank as u32;
-                FileRange { start, end: start + len as u32, ..piece.at }
+                let written = lexer::trimmed(piece.text(sources));
+                let at = |place: usize| piece.at.start + place as u32;
+                FileRange { start: at(written.start), end: at(written.end), ..piece.at }
             }
         }
     }
@@ -238,87 +229,4 @@ impl Line {
     pub(super) fn expansion(&self) -> Option<ExpansionId> {
         self.all().next().and_then(|piece| piece.expansion)
     }
-}
-
-/// A line of a file with its continuation lines, all without comments.
-pub(super) enum Logical {
-    Plain(FileRange),
-    Continued(Vec<FileRange>),
-}
-
-/// A file's lines, without comments, joined where one ends in a backslash. The places of comments
-/// that cut a word are added to `cuts`.
-pub(super) fn logical_lines<'a>(
-    file: FileId,
-    text: &'a str,
-    cuts: &'a mut Vec<FileRange>,
-) -> impl Iterator<Item = Logical> + 'a {
-    // Some editors begin a file with the mark of the byte order, which UTF-8 has no use for.
-    let mut start = if text.starts_with('\u{feff}') { 3 } else { 0 };
-    let mut physical = iter::from_fn(move || {
-        (start < text.len()).then(|| {
-            let end = text[start..].find('\n').map_or(text.len(), |len| start + len);
-            let line = &text[start..end];
-            let (before, comment) = line.split_at(without_comment(line).len());
-            let kept = before.trim_end();
-            let at = start as u32;
-            if cuts_a_word(before, comment) {
-                let sign = at + before.len() as u32;
-                cuts.push(FileRange { file, start: sign, end: sign + 1 });
-            }
-            start = end + 1;
-            (FileRange { file, start: at, end: at + kept.len() as u32 }, kept)
-        })
-    });
-    iter::from_fn(move || {
-        let (first, kept) = physical.next()?;
-        let Some(mut part) = continued(first, kept) else { return Some(Logical::Plain(first)) };
-        let mut parts = Vec::new();
-        loop {
-            parts.push(part);
-            let Some((next, kept)) = physical.next() else { break };
-            match continued(next, kept) {
-                Some(shorter) => part = shorter,
-                None => {
-                    parts.push(next);
-                    break;
-                }
-            }
-        }
-        Some(Logical::Continued(parts))
-    })
-}
-
-/// The range without its backslash and the white space before it, if it ends in one.
-fn continued(range: FileRange, text: &str) -> Option<FileRange> {
-    let rest = text.strip_suffix('\\')?;
-    let before = rest.bytes().rev().take_while(|&byte| byte == b'\\').count();
-    let end = range.start + rest.trim_end().len() as u32;
-    // Two backslashes are one that stands for itself.
-    (before % 2 == 0).then_some(FileRange { end, ..range })
-}
-
-/// A line up to the `#` or `!` that begins a comment; inside quotes neither does.
-fn without_comment(line: &str) -> &str {
-    let mut quote = None;
-    let mut bytes = line.bytes().enumerate();
-    while let Some((at, byte)) = bytes.next() {
-        match (byte, quote) {
-            (b'\\', _) => {
-                bytes.next();
-            }
-            (b'#' | b'!', None) => return &line[..at],
-            (b'"' | b'\'', None) => quote = Some(byte),
-            (_, Some(open)) if byte == open => quote = None,
-            _ => {}
-        }
-    }
-    line
-}
-
-/// Whether a comment seems to begin within a word, as in `S3cr!t`.
-fn cuts_a_word(before: &str, comment: &str) -> bool {
-    let is_word = before.ends_with(|c: char| !c.is_whitespace() && !"{}\"';".contains(c));
-    let Some(behind) = comment.get(1..) else { return false };
-    is_word && !behind.starts_with([' ', '\t', '#', '!'])
 }

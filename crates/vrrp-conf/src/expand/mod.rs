@@ -8,20 +8,24 @@
 //! [`Origin`] along.
 
 mod include;
+mod lexer;
 mod line;
 mod repeat;
 mod variable;
 
+use core::ops::Range;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use include::{may_direct, read_file, read_limited};
+pub(crate) use include::{read_file, read_limited};
+pub(crate) use lexer::may_direct;
+use lexer::{Beginning, Doubt, Logical};
 use line::Line;
 use variable::{Random, Variable};
 
 use crate::source::{ExpansionId, FileId, FileRange, Origin};
-use crate::{Code, Diagnostic, Options, SourceMap, Span};
+use crate::{Code, Diagnostic, Fix, Options, SourceMap, Span};
 
 /// Expands a text and all that it includes; gives the expanded range of the map, or nothing
 /// if a limit was reached before the end.
@@ -67,7 +71,8 @@ impl Finding {
         };
         sources.push(text.get(self.at.range()).unwrap_or_default(), origin);
         let span = Span::new(start, sources.expanded_len());
-        Diagnostic { span: Some(span), ..self.diagnostic }
+        let fix = self.diagnostic.fix.map(|fix| Fix { span, ..fix });
+        Diagnostic { span: Some(span), fix, ..self.diagnostic }
     }
 }
 
@@ -126,18 +131,29 @@ impl<'a> Expander<'a> {
         let checks = self.include_check;
         let text = Arc::clone(self.sources.file_text(file));
         self.check_bytes(file, &text);
-        let mut cuts = Vec::new();
-        for line in line::logical_lines(file, &text, &mut cuts) {
+        let mut doubts = Vec::new();
+        let place = |range: Range<usize>| FileRange {
+            file,
+            start: range.start as u32,
+            end: range.end as u32,
+        };
+        for line in lexer::logical_lines(&text, &mut doubts) {
             if self.stopped {
                 break;
             }
             match line {
-                line::Logical::Plain(range) if is_plain(&text[range.range()]) => self.copy(range),
-                line::Logical::Plain(range) => self.line(Line::of(range, None)),
-                line::Logical::Continued(parts) => self.continued(&parts),
+                Logical::Plain(range) => match lexer::is_plain(&text[range.clone()]) {
+                    true => self.copy(place(range)),
+                    false => self.line(Line::of(place(range), None)),
+                },
+                Logical::Continued(parts) => {
+                    self.continued(&parts.into_iter().map(place).collect::<Vec<_>>());
+                }
             }
         }
-        cuts.into_iter().for_each(|sign| self.report_cut(sign, &text));
+        for (at, doubt) in doubts {
+            self.report_doubt(place(at..at + 1), doubt, &text);
+        }
         self.include_check = checks;
         self.directory = directory;
     }
@@ -166,12 +182,32 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// Warns of a word that a comment cuts.
-    fn report_cut(&mut self, sign: FileRange, text: &str) {
-        let message = format!("`{}` ends the word", &text[sign.range()]);
-        let diagnostic = Diagnostic::new(Code::HiddenComment, Span::default(), message)
-            .label("a comment begins here")
-            .help("put the word in quotes if the sign belongs to it, else a space before it");
+    /// Reports a comment that is probably none, or no good one.
+    fn report_doubt(&mut self, sign: FileRange, doubt: Doubt, text: &str) {
+        let written = &text[sign.range()];
+        let new = |code, message: String| Diagnostic::new(code, Span::default(), message);
+        let apart = format!(" {written}");
+        let diagnostic = match doubt {
+            Doubt::InWord => new(Code::HiddenComment, format!("`{written}` ends the word"))
+                .label("a comment begins here")
+                .help("put the word in quotes if the sign belongs to it, else a space before it")
+                .fix(Span::default(), apart),
+            Doubt::InPassword(left) => {
+                let count = match left {
+                    1 => "1 character is left".to_owned(),
+                    left => format!("{left} characters are left"),
+                };
+                let message = format!("`{written}` ends the password: {count}");
+                new(Code::PasswordCut, message)
+                    .label("a comment begins here")
+                    .help("choose another password, on all routers")
+                    .fix(Span::default(), apart)
+            }
+            Doubt::Foreign => {
+                let message = "`//` begins no comment, and there are braces behind it".to_owned();
+                new(Code::ForeignComment, message).help("a comment begins with `#` or `!`")
+            }
+        };
         self.report(sign, None, diagnostic);
     }
 
@@ -191,10 +227,10 @@ impl<'a> Expander<'a> {
     fn copy(&mut self, range: FileRange) {
         let text = Arc::clone(self.sources.file_text(range.file));
         let text = &text[range.range()];
-        if text.trim_ascii().is_empty() {
+        if lexer::is_blank(text) {
             return;
         }
-        if include::may_direct(text) && self.directive(&Line::of(range, None)) {
+        if lexer::may_direct(text) && self.directive(&Line::of(range, None)) {
             return;
         }
         if self.has_room(text.len() + 1, range, None) {
@@ -229,30 +265,26 @@ impl<'a> Expander<'a> {
     /// Looks at the beginning of a line; `None` if it has been dealt with.
     fn step(&mut self, line: &mut Line) -> Option<Step> {
         line.trim_start(self.sources);
-        let first = line.first_char(self.sources)?;
-        match first {
-            '@' => {
-                let on = self.condition(line);
-                on.then_some(Step::Again)
+        match lexer::beginning(line.peek()?.text(self.sources)) {
+            Beginning::Condition(_) => self.condition(line).then_some(Step::Again),
+            Beginning::Repetition(_) => self.repeat(line).then_some(Step::Finished),
+            Beginning::Definition(_) => {
+                let (name, value) = self.definition(line)?;
+                let at = line.place(self.sources);
+                self.define(&name, vec![value], at);
+                None
             }
-            '~' => self.repeat(line).then_some(Step::Finished),
-            '$' => {
-                if let Some((name, value)) = self.definition(line) {
-                    let at = line.place(self.sources);
-                    self.define(&name, vec![value], at);
-                    return None;
-                }
-                Some(self.replace(line, true))
-            }
-            _ => Some(self.replace(line, false)),
+            Beginning::Reference => Some(self.replace(line, true)),
+            Beginning::Words => Some(self.replace(line, false)),
         }
     }
 
     /// Takes `@id` or `@^id` off a line; gives whether the rest counts.
     fn condition(&mut self, line: &mut Line) -> bool {
-        let Some(word) = line.first_word(self.sources) else { return true };
-        line.advance(word.len(), self.sources);
-        let wanted = &word[1..];
+        let text = line.peek().map_or("", |piece| piece.text(self.sources));
+        let Beginning::Condition(wanted) = lexer::beginning(text) else { return true };
+        let wanted = wanted.to_owned();
+        line.advance("@".len() + wanted.len(), self.sources);
         match wanted.strip_prefix('^') {
             Some(unwanted) => *self.config_id() != *unwanted,
             None => *self.config_id() == *wanted,
@@ -362,12 +394,6 @@ enum Step {
     Several(Vec<Line>),
     /// Nothing is left to expand.
     Finished,
-}
-
-/// Whether a line can be copied as it is.
-fn is_plain(text: &str) -> bool {
-    !text.bytes().any(|byte| byte == b'$')
-        && !matches!(text.trim_ascii_start().as_bytes().first(), Some(b'@' | b'~'))
 }
 
 /// The first part of this machine's name.

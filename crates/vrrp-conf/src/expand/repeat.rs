@@ -1,8 +1,9 @@
 //! Lines that are repeated: `~SEQ`, `~SEQx` and `~LST`.
 
-use super::Expander;
+use super::lexer::Beginning;
 use super::line::{Line, Piece};
-use super::variable::{Variable, name_at};
+use super::variable::Variable;
+use super::{Expander, lexer};
 use crate::source::{ExpansionId, FileRange};
 use crate::{Code, Diagnostic, Span};
 
@@ -28,7 +29,9 @@ impl Expander<'_> {
         let Some(piece) = line.peek() else { return true };
         let (at, expansion) = (piece.at, piece.expansion);
         let text = piece.text(self.sources);
-        let Some((kind, _)) = text.split_once('(') else { return self.not_a_repetition(line) };
+        let Beginning::Repetition(kind) = lexer::beginning(text) else {
+            return self.not_a_repetition(line);
+        };
         let kind = kind.to_owned();
         let parse = match kind.as_str() {
             "~SEQ" => |text: &str| sequence(text, false),
@@ -126,7 +129,7 @@ impl Expander<'_> {
 
 /// `VAR, [START, [STEP,]] END`.
 fn sequence(text: &str, hexadecimal: bool) -> Result<Repetition, Problem> {
-    let mut words = text.split(',').map(str::trim);
+    let mut words = lexer::elements(text);
     let name = variable_name(words.next().unwrap_or_default())?;
     let numbers = words.map(number).collect::<Result<Vec<_>, _>>()?;
     let (start, step, end) = match *numbers.as_slice() {
@@ -152,7 +155,7 @@ fn sequence(text: &str, hexadecimal: bool) -> Result<Repetition, Problem> {
 
 /// `VAR, A, B, …` or `{VAR, VAR}, {A, A}, {B, B}, …`.
 fn list(text: &str) -> Result<Repetition, Problem> {
-    let mut tuples = tuples(text)?.into_iter();
+    let mut tuples = lexer::tuples(text)?.into_iter();
     let names = tuples.next().unwrap_or_default();
     let names = names.iter().map(|name| variable_name(name)).collect::<Result<Vec<_>, _>>()?;
     let values: Vec<_> = tuples.collect();
@@ -166,34 +169,9 @@ fn list(text: &str) -> Result<Repetition, Problem> {
     Ok(Repetition { names, values: Box::new(values.into_iter()) })
 }
 
-/// The comma-separated elements of a list, each a word or several words in braces.
-fn tuples(text: &str) -> Result<Vec<Vec<String>>, Problem> {
-    let mut tuples = Vec::new();
-    let mut rest = text.trim();
-    loop {
-        if let Some(inner) = rest.strip_prefix('{') {
-            let (inner, behind) = inner.split_once('}').ok_or("a `{` has no `}`")?;
-            tuples.push(inner.split(',').map(|word| word.trim().to_owned()).collect());
-            rest = behind.trim_start();
-            match rest.strip_prefix(',') {
-                Some(next) => rest = next.trim_start(),
-                None if rest.is_empty() => return Ok(tuples),
-                None => return Err("elements of a list are separated by commas".into()),
-            }
-        } else {
-            let (word, behind) = rest.split_once(',').unwrap_or((rest, ""));
-            tuples.push(vec![word.trim().to_owned()]);
-            if word.len() == rest.len() {
-                return Ok(tuples);
-            }
-            rest = behind.trim_start();
-        }
-    }
-}
-
 fn variable_name(text: &str) -> Result<String, Problem> {
     let problem = || format!("`{text}` is not the name of a variable");
-    name_at(text).filter(|name| name.len() == text.len()).map(str::to_owned).ok_or_else(problem)
+    lexer::name(text).filter(|name| name.len() == text.len()).map(str::to_owned).ok_or_else(problem)
 }
 
 fn number(text: &str) -> Result<i64, Problem> {

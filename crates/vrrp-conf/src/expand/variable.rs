@@ -2,8 +2,9 @@
 
 use std::env;
 
+use super::lexer::{Beginning, Reference};
 use super::line::{Line, Piece};
-use super::{Expander, Step};
+use super::{Expander, Step, lexer};
 use crate::source::{DefinitionId, FileRange};
 use crate::{Code, Diagnostic, Span};
 
@@ -14,25 +15,14 @@ pub(super) struct Variable {
     pub(super) definition: DefinitionId,
 }
 
-/// A reference to a variable within a text.
-#[derive(Debug, PartialEq, Eq)]
-struct Reference<'t> {
-    start: usize,
-    end: usize,
-    name: &'t str,
-    arguments: &'t str,
-}
-
 impl Expander<'_> {
     /// Takes a definition off a line: the name, and the value as a line.
     pub(super) fn definition(&self, line: &Line) -> Option<(String, Line)> {
         let text = line.peek()?.text(self.sources);
-        let name = name_at(text.strip_prefix('$')?)?;
-        let value_at = name.len() + 1;
-        text[value_at..].strip_prefix('=')?;
+        let Beginning::Definition(name) = lexer::beginning(text) else { return None };
         let name = name.to_owned();
         let mut value = line.rest();
-        value.advance(value_at + 1, self.sources);
+        value.advance("$=".len() + name.len(), self.sources);
         value.trim_start(self.sources);
         Some((name, value.rest()))
     }
@@ -61,11 +51,11 @@ impl Expander<'_> {
     pub(super) fn replace(&mut self, line: &mut Line, mut at_beginning: bool) -> Step {
         while let Some(piece) = line.next() {
             let Some((before, reference, after)) = self.split_at_reference(&piece, line) else {
-                at_beginning &= piece.text(self.sources).trim_ascii().is_empty();
+                at_beginning &= lexer::is_blank(piece.text(self.sources));
                 line.finish(piece);
                 continue;
             };
-            at_beginning &= before.text(self.sources).trim_ascii().is_empty();
+            at_beginning &= lexer::is_blank(before.text(self.sources));
             line.finish(before);
             line.put_back(after);
             let Some(mut lines) = self.value(&reference) else {
@@ -94,16 +84,16 @@ impl Expander<'_> {
         line: &Line,
     ) -> Option<(Piece, Piece, Piece)> {
         let next = line.first_char(self.sources);
-        let Reference { start, end, .. } = first_reference(piece.text(self.sources), next)?;
-        let (before, rest) = piece.clone().split(start, self.sources);
-        let (reference, after) = rest.split(end - start, self.sources);
+        let Reference { range, .. } = lexer::reference(piece.text(self.sources), next)?;
+        let (before, rest) = piece.clone().split(range.start, self.sources);
+        let (reference, after) = rest.split(range.len(), self.sources);
         Some((before, reference, after))
     }
 
     /// What a reference stands for, as lines; `None` if it is to be left as it is.
     pub(super) fn value(&mut self, reference: &Piece) -> Option<Vec<Line>> {
         let text = reference.shared(self.sources);
-        let Reference { name, arguments, .. } = first_reference(text.as_str(), None)?;
+        let Reference { name, arguments, .. } = lexer::reference(text.as_str(), None)?;
         let (at, parent) = (reference.at, reference.expansion);
         if !self.count_expansion(at, parent) {
             return None;
@@ -193,44 +183,6 @@ fn joined(line: &mut Line, mut lines: Vec<Line>) -> Vec<Line> {
     lines
 }
 
-/// The first reference in a text; `next` is the character behind the text, on the same line.
-fn first_reference(text: &str, next: Option<char>) -> Option<Reference<'_>> {
-    let dollars = text.match_indices('$').map(|(at, _)| at);
-    dollars.filter_map(|start| reference_at(text, start, next)).next()
-}
-
-fn reference_at(text: &str, start: usize, next: Option<char>) -> Option<Reference<'_>> {
-    let rest = &text[start + 1..];
-    if let Some(inner) = rest.strip_prefix('{') {
-        let name = name_at(inner)?;
-        let behind = &inner[name.len()..];
-        // The others end with their name, which keeps many `${` on one line cheap.
-        let takes_arguments = matches!(name, "_RANDOM" | "_ENV");
-        let len = if takes_arguments { behind.find(['}', '$'])? } else { 0 };
-        return behind[len..].starts_with('}').then(|| Reference {
-            start,
-            end: start + name.len() + len + 3,
-            name,
-            arguments: behind[..len].trim_ascii(),
-        });
-    }
-    let name = name_at(rest)?;
-    let behind = rest[name.len()..].chars().next().or(next);
-    behind.is_none_or(char::is_whitespace).then_some(Reference {
-        start,
-        end: start + 1 + name.len(),
-        name,
-        arguments: "",
-    })
-}
-
-/// The name of a variable at the beginning of a text.
-pub(super) fn name_at(text: &str) -> Option<&str> {
-    let len = text.bytes().take_while(|&byte| byte == b'_' || byte.is_ascii_alphanumeric()).count();
-    let starts_well = text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-    (len > 0 && starts_well).then(|| &text[..len])
-}
-
 /// The numbers of `${_RANDOM}`: others each time, unless there is a `random_seed`.
 #[derive(Debug, Default)]
 pub(super) struct Random(fastrand::Rng);
@@ -254,16 +206,6 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_reference_without_braces_ends_at_white_space_only() {
-        let found = |text| first_reference(text, None).map(|found| (found.start, found.end));
-        assert_eq!(found("a $B c"), Some((2, 4)));
-        assert_eq!(found("a $B.c ${D}e"), Some((7, 11)));
-        assert_eq!(found("$1 $ ${} ${1} ${A B} $"), None);
-        assert_eq!(found("${_RANDOM 1 2}"), Some((0, 14)));
-        assert_eq!(first_reference("$B", Some('x')), None);
-    }
 
     #[test]
     fn random_numbers_stay_in_their_range_and_repeat_with_a_seed() {

@@ -7,54 +7,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::InterfaceName;
 use super::json::plain;
 use crate::Spanned;
-
-/// The name of a network interface: 1 to 15 bytes, no `/`, no white space.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InterfaceName(Arc<str>);
-
-/// A text that cannot be the name of a network interface.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidInterfaceName {
-    /// Longer than the kernel's 15 bytes, or empty.
-    #[error("an interface name has 1 to 15 bytes, not {0}")]
-    Length(usize),
-    /// `.`, `..`, or a text with a `/`, a `:` or white space.
-    #[error("an interface name is not `.` or `..`, and has no `/`, `:` or white space")]
-    Form,
-}
-
-impl InterfaceName {
-    /// The longest name that the kernel takes, in bytes.
-    pub const MAX_LEN: usize = 15;
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<&str> for InterfaceName {
-    type Error = InvalidInterfaceName;
-
-    fn try_from(name: &str) -> Result<Self, InvalidInterfaceName> {
-        if name.is_empty() || name.len() > Self::MAX_LEN {
-            return Err(InvalidInterfaceName::Length(name.len()));
-        }
-        let forbidden = |c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control();
-        if name == "." || name == ".." || name.contains(forbidden) {
-            return Err(InvalidInterfaceName::Form);
-        }
-        Ok(Self(name.into()))
-    }
-}
-
-impl fmt::Display for InterfaceName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// An address's scope, as the kernel numbers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
@@ -103,6 +58,7 @@ pub enum Lifetime {
 
 /// An address that an instance puts on an interface while it is Active, or a static one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct VirtualAddress {
     /// The address.
     pub address: IpAddr,

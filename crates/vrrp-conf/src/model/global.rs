@@ -15,6 +15,7 @@ use crate::Spanned;
 /// What `global_defs` sets *for instances* (versions, announcements, flags) is not here: it
 /// has arrived in each [`Instance`](super::Instance).
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Global {
     /// A name for this machine, for messages; the host's name where none is given.
     pub router_id: Option<Spanned<String>>,

@@ -12,6 +12,7 @@ use crate::Spanned;
 
 /// A `vrrp_sync_group`: instances that change state together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct SyncGroup {
     /// Its name.
     pub name: Spanned<Arc<str>>,
@@ -27,6 +28,7 @@ pub struct SyncGroup {
 
 /// A `bfd_instance`: a session with a neighbour.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct BfdSession {
     /// Its name.
     pub name: Spanned<Arc<str>>,
@@ -59,6 +61,7 @@ pub struct BfdSession {
 
 /// A `garp_group`: interfaces that share a pace of announcements.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct GarpGroup {
     /// The interfaces.
     pub interfaces: Vec<Spanned<InterfaceName>>,
@@ -84,6 +87,7 @@ pub enum LinkbeatMethod {
 
 /// An interface whose link is polled.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Linkbeat {
     /// The interface.
     pub interface: InterfaceName,
@@ -93,6 +97,7 @@ pub struct Linkbeat {
 
 /// How long an interface must stay down, or up, before that counts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct InterfaceDelays {
     /// The interface.
     pub interface: InterfaceName,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use vrrp_proto::{Family, Interval, Priority, Version, Vrid};
 
 use super::json::{perhaps, plain};
-use super::{InterfaceName, Notify, Route, Rule, Tracks, VirtualAddress};
+use super::{InterfaceName, MacAddress, Notify, Route, Rule, Tracks, VirtualAddress};
 use crate::Spanned;
 
 /// The word after `state`: what the operator expects at start.
@@ -100,6 +100,7 @@ pub enum HmacMode {
 
 /// `auth_hmac`: adverts with a signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct HmacAuth {
     /// The keys that are accepted.
     pub keys: Vec<HmacKey>,
@@ -152,6 +153,7 @@ pub enum OldChecksum {
 
 /// A peer of a unicast instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
 pub struct UnicastPeer {
     /// Its address.
     pub address: IpAddr,
@@ -163,6 +165,7 @@ pub struct UnicastPeer {
 
 /// Adverts to each peer instead of to a group.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Unicast {
     /// The peers.
     pub peers: Vec<Spanned<UnicastPeer>>,
@@ -186,6 +189,7 @@ pub enum Destination {
 
 /// When a better router takes over from a worse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Preempt {
     /// It does at all.
     pub enabled: Spanned<bool>,
@@ -197,6 +201,7 @@ pub struct Preempt {
 /// How a router that has become Active makes itself known: gratuitous ARP, or unsolicited
 /// neighbour advertisements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
 pub struct Announce {
     /// Rounds at the transition; 5 by default.
     pub repeat: u32,
@@ -243,19 +248,9 @@ impl Default for Announce {
     }
 }
 
-/// The six octets of an Ethernet address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct MacAddress(pub [u8; 6]);
-
-impl fmt::Display for MacAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
-    }
-}
-
 /// A virtual MAC: a macvlan interface with an address made from the VRID.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Vmac {
     /// The name of the interface, where one is given.
     pub name: Option<InterfaceName>,
@@ -282,6 +277,7 @@ pub enum IpvlanMode {
 
 /// An ipvlan interface for the instance.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Ipvlan {
     /// The name of the interface, where one is given.
     pub name: Option<InterfaceName>,
@@ -301,6 +297,7 @@ pub struct Ipvlan {
 /// | `preempt` | off with `nopreempt`; on, without delay, with `state MASTER` or priority 255 |
 /// | `announce` | the instance's settings over those of `global_defs` over the defaults |
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Instance {
     /// Its name.
     pub name: Spanned<Arc<str>>,
@@ -385,8 +382,8 @@ pub struct Instance {
 
 impl Instance {
     /// The interface that carries an address of this instance.
-    pub fn device_of<'a>(&'a self, address: &'a VirtualAddress) -> &'a InterfaceName {
-        address.device.as_ref().map_or(&self.interface.value, |device| &device.value)
+    pub fn device_of(&self, address: &VirtualAddress) -> InterfaceName {
+        address.device.map_or(self.interface.value, |device| device.value)
     }
 
     /// All addresses that it puts on interfaces: those of its adverts, then the excluded.

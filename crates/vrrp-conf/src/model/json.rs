@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use vrrp_proto::{Family, Interval, Priority, Version, Vrid};
 
-use super::{AuthPass, Config, InterfaceName, MacAddress};
+use super::{AuthPass, Config};
 use crate::Spanned;
 
 impl Config {
@@ -115,18 +115,6 @@ impl Plain for Family {
 impl<T: Serialize> Serialize for Spanned<T> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         self.value.serialize(to)
-    }
-}
-
-impl Serialize for InterfaceName {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(self.as_str())
-    }
-}
-
-impl Serialize for MacAddress {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
     }
 }
 

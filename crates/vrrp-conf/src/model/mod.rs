@@ -22,15 +22,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-pub use address::{
-    Broadcast, InterfaceName, InvalidInterfaceName, Lifetime, Scope, VirtualAddress,
-};
+pub use address::{Broadcast, Lifetime, Scope, VirtualAddress};
 pub use global::Global;
 pub use group::{BfdSession, GarpGroup, InterfaceDelays, Linkbeat, LinkbeatMethod, SyncGroup};
 pub use instance::{
     Announce, AntiReplay, AuthPass, Authentication, Checksum, Destination, FirstState, HmacAuth,
-    HmacKey, HmacMode, Instance, Ipvlan, IpvlanMode, MacAddress, OldChecksum, Preempt, Unicast,
-    UnicastPeer, Vmac,
+    HmacKey, HmacMode, Instance, Ipvlan, IpvlanMode, OldChecksum, Preempt, Unicast, UnicastPeer,
+    Vmac,
 };
 pub use lookup::{Lookup, Realms};
 pub use route::{
@@ -41,11 +39,13 @@ pub use rule::{FwMark, Rule, RuleAction};
 pub use script::{Command, Notify, ScriptUser};
 pub use secrets::HIDDEN_SECRET;
 pub use track::{FileInit, ParamMatch, Script, Track, TrackedFile, TrackedProcess, Tracks, Weight};
+pub use vrrp_proto::{InterfaceName, MacAddress};
 
 use crate::Spanned;
 
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Config {
     /// What holds for the daemon as a whole.
     pub global: Global,

@@ -103,6 +103,7 @@ pub enum Placement {
 /// A number that the kernel keeps for a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Metric {
     /// The largest packet, in bytes.
     Mtu,
@@ -189,6 +190,7 @@ pub enum RouterPreference {
 /// What is put around the packets of a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Encap {
     /// An IPv4 header.
     Ip(IpEncap<Ipv4Addr>),
@@ -232,6 +234,7 @@ impl<A> Default for IpEncap<A> {
 
 /// Where the packets of a route go next.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct NextHop {
     /// The router, of the route's family.
     pub via: Option<Spanned<IpAddr>>,
@@ -247,6 +250,7 @@ pub struct NextHop {
 
 /// One of several next hops.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct WeightedHop {
     /// Where the packets go.
     pub hop: NextHop,
@@ -258,6 +262,7 @@ pub struct WeightedHop {
 ///
 /// What is `None` is left to the kernel, as `ip route` leaves it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Route {
     /// What it does with packets.
     pub kind: RouteKind,

@@ -29,6 +29,7 @@ impl fmt::Display for FwMark {
 /// What a rule does with the packets that it matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum RuleAction {
     /// Looks for a route in this table, never table 0.
     Table(Lookup<u32>),
@@ -48,6 +49,7 @@ pub enum RuleAction {
 
 /// A policy rule that an instance installs while it is Active, or a static one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Rule {
     /// The family of the packets.
     #[serde(serialize_with = "plain")]

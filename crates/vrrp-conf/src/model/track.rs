@@ -35,6 +35,7 @@ pub struct Track<T> {
 
 /// Everything that an instance or a sync group tracks. The definitions exist.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Tracks {
     /// Interfaces.
     pub interfaces: Vec<Track<InterfaceName>>,
@@ -50,6 +51,7 @@ pub struct Tracks {
 
 /// A `vrrp_script`: a program whose exit code is a verdict.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Script {
     /// Its name.
     pub name: Spanned<Arc<str>>,
@@ -83,6 +85,7 @@ pub enum ParamMatch {
 
 /// A `vrrp_track_process`: a process of which enough must run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct TrackedProcess {
     /// The name of the definition.
     pub name: Spanned<Arc<str>>,
@@ -120,6 +123,7 @@ pub struct FileInit {
 
 /// A `track_file`: a file whose number counts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct TrackedFile {
     /// The name of the definition.
     pub name: Spanned<Arc<str>>,

@@ -37,6 +37,16 @@ impl Reader<'_> {
         while let Some((option, rest)) = words.split_first() {
             words = self.address_option(&mut reading, option, rest).unwrap_or_default();
         }
+        if reading.address.peer.is_some() && statement.keyword().text.contains('/') {
+            let word = statement.keyword();
+            let message = "an address with a `peer` has no prefix".to_owned();
+            let diagnostic = Diagnostic::new(Code::PeerPrefix, word.span, message)
+                .leniently(self.options, "the prefix is ignored")
+                .help(format!("write `{address}`"))
+                .fix(word.span, address.to_string());
+            self.push(diagnostic);
+            reading.address.prefix_len = host.prefix_len;
+        }
         // So keepalived does with a label or a broadcast address that it cannot use.
         if reading.unusable {
             self.say_leniently(reported, "the address is left out");
@@ -105,10 +115,21 @@ impl Reader<'_> {
             "brd" | "broadcast" => address.broadcast = self.broadcast(address, value),
             "scope" => address.scope = self.scope(value).unwrap_or_default(),
             "label" => address.label = self.address_label(value),
+            "peer" if value.text.contains('/') => self.prefix_of_peer(address, value),
             "peer" => address.peer = self.prefix(value),
             "preferred_lft" => address.preferred = self.lifetime(value),
             _ => address.track_group = Some(Spanned::new((&*value.text).into(), value.span)),
         }
+    }
+
+    /// Reports a peer with a prefix, which keepalived ignores.
+    fn prefix_of_peer(&mut self, address: &VirtualAddress, value: &Word<'_>) {
+        let Some((peer, _)) = self.prefix(value) else { return };
+        let message = format!("the peer of `{}` is one host", address.address);
+        let diagnostic = Diagnostic::new(Code::PeerPrefix, value.span, message)
+            .leniently(self.options, "there is no peer")
+            .help(format!("write `peer {peer}`"));
+        self.push(diagnostic);
     }
 
     fn broadcast(&mut self, address: &VirtualAddress, value: &Word<'_>) -> Option<Broadcast> {

@@ -14,18 +14,13 @@ use crate::{Code, Diagnostic, Spanned};
 /// What the instances so far have taken, and the one that has it, where it says so.
 #[derive(Default)]
 pub(super) struct Taken {
+    /// By the group or, for unicast, by each peer.
     routers: HashMap<(InterfaceName, Family, Vrid, IpAddr), Spanned<Arc<str>>>,
     addresses: HashMap<(InterfaceName, IpAddr), Spanned<Arc<str>>>,
 }
 
 impl Reader<'_> {
     pub(super) fn check_clashes(&mut self, instance: &Instance) {
-        if let Some(source) = &instance.source
-            && Family::of(source.value) != instance.family
-        {
-            let message = format!("`{source}` is not an {} address", instance.family);
-            self.error(Code::MixedFamilies, source.span, message);
-        }
         // Who copies an instance and forgets the VRID is told so, and no more.
         if !self.is_taken(instance) {
             self.check_addresses(instance);
@@ -34,23 +29,32 @@ impl Reader<'_> {
 
     /// Reports a virtual router that another instance is already.
     fn is_taken(&mut self, instance: &Instance) -> bool {
-        let Destination::Multicast(group) = instance.destination else { return false };
-        let interface = instance.interface.value.clone();
-        let key = (interface, instance.family, instance.vrid.value, group.value);
-        let first = match self.taken.routers.entry(key) {
-            Entry::Occupied(first) => first.get().clone(),
-            Entry::Vacant(free) => {
-                free.insert(Spanned::new(Arc::clone(&instance.name.value), instance.vrid.span));
-                return false;
-            }
+        let reached = match &instance.destination {
+            Destination::Multicast(group) => vec![group.value],
+            Destination::Unicast(unicast) => unicast.peers.iter().map(|it| it.address).collect(),
         };
+        let mut first = None;
+        for address in reached {
+            let interface = instance.interface.value;
+            let key = (interface, instance.family, instance.vrid.value, address);
+            match self.taken.routers.entry(key) {
+                Entry::Occupied(taken) => first = first.or(Some((taken.get().clone(), address))),
+                Entry::Vacant(free) => {
+                    free.insert(Spanned::new(Arc::clone(&instance.name.value), instance.vrid.span));
+                }
+            }
+        }
+        let Some((first, address)) = first else { return false };
         let message = format!(
             "`{}` and `{first}` are both the {} virtual router {} on `{}`",
             instance.name, instance.family, instance.vrid, instance.interface
         );
-        let diagnostic = Diagnostic::new(Code::SameRouter, instance.vrid.span, message)
+        let mut diagnostic = Diagnostic::new(Code::SameRouter, instance.vrid.span, message)
             .also(first.span, format!("the one of `{first}`"))
             .help("give one of them another `virtual_router_id`");
+        if !address.is_multicast() {
+            diagnostic = diagnostic.note(format!("{address} is a peer of both"));
+        }
         self.push(diagnostic);
         true
     }
@@ -63,8 +67,7 @@ impl Reader<'_> {
         }
         let name = &instance.name.value;
         for address in instance.addresses.iter().chain(&instance.excluded_addresses) {
-            let device = address.device.as_ref().unwrap_or(&instance.interface);
-            let key = (device.value.clone(), address.address);
+            let key = (instance.device_of(address), address.address);
             let first = match self.taken.addresses.entry(key) {
                 Entry::Occupied(first) => first.get().clone(),
                 Entry::Vacant(free) => {

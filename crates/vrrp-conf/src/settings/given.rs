@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Reader;
 use super::row::{Draft, Row, Table};
-use super::value::{parse_integer, script_user};
+use super::value::{owned, parse_integer, script_user};
 use crate::keywords::{Block, Effect, Feature, Keyword, Shape, Support};
 use crate::model::{Command, InterfaceName, ScriptUser, Weight};
 use crate::syntax::{Body, Statement, Word};
@@ -64,8 +64,7 @@ impl Reader<'_> {
         statements: &'s [Statement<'t>],
     ) -> Vec<(&'static Row<D>, Given<'t, 's>)> {
         let mut settings = Vec::with_capacity(statements.len());
-        let mut not_ours = Vec::new();
-        let mut seen: Vec<(&'static str, Span)> = Vec::with_capacity(statements.len());
+        let mut seen: Vec<(&'static str, &Statement<'_>)> = Vec::with_capacity(statements.len());
         // A block without its braces, whose lines may follow.
         let mut bare: Option<&Keyword> = None;
         for statement in statements {
@@ -80,10 +79,7 @@ impl Reader<'_> {
             self.known_keyword();
             bare = Some(keyword).filter(|_| statement.body.is_none());
             if let Support::NotOurs(part) = keyword.support {
-                if !not_ours.contains(&part) {
-                    not_ours.push(part);
-                    self.report_not_ours(word, part);
-                }
+                self.not_ours(word, part);
                 continue;
             }
             let first = seen.iter().find(|(name, _)| *name == keyword.name);
@@ -98,7 +94,7 @@ impl Reader<'_> {
                     continue;
                 }
                 Some(_) => {}
-                None => seen.push((keyword.name, word.span)),
+                None => seen.push((keyword.name, statement)),
             }
             let given = self.setting(&table.block, keyword, statement);
             settings.extend(given.map(|given| (row, given)));
@@ -178,6 +174,7 @@ impl Reader<'_> {
         let words = statement.arguments();
         self.has_no_sign(keyword, words)?;
         self.has_plain_quotes(keyword, words)?;
+        self.has_no_shell_syntax(keyword, words)?;
         self.has_right_count(block, keyword, statement)?;
         let first = words.first();
         Some(match (keyword.shape, first) {
@@ -353,6 +350,14 @@ impl Reader<'_> {
             let program = matches!(keyword.shape, Shape::Program);
             let first = rest.first().and_then(|word| block.find(&word.text));
             self.amiss.failed.extend(first.map(|keyword| keyword.name));
+            if matches!(keyword.shape, Shape::Flag) && first.is_none() {
+                self.word_behind_flag(statement, rest);
+                return Some(());
+            }
+            if keyword.name == "auth_pass" {
+                self.words_behind_password(rest);
+                return Some(());
+            }
             let help = match first {
                 Some(keyword) => Some(format!("write `{}` on a line of its own", keyword.name)),
                 None => program.then(|| "put the program and its arguments in quotes".to_owned()),
@@ -375,10 +380,13 @@ impl Reader<'_> {
         };
         let mut diagnostic =
             Diagnostic::new(Code::TrailingWords, first.span.to(last.span), message);
-        let is_comment = first.text.starts_with("//") || first.text.starts_with(';');
-        let comment = is_comment.then(|| "a comment begins with `#` or `!`".to_owned());
-        diagnostic.help = help.or(comment);
-        self.push(diagnostic);
+        let sign = comment_sign(first).filter(|_| help.is_none());
+        diagnostic.help = help.or_else(|| sign.is_some().then(|| COMMENT.to_owned()));
+        self.push(match sign {
+            Some(sign) => diagnostic.fix(first.span, sign),
+            None if diagnostic.help.is_none() => diagnostic.fix(first.span.to(last.span), ""),
+            None => diagnostic,
+        });
     }
 
     fn warn_of_keyword_as_argument(
@@ -387,7 +395,9 @@ impl Reader<'_> {
         keyword: &Keyword,
         words: &[Word<'_>],
     ) {
-        if !matches!(keyword.shape, Shape::Word(_) | Shape::Words(..) | Shape::Command) {
+        let is_word = matches!(keyword.shape, Shape::Word(_) | Shape::Words(..) | Shape::Command);
+        // A password may be any word, and is not shown.
+        if !is_word || keyword.name == "auth_pass" {
             return;
         }
         let is_keyword = |word: &&Word<'_>| !word.quoted && block.find(&word.text).is_some();
@@ -407,9 +417,52 @@ impl Reader<'_> {
         self.push(diagnostic);
     }
 
-    pub(super) fn report_not_ours(&mut self, word: &Word<'_>, part: &str) {
-        let message = format!("`{}` belongs to {part}, which vrrpd does not do", word.text);
-        let diagnostic = Diagnostic::new(Code::NotOurs, word.span, message).label("skipped");
+    /// Remembers a line of another part of keepalived.
+    pub(super) fn not_ours(&mut self, word: &Word<'_>, part: &'static str) {
+        match self.not_ours.iter_mut().find(|(other, ..)| *other == part) {
+            Some((_, _, more)) => *more += 1,
+            None => self.not_ours.push((part, owned(word), 0)),
+        }
+    }
+
+    /// Says which other parts of keepalived there is something of, each once.
+    pub(super) fn report_not_ours(&mut self) {
+        for (part, first, more) in core::mem::take(&mut self.not_ours) {
+            let more = match more {
+                0 => String::new(),
+                1 => " (and one more)".to_owned(),
+                more => format!(" (and {more} more)"),
+            };
+            let message = format!("`{first}`{more} belongs to {part}, which vrrpd does not do");
+            self.push(Diagnostic::new(Code::NotOurs, first.span, message).label(part));
+        }
+    }
+
+    /// Warns of what stands behind a keyword that takes no value.
+    fn word_behind_flag(&mut self, statement: &Statement<'_>, rest: &[Word<'_>]) {
+        let (Some(first), Some(last)) = (rest.first(), rest.last()) else { return };
+        let word = statement.keyword();
+        let message = format!("`{}` takes no value", word.text);
+        let at = first.span.to(last.span);
+        let diagnostic =
+            Diagnostic::new(Code::WordBehindFlag, at, message).label("ignored: it is on");
+        let is_off = matches!(&*first.text, "off" | "no" | "false" | "0");
+        self.push(match comment_sign(first) {
+            Some(fix) => diagnostic.help(COMMENT).fix(first.span, fix),
+            None if is_off => diagnostic.help("remove the line if it is to be off"),
+            None => {
+                let help = format!("write `{}` alone", word.text);
+                diagnostic.help(help).fix(at, "")
+            }
+        });
+    }
+
+    /// Reports words behind a password, which are not shown: they may be meant as a part of it.
+    fn words_behind_password(&mut self, rest: &[Word<'_>]) {
+        let (Some(first), Some(last)) = (rest.first(), rest.last()) else { return };
+        let at = first.span.to(last.span);
+        let diagnostic = Diagnostic::new(Code::TrailingWords, at, "a password is one word")
+            .help("put it in quotes, on all routers at once, if it has spaces");
         self.push(diagnostic);
     }
 
@@ -441,13 +494,28 @@ impl Reader<'_> {
         self.push(diagnostic);
     }
 
-    fn report_duplicate(&mut self, statement: &Statement<'_>, first: Span) {
+    fn report_duplicate(&mut self, statement: &Statement<'_>, first: &Statement<'_>) {
         let word = statement.keyword();
+        let is_line = statement.body.is_none();
+        if is_line && statement.says_the_same(first) {
+            let message = format!("`{}` is set twice, to the same", word.text);
+            let (at, whole) = (statement.span(), statement.whole());
+            return self.said_twice(at, first.keyword().span, whole, message);
+        }
         let message = format!("`{}` is set twice", word.text);
         let diagnostic = Diagnostic::new(Code::Duplicate, statement.span(), message)
-            .also(first, "first set here")
+            .also(first.keyword().span, "first set here")
             .leniently(self.options, "the last one counts")
             .help("remove one of the two");
         self.push(diagnostic);
     }
+}
+
+/// What to say where another language's comment begins.
+pub(super) const COMMENT: &str = "a comment begins with `#` or `!`";
+
+/// A word that begins a comment in other languages, as it begins one here.
+pub(super) fn comment_sign(word: &Word<'_>) -> Option<String> {
+    let rest = word.text.strip_prefix("//").or_else(|| word.text.strip_prefix(';'));
+    rest.filter(|_| !word.quoted).map(|rest| format!("#{rest}"))
 }

@@ -16,7 +16,7 @@ use crate::model::{
     Route, Rule, ScriptUser, Tracks, UnicastPeer, VirtualAddress, Vmac,
 };
 use crate::syntax::{Body, Word};
-use crate::{Code, Span, Spanned};
+use crate::{Code, Diagnostic, Span, Spanned};
 
 pub(super) type Name = Spanned<Arc<str>>;
 
@@ -101,6 +101,7 @@ impl Reader<'_> {
     pub(super) fn instance(&mut self, name: Name, body: &Body<'_>) -> Option<()> {
         let mut draft = InstanceDraft::default();
         self.fill(&VRRP_INSTANCE, &mut draft, body);
+        self.drop_own_interface(&mut draft);
         draft.notify.run_as(self.config.global.script_user.as_ref());
         self.check_doubts(&draft);
         let instance = self.resolve(name, draft)?;
@@ -110,6 +111,24 @@ impl Reader<'_> {
         }
         self.config.instances.push(instance);
         Some(())
+    }
+
+    /// Leaves out the instance's own interface among those that it tracks, as keepalived does.
+    fn drop_own_interface(&mut self, draft: &mut InstanceDraft) {
+        let Some(own) = &draft.interface else { return };
+        let tracked = &mut draft.tracks.interfaces;
+        let Some(at) = tracked.iter().position(|track| track.target.value == own.value) else {
+            return;
+        };
+        let track = tracked.remove(at);
+        let message = format!("`{own}` is the instance's own interface");
+        let diagnostic = Diagnostic::new(Code::OwnInterface, track.target.span, message)
+            .label("left out")
+            .also(own.span, "set here")
+            .note("an instance is in FAULT while its own interface is down, whatever the weight")
+            .help("remove the line")
+            .fix(track.target.span.to(track.weight.span), "");
+        self.push(diagnostic);
     }
 
     /// The addresses of the adverts.

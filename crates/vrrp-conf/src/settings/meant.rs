@@ -9,7 +9,8 @@ use crate::decimal::{decimal, parse_decimal};
 const SIGNS: [char; 4] = [';', ',', '.', '%'];
 
 /// Words of other systems for the states.
-const STATES: [(&str, &str); 6] = [
+const STATES: [(&str, &str); 7] = [
+    ("PEER", "BACKUP"),
     ("SLAVE", "BACKUP"),
     ("SECONDARY", "BACKUP"),
     ("STANDBY", "BACKUP"),

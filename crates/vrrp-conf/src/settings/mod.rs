@@ -16,6 +16,7 @@ mod instance;
 mod meant;
 mod metric;
 mod network;
+mod peers;
 mod resolve;
 mod route;
 mod routing;
@@ -23,6 +24,7 @@ mod row;
 mod rows;
 mod rule;
 mod seen;
+mod shell;
 #[cfg(test)]
 mod tests;
 mod track;
@@ -86,6 +88,7 @@ pub(crate) fn read(
         grouped: HashMap::new(),
         next_preferences: HashMap::new(),
         lines: HashMap::new(),
+        not_ours: Vec::new(),
     };
     // What is not there may use what is, and define what is used.
     reader.amiss.unread = reader.diagnostics.iter().any(|found| HIDING.contains(&found.code));
@@ -103,6 +106,7 @@ pub(crate) fn read(
     }
     reader.amiss.unread |= reader.is_full();
     reader.report_unused();
+    reader.report_not_ours();
     reader.report_nothing(base);
     reader.config
 }
@@ -196,6 +200,8 @@ impl Kind {
 #[derive(Debug, Clone, Copy)]
 struct Definition {
     at: Span,
+    /// All of its block.
+    whole: Span,
     used: bool,
     /// It could not be read: what refers to it is not to blame.
     broken: bool,
@@ -221,6 +227,9 @@ struct Reader<'o> {
     next_preferences: HashMap<Family, u32>,
     /// Where the top level's lines that are no blocks are.
     lines: HashMap<&'static str, Span>,
+    /// The parts of keepalived that are not VRRP, with the first line of each, and how many more
+    /// there are.
+    not_ours: Vec<(&'static str, Spanned<String>, usize)>,
 }
 
 impl Reader<'_> {
@@ -236,19 +245,16 @@ impl Reader<'_> {
             if self.is_full() {
                 break;
             }
-            let start = block.span.start;
-            let keyword = outline.keyword(block);
-            let span = Span::new(start, start + keyword.len() as u32);
-            let word = Word { text: keyword.into(), span, quoted: false };
-            let found = match TOP_LEVEL.row(keyword) {
-                None if bare.is_some_and(|bare| bare.holds(keyword)) => continue,
+            let Some(word) = outline.keyword(block) else { continue };
+            let found = match TOP_LEVEL.row(&word.text) {
+                None if bare.is_some_and(|bare| bare.holds(&word.text)) => continue,
                 None => self.unknown_block(outline, block, &word),
                 found => found,
             };
             bare = found.map(|row| &row.keyword).filter(|_| !outline.has_body(block));
             match found.map(|row| (row, row.keyword.support)) {
                 None => {}
-                Some((_, Support::NotOurs(part))) => self.report_not_ours(&word, part),
+                Some((_, Support::NotOurs(part))) => self.not_ours(&word, part),
                 Some((row, _)) => known.push((row, block)),
             }
         }
@@ -360,12 +366,31 @@ impl Reader<'_> {
         }
         let first = self.lines.insert(keyword.name, statement.span());
         if let Some(first) = first {
+            if self.says_the_same(first, statement.span()) {
+                let message = format!("`{}` is set twice, to the same", keyword.name);
+                return self.said_twice(statement.span(), first, statement.span(), message);
+            }
             let message = format!("`{}` is set twice", keyword.name);
             let diagnostic = Diagnostic::new(Code::Duplicate, statement.span(), message)
                 .also(first, "first set here")
                 .leniently(self.options, "the last one counts");
             self.push(diagnostic);
         }
+    }
+
+    /// Whether two places have the same words.
+    fn says_the_same(&self, first: Span, second: Span) -> bool {
+        let words = |span| self.written(span).split_ascii_whitespace();
+        words(first).eq(words(second))
+    }
+
+    /// Warns of what has been said before, word for word; `whole` can go.
+    fn said_twice(&mut self, at: Span, first: Span, whole: Span, message: String) {
+        let diagnostic = Diagnostic::new(Code::SaidTwice, at, message)
+            .also(first, "first here")
+            .help("remove one of the two")
+            .fix(whole, "");
+        self.push(diagnostic);
     }
 
     /// Reads a block with a name, unless the name is taken.
@@ -379,7 +404,12 @@ impl Reader<'_> {
         let Some(word) = statement.arguments().first() else { return };
         let name = Spanned::new(Arc::<str>::from(&*word.text), word.span);
         let key = (kind, Arc::clone(&name.value));
-        if let Some(first) = self.definitions.get(&key) {
+        let whole = statement.whole();
+        if let Some(&first) = self.definitions.get(&key) {
+            if self.says_the_same(first.whole, whole) {
+                let message = format!("the {} `{name}` is there twice", kind.name());
+                return self.said_twice(word.span, first.at, whole, message);
+            }
             let message = format!("the {} `{name}` is defined twice", kind.name());
             let diagnostic = Diagnostic::new(Code::DefinedTwice, word.span, message)
                 .also(first.at, "first defined here")
@@ -389,9 +419,10 @@ impl Reader<'_> {
         self.amiss.failed.clear();
         self.tracked.clear();
         let at = word.span;
-        self.definitions.insert(key.clone(), Definition { at, used: false, broken: false });
+        let definition = Definition { at, whole, used: false, broken: false };
+        self.definitions.insert(key.clone(), definition);
         if read(self, name, body).is_none() {
-            self.definitions.insert(key, Definition { at, used: true, broken: true });
+            self.definitions.insert(key, Definition { used: true, broken: true, ..definition });
         }
     }
 

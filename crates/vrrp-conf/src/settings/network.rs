@@ -233,13 +233,7 @@ pub(super) fn hmac_mode_word(mode: HmacMode) -> &'static str {
 
 /// A MAC address of six octets, or of five: the VRID is then the last.
 fn mac_address(text: &str) -> Option<MacAddress> {
-    let octets: Option<Vec<u8>> =
-        text.split(':').map(|octet| u8::from_str_radix(octet, 16).ok()).collect();
-    match *octets?.as_slice() {
-        [a, b, c, d, e, f] => Some(MacAddress([a, b, c, d, e, f])),
-        [a, b, c, d, e] => Some(MacAddress([a, b, c, d, e, 0])),
-        _ => None,
-    }
+    text.parse().or_else(|_| format!("{text}:0").parse()).ok()
 }
 
 #[cfg(test)]
@@ -252,6 +246,6 @@ mod tests {
         assert_eq!(mac_address("02:00:5E:00:00:0a"), Some(MacAddress([2, 0, 0x5e, 0, 0, 10])));
         assert_eq!(mac_address("02:00:5e:00:00"), Some(MacAddress([2, 0, 0x5e, 0, 0, 0])));
         assert_eq!(mac_address("vrrp.51"), None);
-        assert!(InterfaceName::try_from("vrrp.51").is_ok());
+        assert!("vrrp.51".parse::<InterfaceName>().is_ok());
     }
 }

@@ -7,12 +7,12 @@ use vrrp_proto::{Family, Interval, Priority, Version};
 
 use super::Reader;
 use super::instance::{InstanceDraft, Name};
-use super::rows::{AUTH_HEADER, IPV6_ROUTER, OTHER_FAMILY_EXCLUDED};
+use super::rows::{AUTH_HEADER, UNICAST_ANYWHERE};
 use super::seen::Seen;
 use crate::decimal::decimal;
 use crate::model::{
     Authentication, Checksum, Destination, FirstState, Instance, InterfaceName, Preempt, Unicast,
-    UnicastPeer, VirtualAddress, Vmac,
+    VirtualAddress, Vmac,
 };
 use crate::{Code, Diagnostic, Span, Spanned};
 
@@ -22,10 +22,10 @@ impl Reader<'_> {
         let vrid = self.require(draft.vrid, "virtual_router_id", &name);
         // A unicast instance can do without.
         let interface = match (draft.interface, &draft.peers) {
-            (None, Some(_)) => {
-                let default = self.config.global.default_interface.clone();
-                let eth0 = || InterfaceName::try_from("eth0").ok();
-                default.or_else(|| eth0().map(|eth0| Spanned::new(eth0, name.span)))
+            (None, Some(peers)) => {
+                self.report_feature(&UNICAST_ANYWHERE, peers.span);
+                let eth0 = || "eth0".parse().ok().map(|eth0| Spanned::new(eth0, name.span));
+                self.config.global.default_interface.or_else(eth0)
             }
             (interface, _) => self.require(interface, "interface", &name),
         };
@@ -37,8 +37,10 @@ impl Reader<'_> {
             self.permitted_authentication(draft.authentication, draft.auth_type, version);
         let addresses =
             self.advertised(&name, draft.addresses, draft.no_addresses, family, version);
-        let excluded_addresses = self.excluded(draft.excluded_addresses, family);
-        let destination = match self.peers(draft.peers, draft.unicast_fault_no_peer, name.span) {
+        let excluded_addresses = self.excluded(draft.excluded_addresses);
+        let source = self.source(draft.source, family);
+        let peers = draft.peers.map(|peers| peers.map(|all| self.others(all, source, family)));
+        let destination = match self.peers(peers, draft.unicast_fault_no_peer, name.span) {
             Some(peers) => Destination::Unicast(Unicast {
                 peers,
                 ttl: draft.unicast_ttl,
@@ -94,7 +96,7 @@ impl Reader<'_> {
             no_addresses: draft.no_addresses,
             routes: draft.routes,
             rules: draft.rules,
-            source: draft.source,
+            source,
             track_source: draft.track_source,
             destination,
             checksum: draft
@@ -135,16 +137,11 @@ impl Reader<'_> {
     /// The family that the first address gives.
     fn family(&mut self, addresses: &[Spanned<VirtualAddress>], native: Option<Span>) -> Family {
         let first = addresses.first();
-        let family = match (first, native) {
+        match (first, native) {
             (Some(first), _) => Family::of(first.address),
             (None, Some(_)) => Family::V6,
             (None, None) => Family::V4,
-        };
-        if family == Family::V6 {
-            let at = first.map(|first| first.span).or(native).unwrap_or_default();
-            self.report_feature(&IPV6_ROUTER, at);
         }
-        family
     }
 
     fn version(
@@ -249,21 +246,26 @@ impl Reader<'_> {
             self.push(diagnostic);
         }
         let first = addresses.first().map(|first| first.span);
+        if let Some(address) = addresses.first()
+            && let IpAddr::V6(global) = address.address
+            && !global.is_unicast_link_local()
+        {
+            let message = format!("the first address, {global}, is not link-local");
+            let diagnostic = Diagnostic::new(Code::FirstNotLinkLocal, address.span, message)
+                .help("put a link-local address before it, such as `fe80::1/64`");
+            self.push(diagnostic);
+        }
         let mut kept: Vec<Spanned<VirtualAddress>> = Vec::with_capacity(addresses.len());
         let mut seen = Seen::new();
+        let mut mixed = Vec::new();
         for address in addresses {
             if Family::of(address.address) != family {
-                let message = format!("`{}` is not an {family} address", address.address);
-                let mut diagnostic = Diagnostic::new(Code::MixedFamilies, address.span, message)
-                    .help("put it into `virtual_ipaddress_excluded`, or an instance of its own");
-                if let Some(first) = first {
-                    diagnostic = diagnostic.also(first, "the first address decides");
-                }
-                self.push(diagnostic);
+                mixed.push(address);
             } else if self.is_new(&mut seen, &address) {
                 kept.push(address);
             }
         }
+        self.report_mixed(&mixed, first, family);
         if kept.len() > 255 {
             let message = format!("an advert carries 255 addresses, not {}", kept.len());
             let diagnostic = Diagnostic::new(Code::TooManyAddresses, kept[255].span, message)
@@ -274,17 +276,38 @@ impl Reader<'_> {
         kept
     }
 
+    /// Reports addresses of another family than the first one, all at the first of them.
+    fn report_mixed(
+        &mut self,
+        mixed: &[Spanned<VirtualAddress>],
+        first: Option<Span>,
+        family: Family,
+    ) {
+        let Some((address, more)) = mixed.split_first() else { return };
+        let message = match more.len() {
+            0 => format!("`{}` is not an {family} address", address.address),
+            more => format!("`{}` and {more} more are no {family} addresses", address.address),
+        };
+        let mut diagnostic = Diagnostic::new(Code::MixedFamilies, address.span, message)
+            .help("put it into `virtual_ipaddress_excluded`, or an instance of its own");
+        if let Some(last) = more.last() {
+            diagnostic = diagnostic
+                .also(last.span, "down to this one")
+                .help("put them into `virtual_ipaddress_excluded`, or an instance of their own");
+        }
+        if let Some(first) = first {
+            diagnostic = diagnostic.also(first, "the first address decides");
+        }
+        self.push(diagnostic);
+    }
+
     fn excluded(
         &mut self,
         addresses: Vec<Spanned<VirtualAddress>>,
-        family: Family,
     ) -> Vec<Spanned<VirtualAddress>> {
         let mut kept = Vec::with_capacity(addresses.len());
         let mut seen = Seen::new();
         for address in addresses {
-            if Family::of(address.address) != family {
-                self.report_feature(&OTHER_FAMILY_EXCLUDED, address.span);
-            }
             if self.is_new(&mut seen, &address) {
                 kept.push(address);
             }
@@ -297,7 +320,7 @@ impl Reader<'_> {
         seen: &mut Seen<(IpAddr, Option<InterfaceName>)>,
         address: &Spanned<VirtualAddress>,
     ) -> bool {
-        let device = address.device.as_ref().map(|device| device.value.clone());
+        let device = address.device.map(|device| device.value);
         let item = (address.address, device);
         let Some(first) = seen.before(item, address.span) else { return true };
         let message = format!("`{}` is there twice", address.address);
@@ -326,23 +349,6 @@ impl Reader<'_> {
         let message = format!("`{group}` is not an {family} multicast address");
         self.error(Code::NotAnAddress, group.span, message);
         default
-    }
-
-    /// The peers of a unicast router. Without any, keepalived sends to the group unless it is told
-    /// that this is a fault.
-    fn peers(
-        &mut self,
-        peers: Option<Spanned<Vec<Spanned<UnicastPeer>>>>,
-        fault_without: bool,
-        name: Span,
-    ) -> Option<Vec<Spanned<UnicastPeer>>> {
-        let Spanned { value: peers, span } =
-            peers.or_else(|| fault_without.then(|| Spanned::new(Vec::new(), name)))?;
-        if !peers.is_empty() || fault_without {
-            return Some(peers);
-        }
-        self.nothing_listed("unicast_peer", span);
-        None
     }
 }
 

@@ -6,7 +6,7 @@ use core::time::Duration;
 use vrrp_proto::Family;
 
 use super::Reader;
-use super::routing::{Item, KEEPALIVED, OptionTable, Words, find};
+use super::routing::{Item, KEEPALIVED, OptionTable, Words, find, is_all};
 use crate::model::{
     CongestionControl, Lookup, Metric, NextHop, Placement, Prefix, Route, RouteKind,
     RouterPreference, WeightedHop,
@@ -336,7 +336,7 @@ impl Reader<'_> {
     ) -> Option<()> {
         let is_address = word.text.starts_with(|c: char| c.is_ascii_digit())
             || word.text.contains(':')
-            || matches!(&*word.text, "default" | "all" | "any");
+            || is_all(&word.text);
         if is_address && reading.route.hops.is_empty() {
             return self.destination(reading, word);
         }
@@ -521,9 +521,10 @@ impl Reader<'_> {
                 true => "add `no_track`",
                 false => "name its device with `dev`, or add `no_track`",
             };
-            let message = "a route without a device cannot be tracked";
-            let diagnostic = Diagnostic::new(Code::NotTrackable, at, message).help(help);
-            self.push(diagnostic.leniently(self.options, "it is not tracked"));
+            let message = "a route without a device is not tracked";
+            // With `no_track` alone, keepalived would not mark the route as its own.
+            let fixed = format!("{} protocol {KEEPALIVED} no_track", self.written(at));
+            self.push(Diagnostic::new(Code::Untracked, at, message).help(help).fix(at, fixed));
             route.no_track = true;
             return;
         }

@@ -150,7 +150,11 @@ impl Reader<'_> {
         item: &mut Item<T>,
         word: &Word<'_>,
     ) -> Option<Option<Prefix>> {
-        if matches!(&*word.text, "default" | "all" | "any") {
+        if word.text == "default6" {
+            self.same_family(item, Family::V6, word.span)?;
+            return Some(Some(Prefix::all(Family::V6)));
+        }
+        if is_all(&word.text) {
             return Some(None);
         }
         let (address, len) = self.prefix(word)?;
@@ -282,6 +286,11 @@ fn parse_c_number(text: &str) -> Option<u64> {
         return None;
     }
     Some(u64::from_str_radix(digits, radix).unwrap_or(u64::MAX))
+}
+
+/// Whether a word means all addresses.
+pub(super) fn is_all(word: &str) -> bool {
+    matches!(word, "default" | "default6" | "all" | "any")
 }
 
 const TABLES: &[(&str, u32)] = &[("unspec", 0), ("default", 253), ("main", 254), ("local", 255)];

@@ -198,7 +198,7 @@ impl Reader<'_> {
             let Some(name) = self.interface(item.keyword()) else { continue };
             let target = Spanned::new(name, item.keyword().span);
             let Some(weight) = self.track_weight(item, 253) else { continue };
-            if self.is_tracked(None, target.as_str(), target.span) {
+            if self.is_tracked(None, &target.to_string(), target.span) {
                 continue;
             }
             let default = Spanned::new(Weight::default(), target.span);
@@ -248,11 +248,15 @@ impl Reader<'_> {
         self.no_body(item);
         let Some((keyword, rest)) = item.arguments().split_first() else { return Some(None) };
         if keyword.text != "weight" {
+            let glued = keyword.text.strip_prefix("weight=").filter(|value| !value.is_empty());
             let message = format!("`{}` is not an option of a tracked item", keyword.text);
             let mut diagnostic = Diagnostic::new(Code::UnknownOption, keyword.span, message)
                 .leniently(self.options, "it is not tracked")
                 .help("the form is `NAME [weight NUMBER [reverse|noreverse]]`")
                 .did_you_mean(closest(&keyword.text, ["weight"].into_iter()));
+            if let Some(value) = glued {
+                diagnostic = diagnostic.help(format!("write `weight {value}`"));
+            }
             if self.used_as(&keyword.text, Kind::wants_use).is_some() {
                 let help = format!("write `{}` on a line of its own", keyword.text);
                 diagnostic = diagnostic.help(help);

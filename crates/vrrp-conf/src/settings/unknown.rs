@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::given::{COMMENT, comment_sign};
 use super::rows::TOP_LEVEL;
 use super::{Kind, MAX_SUGGESTIONS, Reader};
 use crate::did_you_mean::closest;
@@ -33,6 +34,10 @@ pub(super) struct Amiss {
 
 /// The place of what stands in no block.
 const TOP: &str = "";
+
+/// Keywords of old versions, which keepalived does not know any more, and what became of them.
+const RENAMED: [(&str, &str); 2] =
+    [("lvs_id", "router_id"), ("script_security", "enable_script_security")];
 
 /// What a word that is no keyword of its block was meant to be.
 enum Meant {
@@ -77,6 +82,9 @@ impl Reader<'_> {
             }
             _ => None,
         };
+        if let Some(sign) = comment_sign(word).filter(|_| !has_body) {
+            diagnostic = diagnostic.help(COMMENT).fix(word.span, sign);
+        }
         self.push(diagnostic);
         match meant {
             Some(Meant::Glued(keyword, _)) => self.amiss.failed.push(keyword.name),
@@ -193,12 +201,12 @@ impl Reader<'_> {
             .filter(|((kind, _), _)| !self.amiss.sought.contains(kind));
         let interfaces = self.config.instances.iter().flat_map(|one| &one.tracks.interfaces);
         let interfaces: HashMap<_, _> =
-            interfaces.map(|track| (track.target.as_str(), track.target.span)).collect();
+            interfaces.map(|track| (track.target.as_bytes(), track.target.span)).collect();
         let unused = unused.map(|((kind, name), definition)| {
             let message = format!("the {} `{name}` is never tracked", kind.name());
             let diagnostic = Diagnostic::new(Code::Unused, definition.at, message);
             match kind.tracked_in() {
-                Some(place) => match interfaces.get(&**name) {
+                Some(place) => match interfaces.get(name.as_bytes()) {
                     Some(&at) => diagnostic
                         .also(at, "this is an interface of the same name")
                         .help(format!("write it into `{place}`, if the {} is meant", kind.name())),
@@ -232,6 +240,10 @@ fn meant(
     let other = word.strip_prefix("vrrp_").and_then(|name| block.find(name));
     let other = other.or_else(|| block.find(&format!("vrrp_{word}")));
     if let Some(keyword) = other.filter(|other| other.may_begin_block() == has_body) {
+        return Some(Meant::Similar(keyword));
+    }
+    let now = RENAMED.iter().find(|(old, _)| *old == word);
+    if let Some(keyword) = now.and_then(|(_, now)| block.find(now)) {
         return Some(Meant::Similar(keyword));
     }
     if let Some((keyword, place)) = elsewhere(word) {

@@ -124,13 +124,14 @@ impl Reader<'_> {
         let message = format!("`/{length}` means nothing here");
         let diagnostic = Diagnostic::new(Code::IdlePrefix, word.span, message)
             .label("one host's address")
-            .help(format!("write `{address}`"));
+            .help(format!("write `{address}`"))
+            .fix(word.span, address.to_string());
         self.push(diagnostic);
         Some(address)
     }
 
     pub(super) fn interface(&mut self, word: &Word<'_>) -> Option<InterfaceName> {
-        match InterfaceName::try_from(&*word.text) {
+        match word.text.parse() {
             Ok(name) => {
                 self.check_sign(word);
                 Some(name)
@@ -172,8 +173,12 @@ impl Reader<'_> {
         let list: Vec<_> = choices.iter().map(|choice| format!("`{choice}`")).collect();
         let message = format!("`{}` is none of {}", word.text, list.join(", "));
         let near = meant::choice(&word.text, choices);
-        let diagnostic = Diagnostic::new(Code::NotAChoice, word.span, message);
-        self.push(diagnostic.did_you_mean(near));
+        let diagnostic = Diagnostic::new(Code::NotAChoice, word.span, message).did_you_mean(near);
+        // keepalived takes any other word for this one.
+        self.push(match near {
+            Some("BACKUP") => diagnostic.fix(word.span, "BACKUP"),
+            _ => diagnostic,
+        });
         None
     }
 
@@ -212,7 +217,10 @@ impl Reader<'_> {
     /// A program and its arguments, from one word.
     pub(super) fn program(&mut self, word: &Word<'_>) -> Option<Vec<String>> {
         match split_command(&word.text) {
-            Ok(words) if words.first().is_some_and(|program| !program.is_empty()) => Some(words),
+            Ok(words) if words.first().is_some_and(|program| !program.is_empty()) => {
+                self.warn_of_shell_syntax(word);
+                Some(words)
+            }
             Ok(_) => {
                 self.error(Code::BadCommand, word.span, "no program is named".to_owned());
                 None

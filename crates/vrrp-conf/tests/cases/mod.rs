@@ -23,10 +23,8 @@ pub(crate) const IN_INSTANCE: &[(&str, &str)] = &[
     (" prioritty 90", "E0201 2:2 error"),
     (" garp_master_dealy 1", "E0201 2:2 error"),
     (" priority 100\n priority 90", "E0210 3:2 error"),
-    (" nopreempt\n nopreempt", "E0210 3:2 error"),
     (" priority 100 200", "E0207 2:15 error"),
     (" preempt_delay 5 seconds please", "E0207 2:18 error"),
-    (" nopreempt on", "E0207 2:12 error"),
     (" priority", "E0206 2:2 error"),
     (" priority high", "E0301 2:11 error"),
     (" priority 0", "E0302 2:11 error"),
@@ -86,7 +84,8 @@ pub(crate) const IN_INSTANCE: &[(&str, &str)] = &[
     (" notify \u{201c}/bin/x a b\u{201d} root", "E0310 2:9 error"),
     (" notify /bin/x root wheel more", "E0207 2:27 error"),
     (" use_vmac", "E0409 2:2 error"),
-    (" unicast_peer {\n 192.0.2.9\n }", "E0409 2:2 error"),
+    (" unicast_peer {\n 2001:db8::9\n 192.0.2.8\n }", "E0404 3:2 error"),
+    (" unicast_peer {\n 192.0.2.9 min_ttl 9 max_ttl 8\n }", "E0302 3:2 error"),
     (" vrrp_script", "E0209 2:2 error"),
 ];
 

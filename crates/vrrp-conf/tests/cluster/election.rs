@@ -30,7 +30,7 @@ fn text(Sketch { priority, weights, file }: &Sketch) -> String {
     let mut lines = format!(" priority {priority}\n track_interface {{\n");
     for (at, (weight, reverse)) in weights.iter().enumerate() {
         let reverse = if *reverse { " reverse" } else { "" };
-        lines += &format!("  eth{at} weight {weight}{reverse}\n");
+        lines += &format!("  link{at} weight {weight}{reverse}\n");
     }
     lines += " }";
     if let Some(weight) = file {

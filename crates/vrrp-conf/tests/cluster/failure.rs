@@ -151,7 +151,7 @@ fn weights_beside_the_number_of_a_file_are_judged() {
 
 /// More interfaces than anybody has.
 fn links(count: usize) -> String {
-    let links: String = (0..count).map(|at| format!(" eth{at} weight -1\n")).collect();
+    let links: String = (1..=count).map(|at| format!(" eth{at} weight -1\n")).collect();
     format!(" priority 200\n track_interface {{\n{links} }}")
 }
 
@@ -162,7 +162,7 @@ fn hundreds_of_weights_are_judged() {
     assert_eq!(pair(101, " priority 100"), [""; 0]);
     assert_eq!(pair(300, " priority 100"), [""; 0]);
     let text = rendered(&[member(&links(90)), member(" priority 100")]);
-    assert!(text.contains("when `eth0`, `eth1`, `eth2` and 87 more fail,"), "{text}");
+    assert!(text.contains("when `eth1`, `eth2`, `eth3` and 87 more fail,"), "{text}");
     let nopreempt = " priority 100\n nopreempt";
     assert_eq!(pair(300, nopreempt), ["W0658 b.conf:3:2 a.conf:303:16"]);
 }

@@ -50,7 +50,7 @@ track_file number {
 "#;
 
 fn cluster(texts: &[String]) -> Cluster {
-    let options = Options { config_id: Some("n".into()), ..Options::default() };
+    let options = Options::default().config_id("n");
     let names = ["a.conf", "b.conf", "c.conf"];
     let members: Vec<_> =
         texts.iter().zip(names).map(|(text, name)| (name, &**text, &options)).collect();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use vrrp_proto::{DecodeError, Family, IpHeaderFault, IpMeta, PROTOCOL, split_ipv4};
+use vrrp_proto::{AuthHeader, DecodeError, Family, IpHeaderFault, IpMeta, PROTOCOL, split_ipv4};
 
 use super::control::{self, Control};
 use crate::sys::Slot;
@@ -21,10 +21,15 @@ pub struct Datagram<'a> {
     pub destination: IpAddr,
     /// The hop limit that it arrived with, which IPv4 calls TTL.
     pub hop_limit: u8,
-    /// The bytes in front of the message: the IPv4 header with its options; for IPv6 40, since
-    /// the kernel does not show extension headers.
+    /// The bytes of the IP header: over IPv4 with its options; for IPv6 40, since the kernel does
+    /// not show extension headers.
     pub header_len: u8,
-    /// The IP packet's payload. Its VRRP checksum was not looked at.
+    /// The identification of an IPv4 packet; 0 over IPv6.
+    pub identification: u16,
+    /// The authentication header in front of the message, if there is one. It was not verified.
+    pub auth_header: Option<AuthHeader>,
+    /// The VRRP message: the IP packet's payload, or what follows its authentication header. Its
+    /// checksum was not looked at.
     pub message: &'a [u8],
     /// When the kernel took it from the interface, however long it waited to be read.
     pub arrived: Timestamp,
@@ -33,14 +38,25 @@ pub struct Datagram<'a> {
 impl<'a> Datagram<'a> {
     /// What would have arrived with these headers.
     pub const fn new(ip: IpMeta, message: &'a [u8], arrived: Timestamp) -> Self {
-        let IpMeta { source, destination, hop_limit, header_len } = ip;
-        Self { source, destination, hop_limit, header_len, message, arrived }
+        let IpMeta { source, destination, hop_limit, header_len, identification, auth_header } = ip;
+        Self {
+            source,
+            destination,
+            hop_limit,
+            header_len,
+            identification,
+            auth_header,
+            message,
+            arrived,
+        }
     }
 
     /// What its IP header says, as [`Advert::parse`](vrrp_proto::Advert::parse) takes it.
     pub const fn ip(&self) -> IpMeta {
-        let Self { source, destination, hop_limit, header_len, .. } = *self;
-        IpMeta { source, destination, hop_limit, header_len }
+        let Self {
+            source, destination, hop_limit, header_len, identification, auth_header, ..
+        } = *self;
+        IpMeta { source, destination, hop_limit, header_len, identification, auth_header }
     }
 
     /// Takes a packet apart as a raw socket of this family yields it.

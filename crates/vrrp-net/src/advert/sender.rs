@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg_addr};
 use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet};
 use socket2::Socket;
-use vrrp_proto::{Family, HOP_LIMIT, PROTOCOL};
+use vrrp_proto::{Family, HOP_LIMIT, IpMeta, PROTOCOL};
 
 use super::{KEEP_NOTHING, bind_to, raw_socket};
 use crate::error::{NetError, Operation};
@@ -24,7 +24,7 @@ const IPV6_HEADER_BYTES: usize = 40;
 
 /// Sends adverts out of one interface.
 ///
-/// What leaves: hop limit 255, type of service or traffic class 0xc0, over IPv4 "may be fragmented"
+/// What leaves: hop limit 255 unless another is asked for, type of service or traffic class 0xc0, over IPv4 "may be fragmented"
 /// and an identification that counts, and never a copy to this host. Sending never waits. Needs
 /// `CAP_NET_RAW`, takes one descriptor.
 ///
@@ -87,9 +87,24 @@ impl AdvertSender {
         self.interface
     }
 
-    /// Sends `message`, a whole VRRP message, in one packet.
+    /// Sends `message`, a whole VRRP message, in one packet with hop limit 255.
     ///
-    /// The addresses are those that the message's checksum was computed for. That the
+    /// # Errors
+    /// As [`send_packet`](Self::send_packet).
+    pub fn send(
+        &mut self,
+        source: IpAddr,
+        destination: IpAddr,
+        message: &[u8],
+    ) -> Result<(), NetError> {
+        self.send_packet(&IpMeta::new(source, destination, HOP_LIMIT), message)
+    }
+
+    /// Sends `message`, a whole VRRP message, in one packet with these addresses and this hop
+    /// limit.
+    ///
+    /// To a group it goes out on the interface; to one address along the routes that lead out of
+    /// it. The addresses are those that the message's checksum was computed for. That the
     /// interface has the source address is not looked at, and neither is the carrier: a link
     /// without one swallows what it is given.
     ///
@@ -101,19 +116,16 @@ impl AdvertSender {
     /// `ENETUNREACH`, `ENODEV` or `ENXIO` if it is down or gone
     /// ([`NetError::is_interface_unusable`]); over IPv6 `EADDRNOTAVAIL` while it has no address of
     /// that family that may be used.
-    pub fn send(
-        &mut self,
-        source: IpAddr,
-        destination: IpAddr,
-        message: &[u8],
-    ) -> Result<(), NetError> {
+    pub fn send_packet(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {
+        let IpMeta { source, destination, hop_limit, .. } = *ip;
         let operation = Operation::SendAdvert;
         let interface = self.interface.ok_or(NetError::Detached { operation })?;
         if [source, destination].map(Family::of) != [self.family; 2] {
             return Err(NetError::Family { operation, from: source, to: destination });
         }
-        let header = Header::new(self.next_identification(), source, destination, message.len())
-            .ok_or(NetError::TooLong { operation, len: message.len() })?;
+        let header =
+            Header::new(self.next_identification(), source, destination, hop_limit, message.len())
+                .ok_or(NetError::TooLong { operation, len: message.len() })?;
         sendmsg_addr(
             &self.socket,
             &SocketAddr::new(destination, 0),
@@ -158,15 +170,21 @@ enum Header {
 
 impl Header {
     /// `None` if the message does not fit into a packet. Both addresses are of one family.
-    fn new(identification: u16, from: IpAddr, to: IpAddr, message_len: usize) -> Option<Self> {
+    fn new(
+        identification: u16,
+        from: IpAddr,
+        to: IpAddr,
+        hop_limit: u8,
+        message_len: usize,
+    ) -> Option<Self> {
         match (from, to) {
             (IpAddr::V4(from), IpAddr::V4(to)) => {
                 let total_len = u16::try_from(IPV4_HEADER_BYTES + message_len).ok()?;
-                Some(Self::V4(ipv4_header(identification, from, to, total_len)))
+                Some(Self::V4(ipv4_header(identification, from, to, hop_limit, total_len)))
             }
             (IpAddr::V6(from), IpAddr::V6(to)) => {
                 let payload_len = u16::try_from(message_len).ok()?;
-                Some(Self::V6(ipv6_header(from, to, payload_len)))
+                Some(Self::V6(ipv6_header(from, to, hop_limit, payload_len)))
             }
             _ => None,
         }
@@ -184,6 +202,7 @@ fn ipv4_header(
     identification: u16,
     from: Ipv4Addr,
     to: Ipv4Addr,
+    hop_limit: u8,
     total_len: u16,
 ) -> [u8; IPV4_HEADER_BYTES] {
     let mut bytes = [0; IPV4_HEADER_BYTES];
@@ -193,7 +212,7 @@ fn ipv4_header(
     header.set_dscp(DSCP);
     header.set_total_len(total_len);
     header.set_ident(identification);
-    header.set_hop_limit(HOP_LIMIT);
+    header.set_hop_limit(hop_limit);
     header.set_next_header(IpProtocol::from(PROTOCOL));
     header.set_src_addr(from);
     header.set_dst_addr(to);
@@ -201,14 +220,19 @@ fn ipv4_header(
     bytes
 }
 
-fn ipv6_header(from: Ipv6Addr, to: Ipv6Addr, payload_len: u16) -> [u8; IPV6_HEADER_BYTES] {
+fn ipv6_header(
+    from: Ipv6Addr,
+    to: Ipv6Addr,
+    hop_limit: u8,
+    payload_len: u16,
+) -> [u8; IPV6_HEADER_BYTES] {
     let mut bytes = [0; IPV6_HEADER_BYTES];
     let mut header = Ipv6Packet::new_unchecked(&mut bytes);
     header.set_version(6);
     header.set_traffic_class(DSCP << 2);
     header.set_payload_len(payload_len);
     header.set_next_header(IpProtocol::from(PROTOCOL));
-    header.set_hop_limit(HOP_LIMIT);
+    header.set_hop_limit(hop_limit);
     header.set_src_addr(from);
     header.set_dst_addr(to);
     bytes
@@ -229,7 +253,7 @@ mod tests {
         let (from, to) = (Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(224, 0, 0, 18));
         for (identification, advert) in (1..).zip(adverts) {
             let packet = &advert[14..];
-            let header = ipv4_header(identification, from, to, packet.len() as u16);
+            let header = ipv4_header(identification, from, to, HOP_LIMIT, packet.len() as u16);
             assert_eq!(header, packet[..IPV4_HEADER_BYTES]);
         }
     }
@@ -244,7 +268,8 @@ mod tests {
         let (from, to) = ("fe80::ff:fe00:a".parse().unwrap(), "ff02::12".parse().unwrap());
         for advert in adverts {
             let packet = &advert[14..];
-            let header = ipv6_header(from, to, (packet.len() - IPV6_HEADER_BYTES) as u16);
+            let payload_len = (packet.len() - IPV6_HEADER_BYTES) as u16;
+            let header = ipv6_header(from, to, HOP_LIMIT, payload_len);
             let mut expected = packet[..IPV6_HEADER_BYTES].to_vec();
             expected[1] &= 0xf0;
             expected[2..4].fill(0);

@@ -8,7 +8,9 @@ use neli::rtnl::{Ifaddrmsg, IfaddrmsgBuilder};
 use neli::types::{Buffer, RtBuffer};
 
 use super::message::{attribute, decode, number, payload, string};
-use crate::words::{IfIndex, Interface, Label};
+use vrrp_proto::Label;
+
+use crate::words::{IfIndex, Interface};
 
 /// linux/if_addr.h: not among neli's.
 const IFA_PROTO: u16 = 11;
@@ -360,7 +362,7 @@ impl InterfaceAddress {
             broadcast: v4.and_then(|address| spec.broadcast.with(address, spec.prefix_len)),
             scope: spec.scope,
             flags: spec.flags.with(AddressFlags::PERMANENT).with(deprecated),
-            label: v4.and(spec.label.or(Label::from_bytes(spec.interface.name.as_bytes()))),
+            label: v4.and(spec.label.or(Some(spec.interface.name.into()))),
             protocol: Some(spec.protocol).filter(|it| *it != AddressProtocol::UNSPECIFIED),
         }
     }
@@ -399,7 +401,7 @@ impl InterfaceAddress {
             },
             scope: Scope(u8::from(*message.ifa_scope())),
             flags: AddressFlags(flags.unwrap_or(message.ifa_flags().bits().into())),
-            label: string(attributes, Ifa::Label).and_then(Label::from_bytes),
+            label: string(attributes, Ifa::Label).and_then(|label| Label::from_bytes(label).ok()),
             protocol: payload(attributes, Ifa::from(IFA_PROTO))
                 .and_then(|bytes| bytes.first().copied())
                 .map(AddressProtocol),

@@ -7,7 +7,15 @@ use neli::rtnl::{Ifinfomsg, IfinfomsgBuilder, Rtattr};
 use neli::types::{Buffer, RtBuffer};
 
 use super::message::{attribute, decode, number, payload, string};
-use crate::words::{IfIndex, Interface, InterfaceName, MacAddress};
+use vrrp_proto::{InterfaceName, MacAddress};
+
+use crate::words::{IfIndex, Interface};
+
+/// linux/if_link.h: among what is said of IPv6 on a link, its settings.
+const IFLA_INET6_CONF: u16 = 2;
+/// linux/netconf.h.
+const NETCONFA_IFINDEX: u16 = 1;
+const NETCONFA_FORWARDING: u16 = 2;
 
 /// The kernel's `IFF_*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -109,6 +117,8 @@ pub struct Link {
     pub master: Option<IfIndex>,
     /// The link below it or at its other end, which may be in another namespace.
     pub lower: Option<IfIndex>,
+    /// Whether this host forwards IPv6 packets that arrive on it (`net.ipv6.conf.*.forwarding`).
+    pub forwards_ipv6: bool,
 }
 
 impl Link {
@@ -138,7 +148,8 @@ impl Link {
         }
         let attributes = message.rtattrs();
         let index = u32::try_from(*message.ifi_index()).ok().and_then(IfIndex::new);
-        let name = string(attributes, Ifla::Ifname).and_then(InterfaceName::from_bytes);
+        let name =
+            string(attributes, Ifla::Ifname).and_then(|name| InterfaceName::from_bytes(name).ok());
         let (Some(index), Some(name)) = (index, name) else {
             return Err("a link without an index or a name".to_owned());
         };
@@ -156,8 +167,36 @@ impl Link {
             kind: kind_of(attributes)?,
             master: link(Ifla::Master),
             lower: link(Ifla::Link),
+            forwards_ipv6: forwards_ipv6(attributes)?,
         }))
     }
+}
+
+/// What is said of IPv6 on a link is a list of numbers, of which the first is its forwarding.
+fn forwards_ipv6(attributes: &RtBuffer<Ifla, Buffer>) -> Result<bool, String> {
+    let Some(bytes) = payload(attributes, Ifla::AfSpec) else { return Ok(false) };
+    let families: RtBuffer<u16, Buffer> = decode(bytes)?;
+    let Some(bytes) = payload(&families, libc::AF_INET6 as u16) else { return Ok(false) };
+    let of_ipv6: RtBuffer<u16, Buffer> = decode(bytes)?;
+    let first = payload(&of_ipv6, IFLA_INET6_CONF).and_then(|numbers| numbers.first_chunk());
+    Ok(first.is_some_and(|number| i32::from_ne_bytes(*number) > 0))
+}
+
+/// A link whose forwarding of IPv6 packets has changed, and to what, out of the body of a message
+/// about the configuration of a family. `None` if it is about something else.
+pub(super) fn decode_forwarding(bytes: &[u8]) -> Result<Option<(IfIndex, bool)>, String> {
+    // struct netconfmsg: the family, and padding.
+    let Some((&[family, ..], attributes)) = bytes.split_first_chunk::<4>() else {
+        return Err("a configuration without a family".to_owned());
+    };
+    if i32::from(family) != libc::AF_INET6 {
+        return Ok(None);
+    }
+    let attributes: RtBuffer<u16, Buffer> = decode(attributes)?;
+    let index = number(&attributes, NETCONFA_IFINDEX);
+    // Those of all links and of future ones have numbers that are no link's.
+    let index = index.filter(|index| i32::try_from(*index).is_ok()).and_then(IfIndex::new);
+    Ok(index.zip(number(&attributes, NETCONFA_FORWARDING).map(|number| number > 0)))
 }
 
 fn kind_of(attributes: &RtBuffer<Ifla, Buffer>) -> Result<Option<Box<str>>, String> {

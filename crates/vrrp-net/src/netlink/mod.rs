@@ -23,9 +23,11 @@ pub use link::{
 pub(crate) use message::{Message, messages};
 pub(crate) use socket::{Received, Socket};
 
+use vrrp_proto::InterfaceName;
+
 use crate::error::{NetError, Operation};
 use crate::object::{Change, Object, Outcome};
-use crate::words::{Errno, IfIndex, InterfaceName};
+use crate::words::{Errno, IfIndex};
 use message::{Answer, Requests};
 use secondaries::Guard;
 
@@ -414,6 +416,7 @@ pub(crate) enum Notice {
     LinkGone(Link),
     AddressAdded(InterfaceAddress),
     AddressRemoved(InterfaceAddress),
+    ForwardingChanged(IfIndex, bool),
 }
 
 impl Notice {
@@ -424,6 +427,8 @@ impl Notice {
             Rtm::Dellink => Link::decode(body)?.map(Self::LinkGone),
             Rtm::Newaddr => InterfaceAddress::decode(body)?.map(Self::AddressAdded),
             Rtm::Deladdr => InterfaceAddress::decode(body)?.map(Self::AddressRemoved),
+            Rtm::Newnetconf => link::decode_forwarding(body)?
+                .map(|(index, forwards)| Self::ForwardingChanged(index, forwards)),
             _ => None,
         })
     }

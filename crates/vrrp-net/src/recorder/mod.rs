@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use vrrp_proto::{DecodeError, Family};
+use vrrp_proto::{DecodeError, Family, InterfaceName, IpMeta};
 
 use inbound::{Inbox, Queue};
 pub use inbound::{RecordedMonitor, RecordedReceiver};
@@ -19,7 +19,7 @@ use crate::kernel::Kernel;
 use crate::monitor::{NetEvent, Snapshot};
 use crate::netlink::{AddressKey, AddressSpec, InterfaceAddress, Link};
 use crate::object::{Change, Object, ObjectKey, Outcome};
-use crate::words::{Interface, InterfaceName};
+use crate::words::Interface;
 
 /// One call of a [`Recorder`]'s kernel, failed ones included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub enum Call {
         source: IpAddr,
         /// The destination address.
         destination: IpAddr,
+        /// The hop limit.
+        hop_limit: u8,
         /// The VRRP message.
         message: Vec<u8>,
     },
@@ -362,13 +364,9 @@ impl Kernel for Recorder {
         changes.iter().map(outcome).collect()
     }
 
-    fn send_advert(
-        &mut self,
-        source: IpAddr,
-        destination: IpAddr,
-        message: &[u8],
-    ) -> Result<(), NetError> {
-        let call = Call::SendAdvert { source, destination, message: message.to_vec() };
+    fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {
+        let IpMeta { source, destination, hop_limit, .. } = *ip;
+        let call = Call::SendAdvert { source, destination, hop_limit, message: message.to_vec() };
         self.call(call, |state| match state.attached {
             Some(_) => Ok(()),
             None => Err(NetError::Detached { operation: Operation::SendAdvert }),
@@ -383,8 +381,6 @@ impl Kernel for Recorder {
 #[cfg(test)]
 mod tests {
     use std::thread;
-
-    use vrrp_proto::IpMeta;
 
     use super::*;
     use crate::advert::Drained;
@@ -443,12 +439,12 @@ mod tests {
     fn an_advert_takes_an_attached_interface() {
         let recorder = Recorder::new();
         let mut kernel = recorder.kernel();
-        let (from, to) = ([192, 0, 2, 1].into(), [224, 0, 0, 18].into());
-        assert!(matches!(kernel.send_advert(from, to, b"x"), Err(NetError::Detached { .. })));
+        let ip = IpMeta::multicast([192, 0, 2, 1].into());
+        assert!(matches!(kernel.send_advert(&ip, b"x"), Err(NetError::Detached { .. })));
         kernel.attach(eth0()).unwrap();
-        assert_eq!(kernel.send_advert(from, to, b"y"), Ok(()));
+        assert_eq!(kernel.send_advert(&ip, b"y"), Ok(()));
         kernel.detach();
-        assert!(kernel.send_advert(from, to, b"z").is_err());
+        assert!(kernel.send_advert(&ip, b"z").is_err());
         assert_eq!(recorder.take().len(), 5, "failed calls are calls, too");
         assert_eq!(recorder.take(), []);
     }
@@ -512,6 +508,7 @@ mod tests {
             kind: None,
             master: None,
             lower: None,
+            forwards_ipv6: false,
         };
         let own = InterfaceAddress::of(&address(1));
         recorder.set_link(link.clone());

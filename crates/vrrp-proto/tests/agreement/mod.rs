@@ -17,8 +17,9 @@ pub(crate) fn check(message: &[u8], ip: &IpMeta) {
         }
     }
     let dissection = Advert::dissect(message, Some(ip));
+    // Who does not have the keys cannot judge.
     let has_no_rules = |(_, field)| field == Field::AuthType(2);
-    if !dissection.fields().any(has_no_rules) {
+    if !dissection.fields().any(has_no_rules) && !dissection.is_signed() {
         parse_agrees(&dissection, ip);
     }
 }
@@ -49,7 +50,8 @@ fn fields_cover_the_message(dissection: &Dissection<'_>) {
 /// that is a reason to, and for one of these reasons.
 fn parse_agrees(dissection: &Dissection<'_>, ip: &IpMeta) {
     let reasons: Vec<_> = dissection.findings().filter_map(|finding| finding.reason()).collect();
-    match Advert::parse(dissection.octets(), ip, &rules_of(dissection, ip)) {
+    let password = password(dissection);
+    match Advert::parse(dissection.octets(), ip, &rules_of(dissection, ip, password.as_ref())) {
         Ok(advert) => {
             assert!(reasons.is_empty(), "accepted, although {reasons:?}\n{dissection}");
             assert_eq!(dissection.checksum_form(), Some(advert.checksum));
@@ -67,22 +69,21 @@ fn parse_agrees(dissection: &Dissection<'_>, ip: &IpMeta) {
 }
 
 /// The rules that the sender has, as far as the message tells.
-fn rules_of<'a>(dissection: &Dissection<'_>, ip: &IpMeta) -> Rules<'a> {
+fn rules_of<'a>(
+    dissection: &Dissection<'_>,
+    ip: &IpMeta,
+    password: Option<&'a Password>,
+) -> Rules<'a> {
     let none = Addresses::none(Family::of(ip.source));
     let vrid = Vrid::new(1).expect("it is not 0");
     let version = dissection.version().unwrap_or(Version::V3);
     let mut rules = Rules::new(version, vrid, Interval::DEFAULT, none);
-    let mut has_password = false;
+    rules.authentication = password.map_or(Authentication::None, Authentication::Password);
     for (_, field) in dissection.fields() {
         match field {
             Field::Vrid(number) => rules.vrid = Vrid::new(number).unwrap_or(rules.vrid),
             Field::AdverIntSecs(secs) => {
                 rules.interval = Interval::from_secs(secs).unwrap_or(rules.interval);
-            }
-            Field::AuthType(number) => has_password = number == 1,
-            Field::AuthData(data) if has_password => {
-                let octets = data.as_octets().try_into().expect("always eight");
-                rules.authentication = Authentication::Password(Password::from_octets(octets));
             }
             _ => {}
         }
@@ -92,4 +93,13 @@ fn rules_of<'a>(dissection: &Dissection<'_>, ip: &IpMeta) -> Rules<'a> {
         rules.hop_limits = HopLimits::ANY;
     }
     rules
+}
+
+/// The password in the message, if that is how it is authenticated.
+fn password(dissection: &Dissection<'_>) -> Option<Password> {
+    dissection.fields().find(|(_, field)| *field == Field::AuthType(1))?;
+    dissection.fields().find_map(|(_, field)| match field {
+        Field::AuthData(data) => data.as_octets().try_into().ok().map(Password::from_octets),
+        _ => None,
+    })
 }

@@ -23,7 +23,7 @@ pub struct Bounds {
 impl Bounds {
     /// The scenario's.
     pub fn of(scenario: &Scenario) -> Self {
-        let changes = scenario.script.iter().filter_map(|cue| match cue.incident {
+        let changes = scenario.schedule.iter().filter_map(|one| match one.incident {
             Incident::Wire(wire) => Some(wire),
             _ => None,
         });

@@ -1,16 +1,17 @@
 //! What must hold after every step, whatever has happened.
 //!
 //! The checkers know the scenario and what was really delivered, and the protocol's rules; they
-//! look at a router's state, its actions and nothing else of it.
+//! look at a router's state, at what its kernel was asked and has, and at nothing else of it.
 
 mod bounds;
+mod duties;
 mod pairs;
 mod violation;
 mod watch;
 
 use std::time::Duration;
 
-use vrrp_fsm::{FaultReason, Influence, State};
+use vrrp_fsm::{Influence, State};
 use vrrp_proto::Priority;
 
 pub use bounds::Bounds;
@@ -19,9 +20,10 @@ pub use violation::Violation;
 use watch::{Watch, ignores_all, outranks};
 
 use crate::cluster::Cluster;
-use crate::happening::{Dropped, Happening, Turn};
+use crate::kernel::Held;
 use crate::machine::Machine;
 use crate::node::Node;
+use crate::occurrence::{Dropped, Occurrence, Stimulus, Turn};
 use crate::scenario::{Incident, NodeId, Scenario};
 
 /// The checkers, with what they remember of the steps before.
@@ -71,14 +73,15 @@ impl Checks {
     /// Judges the step that the cluster has just made.
     ///
     /// # Errors
-    /// The first promise that was broken.
+    /// The first invariant that did not hold.
     pub fn after_step<M: Machine>(&mut self, cluster: &Cluster<'_, M>) -> Result<(), Violation> {
-        for happening in cluster.happenings() {
-            self.happening(cluster, happening)?;
+        for occurrence in cluster.occurrences() {
+            self.occurrence(cluster, occurrence)?;
         }
         for (node, watch) in cluster.nodes().iter().zip(&self.watches) {
             if node.is_awake() {
-                check_part(node)?;
+                check_part(node, watch.duties.waits_for_retry())?;
+                check_addresses(node)?;
                 watch.idle(node, cluster.now(), self.bounds.lateness_max)?;
             }
         }
@@ -86,25 +89,25 @@ impl Checks {
         self.check_calm(cluster)
     }
 
-    fn happening<M: Machine>(
+    fn occurrence<M: Machine>(
         &mut self,
         cluster: &Cluster<'_, M>,
-        happening: &Happening,
+        occurrence: &Occurrence,
     ) -> Result<(), Violation> {
-        match happening {
-            Happening::Incident(Incident::Census { actives }) => census(cluster, *actives),
-            Happening::Incident(_) => {
+        match occurrence {
+            Occurrence::Incident(Incident::Expect { actives }) => check_count(cluster, *actives),
+            Occurrence::Incident(_) => {
                 self.disturb(cluster.now());
                 Ok(())
             }
-            Happening::Turn(turn) => self.turn(cluster, turn),
-            &Happening::Parked { node, local, heard, priority } => {
+            Occurrence::Turn(turn) => self.turn(cluster, turn),
+            &Occurrence::Parked { node, local, heard, priority } => {
                 let config = cluster.nodes()[node].config();
                 self.watches[node].hear(config, local, priority, heard);
                 Ok(())
             }
-            Happening::Dropped { from, to, why } => self.dropped(cluster, *from, *to, why),
-            &Happening::WronglyAccepted { from, to } => {
+            Occurrence::Dropped { from, to, why } => self.dropped(cluster, *from, *to, why),
+            &Occurrence::WronglyAccepted { from, to } => {
                 Err(Violation::WronglyAccepted { from, to })
             }
         }
@@ -118,17 +121,19 @@ impl Checks {
     fn turn<M: Machine>(&mut self, cluster: &Cluster<'_, M>, turn: &Turn) -> Result<(), Violation> {
         let Turn { node, before, after, .. } = *turn;
         self.watches[node].turn(&cluster.nodes()[node], turn)?;
-        if turn.priority != turn.priority_before {
+        if turn.priority != turn.priority_before || turn.stimulus == Stimulus::Interfaces {
             self.pairs.changed(node, cluster.now());
         }
-        if before == after {
+        if self.watches[node].duties.has_retried {
+            self.disturb(cluster.now());
+        }
+        let mut transitions = turn.transitions().peekable();
+        if transitions.peek().is_none() {
             return Ok(());
         }
-        if after == State::Active {
-            self.takeovers += 1;
-        }
+        self.takeovers += transitions.filter(|change| change.to == State::Active).count() as u64;
         if self.settled {
-            return Err(Violation::Unrest { node, before, after });
+            return Err(Violation::NotAtRest { node, before, after });
         }
         Ok(())
     }
@@ -145,7 +150,7 @@ impl Checks {
             Dropped::Refused(error) => {
                 return Err(Violation::Refused { from, to, error: *error });
             }
-            Dropped::Lost | Dropped::Overflow | Dropped::Damaged(_) => {
+            Dropped::Lost | Dropped::NotSent | Dropped::Overflow | Dropped::Damaged(_) => {
                 self.pairs.lost(from, to, cluster.now());
                 if cluster.nodes()[to].understands(&cluster.nodes()[from]) {
                     self.disturb(cluster.now());
@@ -175,20 +180,20 @@ impl Checks {
     }
 }
 
-fn census<M: Machine>(cluster: &Cluster<'_, M>, required: usize) -> Result<(), Violation> {
+fn check_count<M: Machine>(cluster: &Cluster<'_, M>, required: usize) -> Result<(), Violation> {
     let found = cluster.nodes().iter().filter(|node| node.is_active()).count();
-    if found == required { Ok(()) } else { Err(Violation::Census { required, found }) }
+    if found == required { Ok(()) } else { Err(Violation::ActiveCount { required, found }) }
 }
 
 /// A router takes part exactly while nothing stands in its way, and with the priority that
 /// its trackers make.
-fn check_part<M: Machine>(node: &Node<M>) -> Result<(), Violation> {
+fn check_part<M: Machine>(node: &Node<M>, waits_for_retry: bool) -> Result<(), Violation> {
     let (Some(state), Some(priority)) = (node.state(), node.priority()) else { return Ok(()) };
     let required = required_priority(node);
     if priority != required {
         return Err(Violation::Priority { node: node.id(), priority, required });
     }
-    let faulty = is_faulty(node);
+    let faulty = is_faulty(node) || waits_for_retry;
     let waiting = node.influences().any(|influence| influence == Influence::Waiting);
     let right = match state {
         State::Fault => faulty || waiting,
@@ -198,8 +203,18 @@ fn check_part<M: Machine>(node: &Node<M>) -> Result<(), Violation> {
     if right { Ok(()) } else { Err(Violation::Part { node: node.id(), state, faulty }) }
 }
 
+/// A router's kernel has its addresses exactly while it is Active.
+fn check_addresses<M: Machine>(node: &Node<M>) -> Result<(), Violation> {
+    let (Some(state), held) = (node.state(), node.held()) else { return Ok(()) };
+    let right = match state {
+        State::Active => held == Held::Everything,
+        _ => held == Held::Nothing || node.keeps_own(),
+    };
+    if right { Ok(()) } else { Err(Violation::Addresses { node: node.id(), state, held }) }
+}
+
 fn is_faulty<M: Machine>(node: &Node<M>) -> bool {
-    node.faults().next().is_some()
+    !node.is_able()
         || node.influences().any(|influence| match influence {
             Influence::Fault => true,
             Influence::WeightedFault => !node.config().priority.is_owner(),
@@ -227,10 +242,7 @@ fn required_priority<M: Machine>(node: &Node<M>) -> Priority {
 /// Active, and who hears two of them learns the interval of now the one, now the other: unless
 /// it is the same, that may go on for ever.
 fn places<M: Machine>(cluster: &Cluster<'_, M>) -> Option<u32> {
-    let present = || {
-        let on_the_wire = |node: &&Node<M>| !node.faults().any(FaultReason::prevents_sending);
-        cluster.nodes().iter().filter(|node| node.is_awake()).filter(on_the_wire)
-    };
+    let present = || cluster.nodes().iter().filter(|node| node.is_awake() && node.is_able());
     if present().all(|a| present().all(|b| a.reaches(b.id()))) {
         return Some(1);
     }
@@ -258,7 +270,7 @@ fn check_place<M: Machine>(cluster: &Cluster<'_, M>, node: &Node<M>) -> Result<(
             };
             match heard.any(stays) {
                 true => Ok(()),
-                false => Err(Violation::Unguarded { node: node.id() }),
+                false => Err(Violation::NoActiveRouter { node: node.id() }),
             }
         }
         Some(State::Active) if !ignores_all(node.config()) => {
@@ -275,32 +287,60 @@ fn check_place<M: Machine>(cluster: &Cluster<'_, M>, node: &Node<M>) -> Result<(
 /// the checkers of the whole cluster have to find it.
 #[cfg(test)]
 mod tests {
-    use vrrp_fsm::{Action, Config, Event, Instant, Router};
-    use vrrp_proto::{Authentication, Version};
+    use std::sync::Arc;
+
+    use vrrp::Authentication;
+    use vrrp::{Engine, EventKind, Input, Instant, InterfaceView, Settings};
+    use vrrp_fsm::Config;
+    use vrrp_net::Kernel;
+    use vrrp_proto::Version;
 
     use super::*;
-    use crate::scenario::{Cue, Member, Wire};
+    use crate::machine::Make;
+    use crate::scenario::{Member, Scheduled, Wire};
 
     /// A router that does not hear the others, or hears them and never takes over.
     struct Impaired {
-        router: Router,
+        engine: Engine,
         deaf: bool,
     }
 
     impl Machine for Impaired {
-        fn handle(&mut self, now: Instant, event: Event) -> Vec<Action> {
-            match event {
-                Event::Advert(_) if self.deaf => Vec::new(),
-                event => Machine::handle(&mut self.router, now, event),
+        fn start(
+            &mut self,
+            now: Instant,
+            view: InterfaceView,
+            can_hear: bool,
+            influences: Vec<(Arc<str>, Influence)>,
+        ) {
+            self.engine.start(now, view, can_hear, influences);
+        }
+
+        fn handle(&mut self, now: Instant, input: Input) {
+            match input {
+                Input::Advert(_) if self.deaf => {}
+                input => self.engine.handle(now, input),
             }
         }
 
-        fn deadline(&self) -> Option<Instant> {
-            self.router.deadline().filter(|_| self.deaf)
+        fn timer(&mut self, now: Instant) {
+            self.engine.timer(now);
         }
 
-        fn router(&self) -> &Router {
-            &self.router
+        fn deadline(&self) -> Option<Instant> {
+            self.engine.deadline().filter(|_| self.deaf)
+        }
+
+        fn must_listen_first(&self, now: Instant) -> bool {
+            self.engine.must_listen_first(now)
+        }
+
+        fn take_events(&mut self) -> Vec<EventKind> {
+            self.engine.take_events()
+        }
+
+        fn engine(&self) -> &Engine {
+            &self.engine
         }
     }
 
@@ -311,7 +351,7 @@ mod tests {
             drift_ppm: 0,
             parks: false,
         };
-        let cue = |(secs, incident): &(u64, Incident)| Cue {
+        let scheduled = |(secs, incident): &(u64, Incident)| Scheduled {
             at: Duration::from_secs(*secs),
             incident: incident.clone(),
         };
@@ -320,7 +360,7 @@ mod tests {
             members: vec![member(1), member(2)],
             authentication: Authentication::None,
             wire: Wire::LOCAL,
-            script: incidents.iter().map(cue).collect(),
+            schedule: incidents.iter().map(scheduled).collect(),
             until: Duration::from_secs(60),
         }
     }
@@ -333,7 +373,7 @@ mod tests {
     /// What is found by `check` after some step of routers that are deaf, or never take over.
     fn find<M: Machine>(
         scenario: &Scenario,
-        make: &dyn Fn(&Config) -> M,
+        make: Make<'_, M>,
         mut check: impl FnMut(&mut Checks, &Cluster<'_, M>) -> Result<(), Violation>,
     ) -> Option<(u64, Violation)> {
         let mut cluster = Cluster::new(scenario, make);
@@ -354,8 +394,8 @@ mod tests {
         checks.check_calm(cluster)
     }
 
-    fn impaired(deaf: bool) -> impl Fn(&Config) -> Impaired {
-        move |config| Impaired { router: Router::new(config.clone()), deaf }
+    fn impaired(deaf: bool) -> impl Fn(Arc<Settings>, Box<dyn Kernel>) -> Impaired + Sync {
+        move |settings, kernel| Impaired { engine: Engine::new(settings, kernel), deaf }
     }
 
     #[test]
@@ -364,8 +404,7 @@ mod tests {
         // They take over after 3.60 s, and the better one advertises every second.
         assert_eq!(at_secs, 5);
         assert!(matches!(violation, Violation::TwoActive { winner: 1, loser: 0, .. }));
-        let healthy = |config: &Config| Router::new(config.clone());
-        assert_eq!(find(&both_start(), &healthy, pairs), None);
+        assert_eq!(find(&both_start(), &Engine::new, pairs), None);
     }
 
     #[test]
@@ -378,7 +417,7 @@ mod tests {
     #[test]
     fn addresses_that_nobody_has_are_not_the_calm_that_has_to_come() {
         let (_, violation) = find(&both_start(), &impaired(false), calm).unwrap();
-        assert_eq!(violation, Violation::Unguarded { node: 0 });
+        assert_eq!(violation, Violation::NoActiveRouter { node: 0 });
     }
 
     #[test]
@@ -388,28 +427,29 @@ mod tests {
             (0, Incident::Start(1)),
             (30, Incident::Crash(1)),
         ]);
-        let healthy = |config: &Config| Router::new(config.clone());
         // Who does not know of the crash sees a router take over for no reason.
         let crash = Duration::from_secs(30);
-        let (_, violation) = find(&scenario, &healthy, |checks, cluster| match cluster.now() {
+        let (_, violation) = find(&scenario, &Engine::new, |checks, cluster| match cluster.now() {
             now if now == crash => Ok(()),
             _ => checks.after_step(cluster),
         })
         .unwrap();
         let (before, after) = (State::Backup, State::Active);
-        assert_eq!(violation, Violation::Unrest { node: 0, before, after });
-        assert_eq!(find(&scenario, &healthy, |checks, cluster| checks.after_step(cluster)), None);
+        assert_eq!(violation, Violation::NotAtRest { node: 0, before, after });
+        assert_eq!(
+            find(&scenario, &Engine::new, |checks, cluster| checks.after_step(cluster)),
+            None
+        );
     }
 
     #[test]
-    fn a_wrong_census_is_found() {
+    fn a_wrong_number_of_active_routers_is_found() {
         let scenario = two_routers(&[
             (0, Incident::Start(0)),
-            (20, Incident::Census { actives: 1 }),
-            (21, Incident::Census { actives: 2 }),
+            (20, Incident::Expect { actives: 1 }),
+            (21, Incident::Expect { actives: 2 }),
         ]);
-        let healthy = |config: &Config| Router::new(config.clone());
-        let found = find(&scenario, &healthy, |checks, cluster| checks.after_step(cluster));
-        assert_eq!(found, Some((21, Violation::Census { required: 2, found: 1 })));
+        let found = find(&scenario, &Engine::new, |checks, cluster| checks.after_step(cluster));
+        assert_eq!(found, Some((21, Violation::ActiveCount { required: 2, found: 1 })));
     }
 }

@@ -98,5 +98,5 @@ pub(crate) fn must_yield<M: Machine>(loser: &Node<M>, winner: &Node<M>) -> bool 
         && winner.reaches(loser.id())
         && loser.understands(winner)
         && !ignores_all(loser.config())
-        && (winner.priority(), winner.address()) > (loser.priority(), loser.address())
+        && (winner.priority(), winner.source()) > (loser.priority(), loser.source())
 }

@@ -1,25 +1,85 @@
 //! What a checker found.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp_fsm::State;
 use vrrp_proto::{DecodeError, Priority};
 
+use crate::kernel::Held;
 use crate::scenario::NodeId;
 
-/// A promise of the protocol that was broken.
+/// An invariant that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
     /// Addresses are installed exactly while Active.
-    #[error("n{node} is {state} and {} the addresses", if *.installed { "has" } else { "does not have" })]
+    #[error("n{node} is {state} and its kernel has {} of its addresses", words(*.held))]
     Addresses {
         /// The router.
         node: NodeId,
         /// Its state.
         state: State,
-        /// Whether it has the addresses.
-        installed: bool,
+        /// Which of the addresses its kernel has.
+        held: Held,
+    },
+    /// Who stops takes its addresses away.
+    #[error("n{node} has stopped, and addresses are still there")]
+    LeftBehind {
+        /// The router.
+        node: NodeId,
+    },
+    /// Who cannot install its addresses takes no part.
+    #[error("n{node} is {state}, although its kernel refuses addresses")]
+    InstallNotFaulted {
+        /// The router.
+        node: NodeId,
+        /// Its state.
+        state: State,
+    },
+    /// And it tries again later.
+    #[error("n{node} does not try again to install its addresses")]
+    NotRetried {
+        /// The router.
+        node: NodeId,
+    },
+    /// A reconfiguration touches only what it changes.
+    #[error("n{node} has other settings, and took {address} away for a moment, which stays")]
+    Reinstalled {
+        /// The router.
+        node: NodeId,
+        /// The address.
+        address: IpAddr,
+    },
+    /// New addresses are announced at once.
+    #[error("n{node} is Active and does not announce {address}")]
+    NotAnnounced {
+        /// The router.
+        node: NodeId,
+        /// The first address that is missing.
+        address: IpAddr,
+    },
+    /// Only an Active Router that has its addresses announces them.
+    #[error("n{node} is {state} and announces addresses that are not all there")]
+    WronglyAnnounced {
+        /// The router.
+        node: NodeId,
+        /// Its state.
+        state: State,
+    },
+    /// Adverts come from the interface's own address.
+    #[error("n{node} advertises from its virtual address {address}")]
+    VirtualSource {
+        /// The router.
+        node: NodeId,
+        /// The source address.
+        address: IpAddr,
+    },
+    /// A timer that is late has to wait for what has arrived meanwhile.
+    #[error("n{node} was late, and acted before it listened")]
+    DidNotListen {
+        /// The router.
+        node: NodeId,
     },
     /// A router advertises when the protocol says so, and is silent otherwise: in Backup and
     /// Fault always.
@@ -35,8 +95,8 @@ pub enum Violation {
         after: State,
         /// The priorities that it advertised.
         sent: Vec<Priority>,
-        /// The one that it had to advertise, if any.
-        required: Option<Priority>,
+        /// Those that it had to advertise.
+        required: Vec<Priority>,
     },
     /// Adverts are never further apart than the interval.
     #[error("n{node} is Active and {late:?} late with its advert")]
@@ -115,7 +175,7 @@ pub enum Violation {
     },
     /// Once nothing has happened for long enough, every Backup Router follows an Active Router.
     #[error("all is calm, and n{node} is Backup without an Active Router that may stay")]
-    Unguarded {
+    NoActiveRouter {
         /// The router.
         node: NodeId,
     },
@@ -129,7 +189,7 @@ pub enum Violation {
     },
     /// Then nothing changes any more.
     #[error("all is calm, and n{node} goes from {before} to {after}")]
-    Unrest {
+    NotAtRest {
         /// The router.
         node: NodeId,
         /// Its state before.
@@ -137,9 +197,9 @@ pub enum Violation {
         /// Its state afterwards.
         after: State,
     },
-    /// A [census](crate::Incident::Census) found another number of Active Routers.
+    /// There are not as many Active Routers as [expected](crate::Incident::Expect).
     #[error("{found} Active Routers, not {required}")]
-    Census {
+    ActiveCount {
         /// As many as the scenario says.
         required: usize,
         /// As many as there are.
@@ -166,5 +226,13 @@ pub enum Violation {
     },
     /// Time goes on.
     #[error("more than {0} steps")]
-    Storm(u64),
+    TooManySteps(u64),
+}
+
+const fn words(held: Held) -> &'static str {
+    match held {
+        Held::Nothing => "none",
+        Held::Everything => "all",
+        Held::Part => "some",
+    }
 }

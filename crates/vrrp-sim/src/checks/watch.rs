@@ -1,17 +1,19 @@
-//! What one router owes, by its own clock, by what it was told and by nothing else.
+//! What one router has to do, by its own clock, by what it was told and by nothing else.
 //!
 //! The formulas are written down here once more on purpose: taken from `vrrp-fsm` they would
 //! agree with its errors.
 
 use std::time::Duration;
 
-use vrrp_fsm::{Action, Config, Event, Heard, Instant, State};
+use vrrp::EventKind;
+use vrrp_fsm::{Config, Heard, Instant, State};
 use vrrp_proto::{Interval, Priority, Version};
 
+use crate::checks::duties::Duties;
 use crate::checks::violation::Violation;
-use crate::happening::Turn;
 use crate::machine::Machine;
 use crate::node::Node;
+use crate::occurrence::{Stimulus, Turn};
 
 /// Times are computed in whole microseconds, and a clock is read in them.
 const ROUNDING: Duration = Duration::from_micros(2);
@@ -33,6 +35,8 @@ pub(crate) struct Watch {
     followed: Interval,
     /// Since when it hears a router of lower priority.
     lower_since: Option<Instant>,
+    /// What it has to do beyond the protocol.
+    pub(crate) duties: Duties,
 }
 
 impl Default for Watch {
@@ -45,6 +49,7 @@ impl Default for Watch {
             shifted_at: Instant::ZERO,
             followed: Interval::DEFAULT,
             lower_since: None,
+            duties: Duties::default(),
         }
     }
 }
@@ -87,18 +92,30 @@ impl Watch {
         node: &Node<M>,
         turn: &Turn,
     ) -> Result<(), Violation> {
-        if turn.installed != (turn.after == State::Active) {
-            return Err(Violation::Addresses {
-                node: turn.node,
-                state: turn.after,
-                installed: turn.installed,
-            });
-        }
-        self.check_transition(node, turn)?;
+        self.check_listening(node, turn)?;
+        self.duties.turn(node, turn)?;
+        self.check_transitions(node, turn)?;
         self.check_adverts(node, turn)?;
         self.count_adverts(node.config(), turn);
-        self.follow(node.config(), turn);
-        Ok(())
+        self.follow(node, turn)
+    }
+
+    /// Whoever is that late that another router may be Active hears what has arrived before it
+    /// does what is due.
+    fn check_listening<M: Machine>(&self, node: &Node<M>, turn: &Turn) -> Result<(), Violation> {
+        if !turn.unheard || turn.stimulus != Stimulus::Timer {
+            return Ok(());
+        }
+        let interval = node.config().interval.as_duration();
+        let is_rash = match turn.before {
+            State::Backup => turn.after != State::Backup,
+            State::Active => {
+                turn.sent().next().is_some()
+                    && turn.local >= self.next_advert(node.config()) + interval
+            }
+            _ => false,
+        };
+        if is_rash { Err(Violation::DidNotListen { node: turn.node }) } else { Ok(()) }
     }
 
     /// Judges a router to which nothing happens any more at this time.
@@ -113,6 +130,7 @@ impl Watch {
         let allowed = lateness_max + lateness_max / 50 + ROUNDING;
         let local = node.clock().read(now);
         let late = |due: Instant| local.saturating_since(due + allowed);
+        self.duties.idle(node, local, allowed)?;
         let node_id = node.id();
         let due = self.due.max(self.shifted_at);
         let next_advert = self.next_advert(node.config());
@@ -127,73 +145,110 @@ impl Watch {
         }
     }
 
-    fn check_transition<M: Machine>(&self, node: &Node<M>, turn: &Turn) -> Result<(), Violation> {
-        use State::{Active, Backup, Fault, Initialize};
-        let Turn { before, after, event, local, .. } = turn;
-        let better = heard(turn).is_some_and(|heard| beats(node, turn, heard));
-        let founded = match (before, after) {
-            (Active, Active) if better => {
-                return Err(Violation::DidNotYield { node: turn.node, after: *after });
+    fn check_transitions<M: Machine>(&self, node: &Node<M>, turn: &Turn) -> Result<(), Violation> {
+        let mut state = turn.before;
+        for transition in turn.transitions() {
+            let (before, after) = (state, transition.to);
+            if transition.from != before || !self.is_founded(node, turn, before, after)? {
+                return Err(Violation::Unfounded { node: turn.node, before, after });
             }
-            (Active, Backup) => better,
+            state = after;
+        }
+        let stays = turn.transitions().next().is_none();
+        if stays && state == State::Active && turn.heard().is_some_and(|it| beats(node, turn, it)) {
+            return Err(Violation::DidNotYield { node: turn.node, after: state });
+        }
+        let ends = turn.stimulus == Stimulus::Shutdown;
+        if state != turn.after || ends && turn.after != State::Initialize {
+            return Err(Violation::Unfounded {
+                node: turn.node,
+                before: turn.before,
+                after: turn.after,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether a change of state has its cause.
+    fn is_founded<M: Machine>(
+        &self,
+        node: &Node<M>,
+        turn: &Turn,
+        before: State,
+        after: State,
+    ) -> Result<bool, Violation> {
+        use State::{Active, Backup, Fault, Initialize};
+        let Turn { stimulus, local, .. } = turn;
+        let is_owner = node.config().priority.is_owner();
+        Ok(match (before, after) {
+            (Active, Backup) => turn.heard().is_some_and(|heard| beats(node, turn, heard)),
             (Backup, Active) => {
                 let early = self.due.saturating_since(*local + ROUNDING);
                 if !early.is_zero() {
                     return Err(Violation::TookOverEarly { node: turn.node, early });
                 }
-                *event == Event::Timer
+                *stimulus == Stimulus::Timer
             }
-            (Initialize | Fault, Active) => turn.priority.is_owner() && !turn.waiting,
-            (Initialize | Fault, Backup) => !turn.priority.is_owner() && !turn.waiting,
+            (Initialize | Fault, Active) => is_owner && !turn.waiting,
+            (Initialize | Fault, Backup) => !is_owner && !turn.waiting,
             (Initialize | Backup | Active, Fault) => {
-                !matches!(event, Event::Timer | Event::Advert(_))
+                let nothing_new = matches!(stimulus, Stimulus::Timer | Stimulus::Advert(_));
+                !nothing_new || turn.asked.refused > 0
             }
-            (Backup | Active | Fault, Initialize) => *event == Event::Shutdown,
-            (Initialize, Initialize) | (Backup, Backup) | (Active, Active) | (Fault, Fault) => {
-                *event != Event::Shutdown || *before == Initialize
-            }
-        };
-        if founded {
-            return Ok(());
-        }
-        Err(Violation::Unfounded { node: turn.node, before: *before, after: *after })
+            (Backup | Active | Fault, Initialize) => *stimulus == Stimulus::Shutdown,
+            _ => false,
+        })
     }
 
     fn check_adverts<M: Machine>(&self, node: &Node<M>, turn: &Turn) -> Result<(), Violation> {
-        let required = self.required_advert(node, turn);
-        if sent(turn).eq(required) {
+        let required = self.required_adverts(node, turn);
+        if turn.sent().eq(required.iter().copied()) {
             return Ok(());
         }
         Err(Violation::Adverts {
             node: turn.node,
             before: turn.before,
             after: turn.after,
-            sent: sent(turn).collect(),
+            sent: turn.sent().collect(),
             required,
         })
     }
 
-    /// The one advert that this turn takes, if any.
-    fn required_advert<M: Machine>(&self, node: &Node<M>, turn: &Turn) -> Option<Priority> {
+    /// The adverts that this turn takes.
+    fn required_adverts<M: Machine>(&self, node: &Node<M>, turn: &Turn) -> Vec<Priority> {
         use State::{Active, Backup, Fault, Initialize};
         let config = node.config();
-        let own = turn.priority;
-        match (turn.before, turn.after) {
-            (Active, Active) => self.takes_advert(node, turn).then_some(own),
-            (_, Active) => Some(own),
-            (Active, Backup) => config.higher_prio_send_advert.then_some(own),
-            (Active, Fault) => (!turn.mute).then_some(Priority::RESIGN),
-            (Active, Initialize) => Some(Priority::RESIGN),
-            _ => None,
+        if (turn.before, turn.after) == (Active, Active) && turn.transitions().next().is_none() {
+            return Vec::from_iter(self.takes_advert(node, turn).then_some(turn.priority));
         }
+        let mut state = turn.before;
+        let required = turn.events.iter().filter_map(|event| match event {
+            EventKind::PriorityChanged { from, to } => {
+                (state == Active && to < from).then_some(*to)
+            }
+            EventKind::Transition(change) => {
+                state = change.to;
+                match (change.from, change.to) {
+                    (_, Active) => Some(change.priority),
+                    (Active, Backup) => config.higher_prio_send_advert.then_some(change.priority),
+                    (Active, Fault) => (!turn.mute).then_some(Priority::RESIGN),
+                    (Active, Initialize) => Some(Priority::RESIGN),
+                    _ => None,
+                }
+            }
+            _ => None,
+        });
+        required.collect()
     }
 
     /// Whether an Active Router that stays one has to advertise now.
     fn takes_advert<M: Machine>(&self, node: &Node<M>, turn: &Turn) -> bool {
         let config = node.config();
-        match turn.event {
-            Event::Timer => turn.local >= self.next_advert(config),
-            Event::Advert(heard) => is_answered(config, heard) && turn.local >= self.answers_from,
+        match turn.stimulus {
+            Stimulus::Timer => turn.local >= self.next_advert(config),
+            Stimulus::Advert(heard) => {
+                is_answered(config, heard) && turn.local >= self.answers_from
+            }
             _ => turn.priority < turn.priority_before,
         }
     }
@@ -208,10 +263,10 @@ impl Watch {
     fn count_adverts(&mut self, config: &Config, turn: &Turn) {
         if turn.before != State::Active {
             (self.owes_answer, self.answers_from) = (false, turn.local);
-        } else if heard(turn).is_some_and(|heard| is_answered(config, heard)) {
+        } else if turn.heard().is_some_and(|heard| is_answered(config, heard)) {
             self.owes_answer = true;
         }
-        if sent(turn).next().is_some() {
+        if turn.sent().next().is_some() {
             self.sent_at = turn.local;
             if std::mem::take(&mut self.owes_answer) {
                 self.answers_from = turn.local + answers_apart(config);
@@ -220,24 +275,43 @@ impl Watch {
     }
 
     /// Moves the timers as the protocol says.
-    fn follow(&mut self, config: &Config, turn: &Turn) {
-        let Turn { local, priority, .. } = *turn;
+    fn follow<M: Machine>(&mut self, node: &Node<M>, turn: &Turn) -> Result<(), Violation> {
+        let (config, local, priority) = (node.config(), turn.local, turn.priority);
         if turn.after != State::Backup {
-            return;
+            return Ok(());
         }
-        let heard = heard(turn);
+        let heard = turn.heard();
         if turn.before != State::Backup {
             self.lower_since = None;
             self.restart(config, local, priority, heard);
-            return;
+            return Ok(());
         }
         match heard {
             // It was followed when it arrived.
             Some(_) if turn.parked => {}
             Some(heard) => self.hear(config, local, priority, heard),
+            None if turn.stimulus == Stimulus::Reconfigure => return self.adopt(node, turn),
             None if priority != turn.priority_before => self.shift(config, turn),
             None => {}
         }
+        Ok(())
+    }
+
+    /// No standard says whom a Backup Router with other settings follows, and when it takes over:
+    /// sooner than an Active_Down_Interval from now in any case, and then as it says itself.
+    fn adopt<M: Machine>(&mut self, node: &Node<M>, turn: &Turn) -> Result<(), Violation> {
+        if let Some(machine) = node.machine() {
+            self.followed = machine.router().active_adver_interval();
+        }
+        let latest = turn.local + active_down(node.config(), turn.priority, self.followed);
+        let deadline = node.machine().and_then(|machine| machine.router().deadline());
+        let due = deadline.unwrap_or(latest);
+        if due > latest + ROUNDING {
+            let late = due.saturating_since(latest);
+            return Err(Violation::TookOverLate { node: turn.node, late });
+        }
+        (self.due, self.shifted_at) = (due, turn.local);
+        Ok(())
     }
 
     /// A Backup Router heard that advert. If it left it aside, that changes nothing about what
@@ -284,22 +358,6 @@ impl Watch {
     }
 }
 
-/// The advert that was heard in this turn.
-fn heard(turn: &Turn) -> Option<Heard> {
-    match turn.event {
-        Event::Advert(heard) => Some(heard),
-        _ => None,
-    }
-}
-
-/// The priorities that were advertised in this turn.
-fn sent(turn: &Turn) -> impl Iterator<Item = Priority> {
-    turn.actions.iter().filter_map(|action| match action {
-        Action::SendAdvert { priority } => Some(*priority),
-        _ => None,
-    })
-}
-
 /// Whether an Active Router that need not yield to that advert answers it.
 fn is_answered(config: &Config, heard: Heard) -> bool {
     !ignores_all(config) && (heard.priority.is_resignation() || !config.lower_prio_no_advert)
@@ -308,5 +366,5 @@ fn is_answered(config: &Config, heard: Heard) -> bool {
 /// Whether an Active Router has to yield to the sender of that advert.
 fn beats<M: Machine>(node: &Node<M>, turn: &Turn, heard: Heard) -> bool {
     !ignores_all(node.config())
-        && (heard.priority, heard.source) > (turn.priority_before, node.address())
+        && (heard.priority, Some(heard.source)) > (turn.priority_before, node.source())
 }

@@ -1,10 +1,16 @@
-//! A router with an error in it: a wrapper that changes what goes in and what comes out.
+//! A router with an error in it: a wrapper around an engine and its kernel that changes what goes in
+//! and what comes out.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use vrrp_fsm::{Action, Config, Event, Heard, Instant, Report, Router, State};
-use vrrp_proto::{Family, Priority};
+use vrrp::{Engine, EventKind, Input, Instant, InterfaceView, Settings, VirtualAddress};
+use vrrp_fsm::{Heard, Influence, State};
+use vrrp_net::{
+    Announcement, Change, Interface, InterfaceName, Kernel, Link, NetError, Object, Outcome,
+};
+use vrrp_proto::{Family, IpMeta, Priority};
 use vrrp_sim::Machine;
 
 /// What is wrong with the router.
@@ -36,10 +42,32 @@ pub(crate) enum Bug {
     AdvertLate,
     /// A Backup Router never preempts.
     PreemptionForgotten,
+    /// What a killed predecessor left stays.
+    LeftoversKept,
+    /// Addresses that somebody else removes are not put back.
+    NotPutBack,
+    /// Who cannot hear takes part all the same.
+    DeafnessIgnored,
+    /// Addresses that the kernel refuses count as installed.
+    RefusalIgnored,
+    /// After a refusal the addresses are never tried again.
+    RetryForgotten,
+    /// A late timer fires before what has arrived is heard.
+    ListeningOmitted,
+    /// Nobody is told where the addresses are.
+    AnnouncementsLost,
+    /// Who stops leaves its addresses behind.
+    AddressesLeft,
+    /// Adverts come from a virtual address.
+    VirtualSource,
+    /// Other settings come into force with the next start only.
+    ReconfigurationIgnored,
+    /// Other settings have all addresses installed anew.
+    AllReinstalled,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::SkewOmitted,
         Self::TieBreakReversed,
         Self::ResignationIgnored,
@@ -52,37 +80,72 @@ impl Bug {
         Self::NoResignation,
         Self::AdvertLate,
         Self::PreemptionForgotten,
+        Self::LeftoversKept,
+        Self::NotPutBack,
+        Self::DeafnessIgnored,
+        Self::RefusalIgnored,
+        Self::RetryForgotten,
+        Self::ListeningOmitted,
+        Self::AnnouncementsLost,
+        Self::AddressesLeft,
+        Self::VirtualSource,
+        Self::ReconfigurationIgnored,
+        Self::AllReinstalled,
     ];
 }
 
 pub(crate) struct Planted {
-    router: Router,
+    engine: Engine,
     bug: Bug,
+    shared: Arc<Mutex<Shared>>,
     /// Of a Backup Router whose timer is not restarted.
     first_deadline: Option<Instant>,
     /// Of a router that advertises in Fault.
     fault_deadline: Option<Instant>,
 }
 
+/// What the engine's side and the kernel's side of the wrapper have in common.
+struct Shared {
+    kernel: Box<dyn Kernel>,
+    /// Whether addresses are to stay although the engine removes them.
+    keeps_addresses: bool,
+    /// The last advert, and how many there were.
+    last: Option<(IpMeta, Vec<u8>)>,
+    sent: u64,
+}
+
+impl Shared {
+    /// Sends the last advert again.
+    fn repeat(&mut self) {
+        if let Some((ip, message)) = &self.last {
+            // A send that fails is seen by whoever watches the kernel.
+            let _ = self.kernel.send_advert(ip, message);
+        }
+    }
+}
+
 impl Planted {
-    pub(crate) fn new(bug: Bug, config: &Config) -> Self {
-        let config = match bug {
-            Bug::PreemptionForgotten => Config { preempt: false, ..config.clone() },
-            Bug::LoserNotAnswered => Config { lower_prio_no_advert: true, ..config.clone() },
-            _ => config.clone(),
-        };
-        Self { router: Router::new(config), bug, first_deadline: None, fault_deadline: None }
+    pub(crate) fn new(bug: Bug, settings: Arc<Settings>, kernel: Box<dyn Kernel>) -> Self {
+        let shared = Shared { kernel, keeps_addresses: false, last: None, sent: 0 };
+        let shared = Arc::new(Mutex::new(shared));
+        let kernel = Box::new(PlantedKernel { bug, shared: Arc::clone(&shared) });
+        let engine = Engine::new(misread(bug, settings), kernel);
+        Self { engine, bug, shared, first_deadline: None, fault_deadline: None }
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap()
     }
 
     /// What the router hears instead of the truth; `None` if it hears nothing.
     fn distort(&self, heard: Heard) -> Option<Heard> {
-        let own = self.router.primary_address();
+        let own = self.router().primary_address();
         match self.bug {
             Bug::ResignationIgnored if heard.priority == Priority::RESIGN => None,
             Bug::IntervalNotLearnt => {
-                Some(Heard { interval: self.router.config().interval, ..heard })
+                Some(Heard { interval: self.router().config().interval, ..heard })
             }
-            Bug::TieBreakReversed if self.router.state() == State::Active => {
+            Bug::TieBreakReversed if self.router().state() == State::Active => {
                 let source = extreme(heard.source, Some(heard.source) < own);
                 Some(Heard { source, ..heard })
             }
@@ -90,15 +153,31 @@ impl Planted {
         }
     }
 
-    /// Lets a Backup Router's timer fire now, long before its time.
-    fn fire(&mut self, now: Instant) -> Vec<Action> {
-        let due = self.router.deadline().unwrap_or(now).max(now);
-        let actions = self.router.handle(due, Event::Timer).into_iter().collect();
-        // The next advert is then to be counted from now.
-        let config = self.router.config().clone();
-        let nothing = self.router.handle(now, Event::Reconfigure(config));
-        assert!(nothing.is_empty());
-        actions
+    /// What the router takes its interfaces for.
+    fn distort_view(&self, view: InterfaceView) -> InterfaceView {
+        let mut view = view;
+        if self.bug == Bug::VirtualSource {
+            let first = self.engine.settings().addresses.first();
+            view.primary = view.primary.and(first.map(|address: &VirtualAddress| address.address));
+        }
+        view
+    }
+
+    /// What the router is told instead of the truth; `None` if it is told nothing.
+    fn distort_input(&self, input: Input) -> Option<Input> {
+        Some(match input {
+            Input::Advert(heard) => Input::Advert(self.distort(heard)?),
+            Input::Interfaces(view) => Input::Interfaces(self.distort_view(view)),
+            Input::Removed(_) if self.bug == Bug::NotPutBack => return None,
+            Input::Hearing(_) if self.bug == Bug::DeafnessIgnored => Input::Hearing(true),
+            Input::Reconfigure { .. } if self.bug == Bug::ReconfigurationIgnored => return None,
+            Input::Reconfigure { settings, view, influences } => Input::Reconfigure {
+                settings: misread(self.bug, settings),
+                view: self.distort_view(view),
+                influences,
+            },
+            input => input,
+        })
     }
 
     fn earlier(&self, deadline: Instant, by: Duration) -> Instant {
@@ -108,12 +187,12 @@ impl Planted {
 
     /// Looks after the deadlines that are not the router's own.
     fn note_state(&mut self, now: Instant) {
-        let state = self.router.state();
+        let state = self.router().state();
         self.first_deadline = match state {
-            State::Backup => self.first_deadline.or(self.router.deadline()),
+            State::Backup => self.first_deadline.or(self.router().deadline()),
             _ => None,
         };
-        let interval = self.router.config().interval.as_duration();
+        let interval = self.router().config().interval.as_duration();
         self.fault_deadline = match (state, self.fault_deadline) {
             (State::Fault, Some(at)) if now < at => Some(at),
             (State::Fault, _) => Some(now + interval),
@@ -121,37 +200,44 @@ impl Planted {
         };
     }
 
-    /// Answers an advert that loses, if that is put off.
-    fn answer(&mut self, now: Instant, event: Event) -> Vec<Action> {
-        let mut actions: Vec<_> = self.router.handle(now, event).into_iter().collect();
-        let lost = |action: &Action| matches!(action, Action::Report(Report::LosingAdvert(_)));
-        let is_sent = |action: &Action| matches!(action, Action::SendAdvert { .. });
-        if actions.iter().any(lost)
-            && !actions.iter().any(is_sent)
-            && !self.router.config().lower_prio_no_advert
-        {
-            actions.push(Action::SendAdvert { priority: self.router.priority() });
+    /// Takes all addresses away, and has them put back.
+    fn reinstall(&mut self, now: Instant) {
+        let settings = Arc::clone(self.engine.settings());
+        let Some(interface) = self.engine.view().interface else { return };
+        let objects = settings.addresses.iter().map(|it| Object::from(it.on(interface)));
+        let (changes, keys): (Vec<_>, Vec<_>) =
+            objects.map(|object| (Change::Remove(object.clone()), object.key())).unzip();
+        if self.engine.is_installed() {
+            self.shared().kernel.apply(&changes);
+            self.engine.handle(now, Input::Removed(keys));
         }
-        actions
     }
 
-    fn act(&mut self, now: Instant, event: Event) -> Vec<Action> {
-        if self.bug == Bug::AnswersUnlimited {
-            return self.answer(now, event);
-        }
-        if event != Event::Timer {
-            return self.router.handle(now, event).into_iter().collect();
-        }
-        let is_due = self.deadline().is_some_and(|deadline| now >= deadline);
-        match (self.bug, self.router.state()) {
-            (Bug::SkewOmitted | Bug::TimerNotRestarted, State::Backup) if is_due => self.fire(now),
-            (Bug::AdvertLate, State::Active) if !is_due => Vec::new(),
-            (Bug::AdvertsInFault, State::Fault) if is_due => {
-                vec![Action::SendAdvert { priority: self.router.priority() }]
-            }
-            _ => self.router.handle(now, Event::Timer).into_iter().collect(),
+    /// Answers an advert that loses, if the router has not.
+    fn answer(&self, heard: Heard, sent_before: u64) {
+        let router = self.router();
+        let own = (router.priority(), router.primary_address());
+        let config = router.config();
+        let ignores = config.owner_ignore_adverts && config.priority.is_owner();
+        let loses = router.state() == State::Active && (heard.priority, Some(heard.source)) < own;
+        let mut shared = self.shared();
+        let is_same = |message: &[u8]| message[2] == router.priority().get();
+        let fits = shared.last.as_ref().is_some_and(|(.., message)| is_same(message));
+        if loses && fits && !ignores && !config.lower_prio_no_advert && shared.sent == sent_before {
+            shared.repeat();
         }
     }
+}
+
+/// The settings as a router with this error takes them.
+fn misread(bug: Bug, settings: Arc<Settings>) -> Arc<Settings> {
+    let mut misread = Settings::clone(&settings);
+    match bug {
+        Bug::PreemptionForgotten => misread.machine.preempt = false,
+        Bug::LoserNotAnswered => misread.machine.lower_prio_no_advert = true,
+        _ => return settings,
+    }
+    Arc::new(misread)
 }
 
 /// An address below or above all that take part.
@@ -165,45 +251,144 @@ fn extreme(like: IpAddr, highest: bool) -> IpAddr {
 }
 
 impl Machine for Planted {
-    fn handle(&mut self, now: Instant, event: Event) -> Vec<Action> {
-        let event = match event {
-            Event::Advert(heard) => match self.distort(heard) {
-                Some(heard) => Event::Advert(heard),
-                None => return Vec::new(),
-            },
-            event => event,
-        };
-        let before = self.router.state();
-        let mut actions = self.act(now, event);
-        let after = self.router.state();
-        actions.retain(|action| match (self.bug, action) {
-            (Bug::AddressesKept, Action::RemoveAddresses) => {
-                (before, after) != (State::Active, State::Backup)
-            }
-            (Bug::NoResignation, Action::SendAdvert { priority }) => *priority != Priority::RESIGN,
-            _ => true,
-        });
+    fn start(
+        &mut self,
+        now: Instant,
+        view: InterfaceView,
+        can_hear: bool,
+        influences: Vec<(Arc<str>, Influence)>,
+    ) {
+        let view = self.distort_view(view);
+        let can_hear = can_hear || self.bug == Bug::DeafnessIgnored;
+        self.shared().keeps_addresses = self.bug == Bug::LeftoversKept;
+        self.engine.start(now, view, can_hear, influences);
+        self.shared().keeps_addresses = false;
         self.note_state(now);
-        actions
+    }
+
+    fn handle(&mut self, now: Instant, input: Input) {
+        let Some(input) = self.distort_input(input) else { return };
+        let heard = match input {
+            Input::Advert(heard) => Some(heard),
+            _ => None,
+        };
+        self.shared().keeps_addresses = match self.bug {
+            Bug::AddressesKept => heard.is_some(),
+            Bug::AddressesLeft => input == Input::Shutdown,
+            _ => false,
+        };
+        let sent_before = self.shared().sent;
+        let reinstalls =
+            self.bug == Bug::AllReinstalled && matches!(input, Input::Reconfigure { .. });
+        self.engine.handle(now, input);
+        if reinstalls {
+            self.reinstall(now);
+        }
+        self.shared().keeps_addresses = false;
+        if let Some(heard) = heard.filter(|_| self.bug == Bug::AnswersUnlimited) {
+            self.answer(heard, sent_before);
+        }
+        self.note_state(now);
+    }
+
+    fn timer(&mut self, now: Instant) {
+        let is_due = self.deadline().is_some_and(|deadline| now >= deadline);
+        match (self.bug, self.router().state()) {
+            // Now, long before its time.
+            (Bug::SkewOmitted | Bug::TimerNotRestarted, State::Backup) if is_due => {
+                let due = self.router().deadline().unwrap_or(now).max(now);
+                self.engine.timer(due);
+            }
+            (Bug::AdvertsInFault, State::Fault) if is_due => self.shared().repeat(),
+            _ => self.engine.timer(now),
+        }
+        self.note_state(now);
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let deadline = self.router.deadline();
-        match (self.bug, self.router.state()) {
+        let (deadline, own) = (self.engine.deadline(), self.router().deadline());
+        match (self.bug, self.router().state()) {
             (Bug::SkewOmitted, State::Backup) => {
-                deadline.map(|deadline| self.earlier(deadline, self.router.skew_time()))
+                own.map(|deadline| self.earlier(deadline, self.router().skew_time()))
             }
             (Bug::TimerNotRestarted, State::Backup) => self.first_deadline.or(deadline),
-            (Bug::AdvertLate, State::Active) => {
-                let late = self.router.config().interval.as_duration() / 10;
+            (Bug::AdvertLate, State::Active) if deadline == own => {
+                let late = self.router().config().interval.as_duration() / 10;
                 deadline.map(|deadline| deadline + late)
             }
             (Bug::AdvertsInFault, State::Fault) => self.fault_deadline,
+            (Bug::RetryForgotten, State::Fault) => None,
             _ => deadline,
         }
     }
 
-    fn router(&self) -> &Router {
-        &self.router
+    fn must_listen_first(&self, now: Instant) -> bool {
+        self.bug != Bug::ListeningOmitted && self.engine.must_listen_first(now)
+    }
+
+    fn take_events(&mut self) -> Vec<EventKind> {
+        self.engine.take_events()
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+/// The kernel as a router with an error sees it.
+struct PlantedKernel {
+    bug: Bug,
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl PlantedKernel {
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap()
+    }
+}
+
+impl Kernel for PlantedKernel {
+    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+        self.shared().kernel.attach(interface)
+    }
+
+    fn detach(&mut self) {
+        self.shared().kernel.detach();
+    }
+
+    fn link(&mut self, name: InterfaceName) -> Result<Option<Link>, NetError> {
+        self.shared().kernel.link(name)
+    }
+
+    fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
+        let mut shared = self.shared();
+        if shared.keeps_addresses && !changes.iter().any(Change::is_add) {
+            return vec![Ok(Outcome::NotThere); changes.len()];
+        }
+        let mut outcomes = shared.kernel.apply(changes);
+        if self.bug == Bug::RefusalIgnored {
+            outcomes.iter_mut().for_each(|outcome| *outcome = Ok(Outcome::Added));
+        }
+        outcomes
+    }
+
+    fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {
+        let mut shared = self.shared();
+        let resigns = message[2] == Priority::RESIGN.get();
+        if resigns && self.bug == Bug::NoResignation {
+            return Ok(());
+        }
+        shared.sent += 1;
+        if !resigns {
+            shared.last = Some((*ip, message.to_vec()));
+        }
+        shared.kernel.send_advert(ip, message)
+    }
+
+    fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError> {
+        match self.bug {
+            Bug::AnnouncementsLost => Ok(announcements.len()),
+            _ => self.shared().kernel.announce(announcements),
+        }
     }
 }

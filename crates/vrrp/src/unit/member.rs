@@ -48,9 +48,9 @@ impl Unit {
         self.is_ending
     }
 
-    /// Whether a message waits that woke its thread.
-    pub(crate) fn has_mail(&self) -> bool {
-        !self.parts.inbox.is_empty()
+    /// Whether its thread has to go on instead of waiting; asked once for each nudge.
+    pub(crate) fn take_wake_up(&self) -> bool {
+        self.parts.inbox.take_wake_up()
     }
 
     /// Lets others see what its group has told its state machine.

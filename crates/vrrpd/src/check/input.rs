@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use vrrp_conf::{Includes, Limits, Options};
+use vrrp_conf::{Limits, Options};
 
 use crate::cli::CheckArgs;
 
@@ -35,12 +35,10 @@ pub(super) enum InputError {
 
 /// How a configuration is read, by the daemon too.
 pub(super) fn options(config_id: Option<&str>, lenient: bool) -> Options {
-    Options {
-        config_id: config_id.map(str::to_owned),
-        lenient,
-        read_only: false,
-        includes: Includes::Follow,
-        limits: Limits::default(),
+    let options = Options::default().lenient(lenient);
+    match config_id {
+        Some(id) => options.config_id(id),
+        None => options,
     }
 }
 

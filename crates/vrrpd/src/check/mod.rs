@@ -1,5 +1,6 @@
 //! `vrrpd check` and `vrrpd config`, and the reading of configurations for all who need one.
 
+mod fix;
 mod input;
 mod system;
 
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use vrrp_conf::cluster::{self, Cluster};
 use vrrp_conf::{Code, Diagnostic, Loaded, RenderOptions, SourceMap, parse_str};
 
+use self::input::Input;
 use crate::cli::{CheckArgs, ConfigArgs, Format};
 use crate::{exit, logging};
 
@@ -26,7 +28,7 @@ pub(crate) fn load(path: &Path, config_id: Option<&str>, lenient: bool) -> io::R
 
 /// The findings as text, with colours if standard error is a terminal.
 pub(crate) fn rendered(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
-    vrrp_conf::render(diagnostics, sources, RenderOptions { color: logging::has_colors() })
+    vrrp_conf::render(diagnostics, sources, RenderOptions::default().color(logging::has_colors()))
 }
 
 /// Runs `vrrpd config`.
@@ -57,9 +59,26 @@ pub(crate) fn run(args: &CheckArgs) -> ExitCode {
     if args.system && inputs.len() > 1 {
         return usage(&"--system looks at this machine: give the file of this machine alone");
     }
+    let mut cluster = parsed(&inputs);
+    if args.diff {
+        return fix::show(&cluster);
+    }
+    if args.fix {
+        if let Err((name, error)) = fix::write(&cluster) {
+            return usage(&format_args!("cannot write {name}: {error}"));
+        }
+        match input::read_all(args) {
+            Ok(inputs) => cluster = parsed(&inputs),
+            Err(error) => return usage(&error),
+        }
+    }
+    judge(args, cluster)
+}
+
+fn parsed(inputs: &[Input]) -> Cluster {
     let texts: Vec<_> =
         inputs.iter().map(|input| (&*input.name, &*input.text, &input.options)).collect();
-    judge(args, cluster::parse(&texts))
+    cluster::parse(&texts)
 }
 
 fn judge(args: &CheckArgs, mut cluster: Cluster) -> ExitCode {
@@ -75,7 +94,10 @@ fn judge(args: &CheckArgs, mut cluster: Cluster) -> ExitCode {
             }
         }
     }
+    // Where nothing is wrong, what is not VRRP is named in the line that says so.
+    let skipped = skipped(&cluster);
     match args.format {
+        Format::Text if !skipped.is_empty() => {}
         Format::Text => eprint!("{}", rendered(&cluster.diagnostics, &cluster.sources)),
         Format::Json => {
             let json = vrrp_conf::to_json(&cluster.diagnostics, &cluster.sources);
@@ -88,10 +110,26 @@ fn judge(args: &CheckArgs, mut cluster: Cluster) -> ExitCode {
     if args.format == Format::Text {
         for member in &cluster.members {
             let instances = member.config.as_ref().map_or(0, |config| config.instances.len());
-            exit::print(format_args!("{}: valid, virtual routers: {instances}", member.name));
+            exit::print(format_args!(
+                "{}: valid, virtual routers: {instances}{skipped}",
+                member.name
+            ));
         }
     }
     exit::OK
+}
+
+/// What the only file belongs to besides VRRP, if nothing else is to be said about it.
+fn skipped(cluster: &Cluster) -> String {
+    let is_note = |found: &Diagnostic| found.code == Code::NotOurs;
+    if cluster.members.len() > 1 || !cluster.diagnostics.iter().all(is_note) {
+        return String::new();
+    }
+    let parts = cluster.diagnostics.iter().filter_map(|found| found.label.as_deref());
+    match parts.collect::<Vec<_>>().as_slice() {
+        [] => String::new(),
+        parts => format!(", skipped: {}", parts.join(", ")),
+    }
 }
 
 fn explain(code: &str) -> ExitCode {

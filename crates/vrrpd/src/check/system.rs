@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use vrrp::track::{Credentials, LookupError};
+use vrrp::track::{Credentials, LookupError, Weakness};
 use vrrp_conf::model::{Command, Config, InterfaceName};
 use vrrp_conf::{Code, Diagnostic, Spanned};
 use vrrp_net::{NetError, Netlink};
@@ -15,9 +15,6 @@ use crate::users::Users;
 
 const ROOT: u32 = 0;
 const EXECUTE: u32 = 0o1;
-const WRITE_BY_GROUP: u32 = 0o020;
-const WRITE_BY_OTHERS: u32 = 0o002;
-const STICKY: u32 = 0o1000;
 
 /// Why nothing can be said about the machine.
 #[derive(Debug, thiserror::Error)]
@@ -41,11 +38,7 @@ fn missing_interfaces(config: &Config) -> Result<Vec<Diagnostic>, SystemError> {
     let mut netlink = Netlink::open()?;
     let mut missing = Vec::new();
     for name in interfaces(config) {
-        let known = match name.as_str().parse() {
-            Ok(name) => netlink.link(name)?.is_some(),
-            Err(_) => false,
-        };
-        if !known {
+        if netlink.link(name.value)?.is_none() {
             let message = format!("this machine has no interface `{}` now", name.value);
             let finding = Diagnostic::new(Code::SystemInterface, name.span, message).note(
                 "until it comes, an instance on it is in FAULT, and to track it is a failure",
@@ -65,7 +58,7 @@ fn interfaces(config: &Config) -> Vec<&Spanned<InterfaceName>> {
         [&instance.interface].into_iter().chain(tracked).chain(devices)
     });
     let mut known = HashSet::new();
-    all.filter(|name| known.insert(&name.value)).collect()
+    all.filter(|name| known.insert(name.value)).collect()
 }
 
 fn commands(config: &Config) -> impl Iterator<Item = &Spanned<Command>> {
@@ -115,9 +108,8 @@ fn check_command(command: &Spanned<Command>, users: &Users) -> Option<Diagnostic
             return cannot_run(format!("{runner} may not {verb} {place}"));
         }
     }
-    let (place, whom) =
-        way.iter().find_map(|(place, found)| Some((place, runner.rival(found)?)))?;
-    let message = format!("`{shown}` can be changed by others: {place} {whom}");
+    let weakness = Weakness::of(path, runner.uid()).ok()??;
+    let message = format!("`{shown}` can be changed by others: {weakness}");
     let finding = Diagnostic::new(Code::SystemWritable, command.span, message);
     Some(finding.help(format!("let only root and {runner} write there")))
 }
@@ -160,24 +152,6 @@ impl Runner {
         };
         mode & (EXECUTE << shift) != 0
     }
-
-    /// Who else may change a file, or put another one in its place.
-    fn rival(&self, found: &Metadata) -> Option<&'static str> {
-        let mode = found.permissions().mode();
-        // In a sticky directory, nobody can replace what belongs to another.
-        let is_sticky = found.is_dir() && mode & STICKY != 0;
-        match () {
-            () if found.uid() != ROOT && found.uid() != self.uid() => {
-                Some("belongs to another user")
-            }
-            () if is_sticky => None,
-            () if mode & WRITE_BY_OTHERS != 0 => Some("can be written by everybody"),
-            () if mode & WRITE_BY_GROUP != 0 && found.gid() != ROOT => {
-                Some("can be written by its group")
-            }
-            () => None,
-        }
-    }
 }
 
 impl std::fmt::Display for Runner {
@@ -191,6 +165,8 @@ impl std::fmt::Display for Runner {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use vrrp_conf::{Options, parse_str};
 
     use super::*;

@@ -60,7 +60,7 @@ impl VirtualRouter {
         let (ip, protocol, message) = split_ipv4(packet).ok()?;
         let addresses = AddressList::from_addresses(Family::V4, [IpAddr::V4(self.address)]).ok()?;
         let rules = Rules {
-            authentication: Authentication::Password(self.password),
+            authentication: Authentication::Password(&self.password),
             ..Rules::new(Version::V2, self.vrid, self.interval, addresses.as_addresses())
         };
         let advert = Advert::parse(message, &ip, &rules).ok()?;
@@ -102,9 +102,10 @@ mod tests {
         let VirtualRouter { vrid, address, interval, .. } = router();
         let addresses = AddressList::from_addresses(Family::V4, [address.into()]).unwrap();
         let priority = Priority::new(244);
+        let password = Password::from_text(password);
         let mut advert =
             Advert::new(Version::V2, vrid, priority, interval, addresses.as_addresses());
-        advert.authentication = Authentication::Password(Password::from_text(password));
+        advert.authentication = Authentication::Password(&password);
         let mut packet = vec![0x45, 0xc0, 0, 40, 0, 0, 0, 0, 255, PROTOCOL, 0, 0];
         packet.extend(SOURCE.octets());
         packet.extend([224, 0, 0, 18]);

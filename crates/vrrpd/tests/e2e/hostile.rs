@@ -101,6 +101,17 @@ fn case(reason: DropReason) -> Result<(Place, Packet), &'static str> {
             let header = v3.changed(&[(3, 0)])[..8].to_vec();
             (Place::V3, Packet::new(summed(header)))
         }
+        DropReason::MalformedHeader
+        | DropReason::MissingHeader
+        | DropReason::UnexpectedHeader
+        | DropReason::InvalidIcv
+        | DropReason::SpiMismatch => return Err("the socket hears protocol 112 alone"),
+        DropReason::MissingHmac
+        | DropReason::Malformed
+        | DropReason::Stale
+        | DropReason::UnknownKey
+        | DropReason::InvalidHmac
+        | DropReason::Replay => return Err("no instance demands a trailer"),
         new => panic!("nobody has tried what is dropped as {new}"),
     })
 }

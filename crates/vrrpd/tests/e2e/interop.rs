@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vrrp_lab::{Capture, Command, Host, Process, Signal};
+use vrrp_lab::{Capture, Host, Process, Signal};
 
 use crate::stage::{LIMIT, Stage, advert, skip, start, wait_for_state, wait_for_vip};
 
@@ -24,27 +24,12 @@ fn config(extra: &str, priority: u8) -> String {
 }
 
 pub(crate) fn keepalived(host: &Host, config: &str) -> Option<Process> {
-    host.write_file("/run/ka.conf", format!("global_defs {{\n}}\n{config}")).unwrap();
-    let command = Command::new("keepalived").args([
-        "--dont-fork",
-        "--log-console",
-        "--log-detail",
-        "--vrrp",
-        "--use-file=/run/ka.conf",
-        "--pid=/run/ka.pid",
-        "--vrrp_pid=/run/ka-vrrp.pid",
-    ]);
-    match host.spawn(command) {
-        Ok(process) => Some(process),
-        Err(error) => {
-            skip(&format!("there is no keepalived: {error}"));
-            None
-        }
-    }
+    let started = host.spawn_keepalived(config);
+    started.map_err(|error| skip(&format!("there is no keepalived: {error}"))).ok()
 }
 
 /// What keepalived says of an advert that it does not like.
-fn complaints(process: &Process) -> Vec<String> {
+pub(crate) fn complaints(process: &Process) -> Vec<String> {
     let log = process.stdout() + &process.stderr();
     let bad = ["bogus", "invalid", "mismatch", "wrong", "dropping", "error"];
     let complains = |line: &&str| bad.iter().any(|word| line.to_lowercase().contains(word));
@@ -52,7 +37,7 @@ fn complaints(process: &Process) -> Vec<String> {
 }
 
 /// For three intervals nobody but the master speaks.
-fn assert_peace(wire: &Capture, master: u8) {
+pub(crate) fn assert_peace(wire: &Capture, master: u8) {
     wire.frames();
     let mut heard = 0;
     while heard < 3 {

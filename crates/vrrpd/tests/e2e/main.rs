@@ -7,10 +7,14 @@
 
 mod article;
 mod daemon;
+mod frr;
 mod groups;
 mod hostile;
 mod interop;
+mod ipv6;
 mod mend;
 mod reload;
+mod shortage;
 mod stage;
 mod trouble;
+mod unicast;

@@ -37,7 +37,7 @@ impl<'s, 'c> Candidate<'s, 'c> {
     fn weight(&self, tracker: &Tracker<'c>) -> Place {
         let loss = tracker.loss();
         // Where a process has no weight, the name of its definition stands for it.
-        let definition = self.seat.config.processes.get(tracker.name);
+        let definition = self.seat.config.processes.get(&*tracker.name);
         let is_default = definition.is_some_and(|process| process.name.span == tracker.weight.span);
         let text = match is_default {
             true => format!("a failure takes {loss} away by default"),

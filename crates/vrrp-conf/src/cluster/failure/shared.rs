@@ -46,12 +46,12 @@ fn needed_hosts(one: &Candidate<'_, '_>) -> Vec<(String, Span)> {
 fn hosts(one: &Candidate<'_, '_>, tracker: &Tracker<'_>) -> impl Iterator<Item = String> + use<> {
     let config = one.seat.config;
     let hosts: Vec<String> = match tracker.kind {
-        Kind::Script => config.scripts.get(tracker.name).map_or_else(Vec::new, |script| {
+        Kind::Script => config.scripts.get(&*tracker.name).map_or_else(Vec::new, |script| {
             let own = one.seat.instance.all_addresses().map(|own| own.address.to_string());
             command_hosts(&script.command, &own.collect::<Vec<_>>())
         }),
         Kind::Bfd => {
-            let session = config.bfd_sessions.get(tracker.name);
+            let session = config.bfd_sessions.get(&*tracker.name);
             session.map(|session| session.neighbor.to_string()).into_iter().collect()
         }
         Kind::Interface | Kind::Process => Vec::new(),

@@ -25,7 +25,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         "refuse to run as root what another user could change",
     )
     .default("off")
-    .support(NotYet(Warn))
     .fills(Fill::Bool(|to, _| to.global.script_security = true))
     .shown(|config, _, mut line| line.flag(config.global.script_security)),
     row::<Globals>(
@@ -105,7 +104,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         .shown(|config, _, mut line| line.secs_unless_zero(pace(config).garp_interval)),
     row::<Globals>("vrrp_gna_interval", Secs(0, DAY), "between two advertisements")
         .default("0")
-        .support(NotYet(Warn))
         .fills(Fill::Time(|to, time| to.defaults.announce.na_interval = Some(*time)))
         .shown(|config, _, mut line| line.secs_unless_zero(pace(config).na_interval)),
     row::<Globals>(
@@ -134,7 +132,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         .fills(Fill::Bool(|to, on| to.defaults.strict = Some(on))),
     row::<Globals>("vrrp_check_unicast_src", Flag, "default of `check_unicast_src`")
         .default("off")
-        .support(NotYet(Warn))
         .fills(Fill::Bool(|to, _| to.defaults.check_unicast_source = true)),
     row::<Globals>("vrrp_skip_check_adv_addr", OptBool, "")
         .default("off")

@@ -239,7 +239,6 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         }),
     row::<InstanceDraft>("unicast_src_ip", Ip, "the source of adverts")
         .default("the interface's address")
-        .support(NotYet(Refuse))
         .fills(Fill::Ip(|to, source| to.source = Some(source)))
         .shown(|_, instance, mut line| {
             line.option(instance.source.as_ref().filter(|_| unicast(instance).is_some()))
@@ -248,38 +247,37 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         .default("`vrrp_mcast_group4`")
         .fills(Fill::Ip(|to, group| to.group = Some(group)))
         .shown(|config, instance, mut line| line.option(own_group(config, instance).as_ref())),
-    row::<InstanceDraft>("track_src_ip", Flag, "FAULT while the source is on no interface")
-        .default("off")
-        .support(NotYet(Refuse))
-        .fills(Fill::Bool(|to, _| to.track_source = true))
-        .shown(|_, instance, mut line| line.flag(instance.track_source)),
+    row::<InstanceDraft>(
+        "track_src_ip",
+        Flag,
+        "FAULT while the source is on no interface; a unicast source that is none is always one",
+    )
+    .default("off")
+    .fills(Fill::Bool(|to, _| to.track_source = true))
+    .shown(|_, instance, mut line| line.flag(instance.track_source)),
     row::<InstanceDraft>(
         "unicast_peer",
         Items("ADDRESS [min_ttl NUMBER] [max_ttl NUMBER]"),
         "adverts go to these instead of a group",
     )
-    .support(NotYet(Refuse))
     .fills(Fill::Nested(|reader, to, _, body| reader.unicast_peers(to, body)))
     .shown(|_, instance, mut line| {
         line.items(unicast(instance).map_or(&[], |unicast| &unicast.peers), |peer| peer_words(peer))
     }),
     row::<InstanceDraft>("unicast_ttl", Int(0, 255), "the hop limit of unicast adverts")
         .default("255")
-        .support(NotYet(Warn))
         .fills(Fill::Number(|to, ttl| to.unicast_ttl = Some(*ttl as u8)))
         .shown(|_, instance, mut line| {
             line.option(unicast(instance).and_then(|unicast| unicast.ttl).as_ref())
         }),
     row::<InstanceDraft>("check_unicast_src", Flag, "accept adverts of peers only")
         .default("`vrrp_check_unicast_src`")
-        .support(NotYet(Warn))
         .fills(Fill::Bool(|to, _| to.check_unicast_source = true))
         .shown(|_, instance, mut line| {
             line.flag(unicast(instance).is_some_and(|unicast| unicast.check_source))
         }),
     row::<InstanceDraft>("unicast_fault_no_peer", Flag, "FAULT without any peer")
         .default("off")
-        .support(NotYet(Refuse))
         .fills(Fill::Bool(|to, _| to.unicast_fault_no_peer = true))
         .shown(|_, instance, mut line| {
             line.flag(unicast(instance).is_some_and(|unicast| unicast.peers.is_empty()))
@@ -290,7 +288,6 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         "the checksum of very old peers",
     )
     .default("detect")
-    .support(NotYet(Warn))
     .fills(Fill::Words(|_, to, words, _| to.old_checksum = old_checksum(words)))
     .shown(|_, instance, mut line| line.old_checksum(unicast(instance))),
     row::<InstanceDraft>("native_ipv6", Flag, "IPv6, where no address says so")

@@ -43,7 +43,7 @@ const MAX_COUNT: i64 = u32::MAX as i64;
 const MAX_ROUNDS: i64 = 255;
 
 const IPVS: Support = NotOurs("IPVS");
-const CHECKER: Support = NotOurs("the health checkers of IPVS");
+const CHECKER: Support = NotOurs("IPVS");
 const SNMP: Support = NotOurs("SNMP");
 const DBUS: Support = NotOurs("D-Bus");
 const MAIL: Support = NotOurs("mail");
@@ -65,11 +65,9 @@ const RULE: &str = "[from PREFIX] [to PREFIX] [OPTION…] ACTION preference NUMB
 const TRACKED: &str = "NAME [weight NUMBER [reverse|noreverse]]";
 
 /// What is more than a keyword, for the reference.
-pub(crate) const FEATURES: &[&Feature] = &[&IPV6_ROUTER, &OTHER_FAMILY_EXCLUDED, &AUTH_HEADER];
+pub(crate) const FEATURES: &[&Feature] = &[&AUTH_HEADER, &UNICAST_ANYWHERE];
 
-pub(super) const IPV6_ROUTER: Feature =
-    Feature { about: "an IPv6 virtual router", support: NotYet(Refuse) };
-pub(super) const OTHER_FAMILY_EXCLUDED: Feature =
-    Feature { about: "an excluded address of the other family", support: NotYet(Refuse) };
+pub(super) const UNICAST_ANYWHERE: Feature =
+    Feature { about: "a unicast router without `interface`", support: NotYet(Refuse) };
 pub(super) const AUTH_HEADER: Feature =
     Feature { about: "`auth_type AH`", support: NotYet(Refuse) };

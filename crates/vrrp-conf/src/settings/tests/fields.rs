@@ -40,7 +40,7 @@ fn printed(text: &str) -> Vec<&str> {
 /// All of the corpus as it is printed, and what keepalived 2.2.7 has not.
 fn corpus() -> String {
     let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let options = Options { read_only: true, ..Options::default() };
+    let options = Options::default().read_only(true);
     let mut text = String::new();
     for entry in std::fs::read_dir(corpus).unwrap() {
         let config = crate::load(&entry.unwrap().path(), &options).unwrap().config.unwrap();

@@ -15,6 +15,11 @@ const BLOCKS: &[(&str, &str)] = &[
         "vrrp_instance V {\n interface eth0\n virtual_router_id 1\n version 3\n \
          virtual_ipaddress {\n 192.0.2.1\n }",
     ),
+    (
+        "vrrp_instance",
+        "vrrp_instance U {\n interface eth0\n virtual_router_id 2\n version 3\n \
+         virtual_ipaddress {\n 192.0.2.2\n }\n unicast_peer {\n 192.0.2.9\n }",
+    ),
 ];
 
 /// Keywords that say what holds anyway, or that the sound block has already, or whose effect is
@@ -109,7 +114,7 @@ fn what_is_not_supported_and_could_matter_is_refused() {
         for keyword in refused {
             let Some(line) = sample(keyword) else { continue };
             let text = format!("{text}\n {line}\n}}\n");
-            let found = parse_str("t", &text, &Options { lenient: true, ..Options::default() });
+            let found = parse_str("t", &text, &Options::default().lenient(true));
             assert!(found.config.is_none(), "`{line}` is let through");
         }
     }

@@ -27,18 +27,18 @@ const MORE_FRAGMENTS: u16 = 0x2000;
 pub(crate) struct Speech {
     pub(crate) version: Version,
     pub(crate) vrid: u8,
-    pub(crate) authentication: Authentication,
+    pub(crate) password: Option<&'static str>,
     pub(crate) interval: Interval,
 }
 
 impl Speech {
     pub(crate) const fn v3(vrid: u8, interval: Interval) -> Self {
-        Self { version: Version::V3, vrid, authentication: Authentication::None, interval }
+        Self { version: Version::V3, vrid, password: None, interval }
     }
 
-    pub(crate) fn v2(vrid: u8, password: &str) -> Self {
-        let authentication = Authentication::Password(Password::from_text(password));
-        Self { version: Version::V2, vrid, authentication, interval: Interval::DEFAULT }
+    pub(crate) fn v2(vrid: u8, password: &'static str) -> Self {
+        let password = Some(password);
+        Self { version: Version::V2, vrid, password, interval: Interval::DEFAULT }
     }
 
     /// A sound advert.
@@ -48,7 +48,9 @@ impl Speech {
         let vrid = Vrid::try_from(u32::from(self.vrid)).unwrap();
         let (priority, addresses) = (Priority::new(priority), addresses.as_addresses());
         let mut advert = Advert::new(self.version, vrid, priority, self.interval, addresses);
-        advert.authentication = self.authentication;
+        let password = self.password.map(Password::from_text);
+        advert.authentication =
+            password.as_ref().map_or(Authentication::None, Authentication::Password);
         let mut message = vec![0; advert.buffer_len()];
         advert.write(&IpMeta::multicast(source.into()), &mut message).unwrap();
         message

@@ -2,16 +2,18 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use vrrp_fsm::{Action, Event, Heard};
+use vrrp_fsm::Heard;
 use vrrp_proto::Priority;
 
-use crate::happening::{Dropped, Happening, Turn};
+use crate::kernel::Held;
+use crate::occurrence::{Dropped, Occurrence, Stimulus, Turn};
 
-/// The last lines of a story.
+/// The last lines of what happened.
 #[derive(Debug, Clone)]
-pub struct Timeline {
+pub struct Trace {
     lines_max: usize,
     lines: VecDeque<Line>,
     omitted: u64,
@@ -26,33 +28,34 @@ struct Line {
     text: String,
 }
 
-impl Timeline {
+impl Trace {
     /// One that keeps so many lines.
     pub fn new(lines_max: usize) -> Self {
         Self { lines_max, lines: VecDeque::new(), omitted: 0 }
     }
 
     /// Notes one step of a cluster.
-    pub fn note(&mut self, at: Duration, happenings: &[Happening]) {
-        for happening in happenings {
-            let line = match happening {
-                Happening::Incident(incident) => format!("-- {incident}"),
-                Happening::Turn(turn) => match telling(turn) {
+    pub fn note(&mut self, at: Duration, occurrences: &[Occurrence]) {
+        for occurrence in occurrences {
+            let line = match occurrence {
+                Occurrence::Incident(incident) => format!("-- {incident}"),
+                Occurrence::Turn(turn) => match line_of(turn) {
                     Some(line) => line,
                     None => continue,
                 },
-                Happening::Parked { node, heard, .. } => {
-                    format!("n{node} {}: parks it", cause(&Event::Advert(*heard)))
+                Occurrence::Parked { node, heard, .. } => {
+                    format!("n{node} {}: parks it", cause(&Stimulus::Advert(*heard)))
                 }
-                Happening::Dropped { from, to, why } => match why {
+                Occurrence::Dropped { from, to, why } => match why {
                     Dropped::Lost => format!("n{from} → n{to}: lost"),
+                    Dropped::NotSent => format!("n{from} → n{to}: refused by the kernel"),
                     Dropped::Cut => continue,
                     Dropped::Overflow => format!("n{from} → n{to}: no room in the frozen inbox"),
                     Dropped::Damaged(error) => format!("n{from} → n{to}: damaged, {error}"),
                     Dropped::Foreign(_) => continue,
                     Dropped::Refused(error) => format!("n{from} → n{to}: refused, {error}"),
                 },
-                Happening::WronglyAccepted { from, to } => {
+                Occurrence::WronglyAccepted { from, to } => {
                     format!("n{from} → n{to}: wrongly accepted")
                 }
             };
@@ -74,7 +77,7 @@ impl Timeline {
     }
 }
 
-impl fmt::Display for Timeline {
+impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.omitted > 0 {
             writeln!(f, "{:>14}  … {} lines before", "", self.omitted)?;
@@ -95,39 +98,57 @@ pub(crate) fn seconds(at: Duration) -> String {
     format!("{}.{:06}", at.as_secs(), at.subsec_micros())
 }
 
-/// A turn in a line; `None` if nothing came of an event that is nothing special.
-fn telling(turn: &Turn) -> Option<String> {
-    let mut parts: Vec<String> = turn.actions.iter().filter_map(deed).collect();
+/// A turn in a line; `None` if nothing came of an input that is nothing special.
+fn line_of(turn: &Turn) -> Option<String> {
+    let Turn { node, after, priority, asked, .. } = turn;
+    let mut parts: Vec<String> = turn.sent().map(advertised).collect();
+    if !asked.added.is_empty() {
+        parts.push(format!("+{}", list(&asked.added)));
+    }
+    if asked.refused > 0 {
+        parts.push(format!("{} refused", asked.refused));
+    }
+    if asked.is_changed {
+        let held = match turn.held {
+            Held::Nothing => "no address",
+            Held::Everything => "all addresses",
+            Held::Part => "not all addresses",
+        };
+        parts.push(format!("has {held}"));
+    }
+    parts.extend(turn.events.iter().map(ToString::to_string));
+    // Announcements alone would fill the trace.
+    if !asked.announced.is_empty() && !parts.is_empty() {
+        parts.push(format!("announces {}", list(&asked.announced)));
+    }
     if parts.is_empty() {
-        if turn.parked || turn.event == Event::Timer {
+        if turn.parked || turn.stimulus == Stimulus::Timer {
             return None;
         }
         parts.push("nothing".to_owned());
     }
-    let Turn { node, after, priority, .. } = turn;
-    Some(format!("n{node} ({after} {priority}) {}: {}", cause(&turn.event), parts.join(", ")))
+    Some(format!("n{node} ({after} {priority}) {}: {}", cause(&turn.stimulus), parts.join(", ")))
 }
 
-fn cause(event: &Event) -> String {
-    match event {
-        Event::Timer => "timer".to_owned(),
-        Event::Startup => "starts".to_owned(),
-        Event::Shutdown => "stops".to_owned(),
-        Event::Advert(Heard { source, priority, interval }) => {
+fn cause(stimulus: &Stimulus) -> String {
+    match stimulus {
+        Stimulus::Timer => "timer".to_owned(),
+        Stimulus::Start => "starts".to_owned(),
+        Stimulus::Shutdown => "stops".to_owned(),
+        Stimulus::Advert(Heard { source, priority, interval }) => {
             format!("hears {source} priority {priority} every {interval}")
         }
         other => format!("{other:?}"),
     }
 }
 
-fn deed(action: &Action) -> Option<String> {
-    Some(match action {
-        Action::SendAdvert { priority: Priority::RESIGN } => "resigns".to_owned(),
-        Action::SendAdvert { priority } => format!("advertises {priority}"),
-        Action::InstallAddresses => "+addresses".to_owned(),
-        Action::RemoveAddresses => "-addresses".to_owned(),
-        Action::Transition(transition) => transition.to_string(),
-        Action::PriorityChanged { from, to } => format!("priority {from} to {to}"),
-        Action::Announce { .. } | Action::Report(_) => return None,
-    })
+fn advertised(priority: Priority) -> String {
+    match priority {
+        Priority::RESIGN => "resigns".to_owned(),
+        priority => format!("advertises {priority}"),
+    }
+}
+
+fn list(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }

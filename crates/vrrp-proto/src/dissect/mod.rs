@@ -7,12 +7,15 @@ use core::ops::Range;
 
 use crate::addresses::Addresses;
 use crate::advert::{Advert, MIN_ETHERNET_PAYLOAD_LEN};
+use crate::auth::trailer::{self, TRAILER_LEN};
 use crate::auth::{AUTH_DATA_LEN, Authentication};
 use crate::checksum::{self, ChecksumForm};
-use crate::error::DropReason;
 use crate::ip::{HOP_LIMIT, IpMeta, group};
 use crate::message::{ADVERTISEMENT, HEADER_LEN, field, message_len};
-use crate::words::{Family, Interval, Priority, Version};
+use crate::reason::DropReason;
+use crate::words::{Family, Priority, Version};
+
+mod show;
 
 impl<'a> Advert<'a> {
     /// Everything that `message`, the payload of an IP packet, says and that is wrong with it,
@@ -104,6 +107,20 @@ pub enum Field<'a> {
     Address(IpAddr),
     /// VRRPv2's authentication data.
     AuthData(AuthData<'a>),
+    /// The type of an `auth_hmac` trailer, which is 1.
+    TrailerType(u8),
+    /// The number of the key that the trailer was made with.
+    KeyId(u8),
+    /// The trailer's reserved octets.
+    TrailerReserved(u16),
+    /// When the trailer was made, in whole seconds since 1970.
+    Seconds(u32),
+    /// When the trailer was made, in 65536ths of a second.
+    Fraction(u16),
+    /// The counter of adverts with one time.
+    Counter(u16),
+    /// The trailer's HMAC.
+    Hmac(&'a [u8]),
     /// What is no field: the part of one that is cut off, and whatever follows the message.
     Rest(&'a [u8]),
 }
@@ -248,13 +265,16 @@ impl<'a> Dissection<'a> {
             (start..start + address_len, Field::Address(address))
         });
         let (auth_data, rest) = self.tail();
+        let trailer = self.trailer().into_iter().flat_map(trailer_fields);
+        let rest = if self.trailer().is_some() { octets.len()..octets.len() } else { rest };
         let part = move |range: Range<usize>| Some((range.clone(), octets.get(range)?));
         let auth_data =
             auth_data.and_then(part).map(|(at, data)| (at, Field::AuthData(AuthData(data))));
         let rest = part(rest)
             .filter(|(at, _)| !at.is_empty())
             .map(|(at, octets)| (at, Field::Rest(octets)));
-        self.header().into_iter().flatten().chain(addresses).chain(auth_data).chain(rest)
+        let header = self.header().into_iter().flatten();
+        header.chain(addresses).chain(auth_data).chain(trailer).chain(rest)
     }
 
     /// Everything that is wrong or odd about it, the IP header first and then by offset, except
@@ -283,13 +303,19 @@ impl<'a> Dissection<'a> {
         .flatten()
     }
 
+    /// Whether an `auth_hmac` trailer follows the message: it is recognised by its length, type and
+    /// reserved octets.
+    pub fn is_signed(&self) -> bool {
+        self.trailer().is_some()
+    }
+
     /// The form in which its checksum is right, the usual one first.
     ///
     /// `None` if there is none, or if it cannot be known: the message is cut off, or the form
     /// has a pseudo-header and the IP header is not known.
     pub fn checksum_form(&self) -> Option<ChecksumForm> {
-        let whole = self.whole()?;
-        self.forms().find(|form| form.sum(whole, &self.ip_or_unknown()) == 0)
+        let summed = self.summed()?;
+        self.forms().find(|form| form.sum(summed, &self.ip_or_unknown()) == 0)
     }
 
     /// The fields in front of the addresses, as far as they are there.
@@ -362,6 +388,23 @@ impl<'a> Dissection<'a> {
     /// The octets of the message proper, if all of them are there.
     fn whole(&self) -> Option<&'a [u8]> {
         self.octets.get(..self.required_len()?)
+    }
+
+    /// What the checksum covers: over IPv6, where kernels compute it, a trailer too.
+    fn summed(&self) -> Option<&'a [u8]> {
+        match (self.family(), self.trailer()) {
+            (Some(Family::V6), Some(_)) => Some(self.octets),
+            _ => self.whole(),
+        }
+    }
+
+    /// The trailer behind the message and where it begins, if there is one.
+    fn trailer(&self) -> Option<(usize, &'a [u8; TRAILER_LEN])> {
+        let end = self.required_len()?;
+        let trailer: &[u8; TRAILER_LEN] = self.octets.get(end..)?.try_into().ok()?;
+        let is_one = trailer[trailer::field::EXT_TYPE] == trailer::EXT_TYPE
+            && trailer[trailer::field::RESERVED] == [0; 2];
+        is_one.then_some((end, trailer))
     }
 
     /// The forms of checksum that can be told right from wrong.
@@ -446,10 +489,10 @@ impl<'a> Dissection<'a> {
         if len < required_len {
             return at(len, required_len - len, Flaw::Truncated { required_len, len });
         }
-        let header_len = self.ip.map_or(0, |ip| usize::from(ip.header_len));
-        let is_padded = header_len + len == MIN_ETHERNET_PAYLOAD_LEN;
+        let len_before = self.ip.map_or(0, |ip| ip.len_before_message());
+        let is_padded = len_before + len == MIN_ETHERNET_PAYLOAD_LEN;
         let flaw = Flaw::TrailingBytes { required_len, len };
-        if len > required_len && !is_padded {
+        if len > required_len && !is_padded && !self.is_signed() {
             at(required_len, len - required_len, flaw)
         } else {
             None
@@ -457,17 +500,40 @@ impl<'a> Dissection<'a> {
     }
 
     fn checksum_finding(&self) -> Option<Finding> {
-        let (whole, Layout { version, .. }) = (self.whole()?, self.layout?);
+        let (summed, Layout { version, .. }) = (self.summed()?, self.layout?);
         let form = ChecksumForm::usual(version);
         // With the usual form unknown, any checksum may be right.
         if self.checksum_form().is_some() || !self.forms().any(|known| known == form) {
             return None;
         }
-        let found = u16::from_be_bytes(whole.get(field::CHECKSUM)?.try_into().ok()?);
+        let found = u16::from_be_bytes(summed.get(field::CHECKSUM)?.try_into().ok()?);
         // Taking the checksum's own word out of the sum leaves the one that should be there.
-        let required = checksum::updated(form.sum(whole, &self.ip_or_unknown()), found, 0);
+        let required = checksum::updated(form.sum(summed, &self.ip_or_unknown()), found, 0);
         at(field::CHECKSUM.start, 2, Flaw::Checksum { required, form, found })
     }
+}
+
+/// The fields of a trailer that begins here.
+fn trailer_fields<'a>(
+    (start, trailer): (usize, &'a [u8; TRAILER_LEN]),
+) -> [(Range<usize>, Field<'a>); 7] {
+    use trailer::field;
+    let place = |range: Range<usize>| start + range.start..start + range.end;
+    let octet = |at: usize, field: fn(u8) -> Field<'a>| (place(at..at + 1), field(trailer[at]));
+    let word = |range: Range<usize>, field: fn(u16) -> Field<'a>| {
+        let octets = &trailer[range.clone()];
+        (place(range), field(u16::from_be_bytes([octets[0], octets[1]])))
+    };
+    let secs = trailer[field::SECONDS].iter().fold(0, |secs, octet| secs << 8 | u32::from(*octet));
+    [
+        octet(field::EXT_TYPE, Field::TrailerType),
+        octet(field::KEY_ID, Field::KeyId),
+        word(field::RESERVED, Field::TrailerReserved),
+        (place(field::SECONDS), Field::Seconds(secs)),
+        word(field::FRACTION, Field::Fraction),
+        word(field::COUNTER, Field::Counter),
+        (place(field::HMAC.start..TRAILER_LEN), Field::Hmac(&trailer[field::HMAC])),
+    ]
 }
 
 fn at(start: usize, len: usize, flaw: Flaw) -> Option<Finding> {
@@ -489,7 +555,8 @@ impl Layout {
 
 /// IPv6 where the message is just as long as so many IPv6 addresses make it.
 fn guessed(message: &[u8], count: u8) -> Family {
-    let is_v6 = count > 0 && message.len() == message_len(Version::V3, Family::V6, count);
+    let len = message_len(Version::V3, Family::V6, count);
+    let is_v6 = count > 0 && [len, len + TRAILER_LEN].contains(&message.len());
     if is_v6 { Family::V6 } else { Family::V4 }
 }
 
@@ -516,26 +583,6 @@ impl Finding {
     }
 }
 
-impl Field<'_> {
-    /// What the field is called.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Version(_) => "version",
-            Self::Type(_) => "type",
-            Self::Vrid(_) => "vrid",
-            Self::Priority(_) => "priority",
-            Self::Count(_) => "address count",
-            Self::AuthType(_) => "auth type",
-            Self::AdverIntSecs(_) | Self::MaxAdverIntCentis(_) => "interval",
-            Self::Reserved(_) => "reserved",
-            Self::Checksum(_) => "checksum",
-            Self::Address(_) => "address",
-            Self::AuthData(_) => "auth data",
-            Self::Rest(_) => "rest",
-        }
-    }
-}
-
 impl<'a> AuthData<'a> {
     /// The octets, always eight.
     pub const fn as_octets(self) -> &'a [u8] {
@@ -546,81 +593,5 @@ impl<'a> AuthData<'a> {
 impl fmt::Debug for AuthData<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AuthData(hidden)")
-    }
-}
-
-impl fmt::Display for Field<'_> {
-    /// The value, with what it means where that is not plain.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Type(ADVERTISEMENT) => write!(f, "{ADVERTISEMENT} (ADVERTISEMENT)"),
-            Self::Priority(Priority::RESIGN) => f.write_str("0 (resigns)"),
-            Self::Priority(Priority::OWNER) => f.write_str("255 (owns the addresses)"),
-            Self::Priority(priority) => priority.fmt(f),
-            Self::AuthType(0) => f.write_str("0 (none)"),
-            Self::AuthType(1) => f.write_str("1 (password)"),
-            Self::AuthType(2) => f.write_str("2 (IP authentication header)"),
-            Self::AdverIntSecs(secs) => interval(f, secs, Interval::from_secs(secs)),
-            Self::MaxAdverIntCentis(centis) => interval(f, centis, Interval::from_centis(centis)),
-            Self::Checksum(checksum) => write!(f, "{checksum:#06x}"),
-            Self::Address(address) => address.fmt(f),
-            Self::AuthData(data) => write!(f, "{} octets, not shown", data.0.len()),
-            Self::Rest(octets) => hex(f, octets),
-            Self::Version(number)
-            | Self::Type(number)
-            | Self::Vrid(number)
-            | Self::Count(number)
-            | Self::AuthType(number)
-            | Self::Reserved(number) => number.fmt(f),
-        }
-    }
-}
-
-fn interval(
-    f: &mut fmt::Formatter<'_>,
-    number: impl fmt::Display,
-    interval: Option<Interval>,
-) -> fmt::Result {
-    match interval {
-        Some(interval) => write!(f, "{number} ({interval})"),
-        None => number.fmt(f),
-    }
-}
-
-fn hex(f: &mut fmt::Formatter<'_>, octets: &[u8]) -> fmt::Result {
-    for (position, octet) in octets.iter().enumerate() {
-        let gap = if position == 0 { "" } else { " " };
-        write!(f, "{gap}{octet:02x}")?;
-    }
-    Ok(())
-}
-
-impl fmt::Display for Finding {
-    /// `6..8: checksum 0x0573 should be 0x0572 (with pseudo-header)`
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.range {
-            Some(Range { start, end }) => write!(f, "{start}..{end}: {}", self.flaw),
-            None => write!(f, "IP header: {}", self.flaw),
-        }
-    }
-}
-
-impl fmt::Display for Dissection<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.version() {
-            Some(version) => write!(f, "VRRPv{version} message")?,
-            None => f.write_str("message of no known version")?,
-        }
-        write!(f, " of {} octets", self.octets.len())?;
-        if let Some(IpMeta { source, destination, hop_limit, .. }) = self.ip {
-            write!(f, " from {source} to {destination} with hop limit {hop_limit}")?;
-        }
-        for (Range { start, end }, field) in self.fields() {
-            write!(f, "\n{start:>6}..{end:<5} {:<13} {field}", field.name())?;
-        }
-        if let Some(form) = self.checksum_form() {
-            write!(f, "\n  the checksum is right ({form})")?;
-        }
-        self.findings().try_for_each(|finding| write!(f, "\n! {finding}"))
     }
 }

@@ -1,14 +1,16 @@
 //! What a step of the cluster did, for checkers and for readers.
 
-use vrrp_fsm::{Action, Event, Heard, Instant, State};
+use vrrp::EventKind;
+use vrrp_fsm::{Heard, Influence, Instant, State, Transition};
 use vrrp_proto::{DecodeError, Priority};
 
+use crate::kernel::{Asked, Held};
 use crate::scenario::{Incident, NodeId};
 
 /// What a [`Cluster::step`](crate::Cluster::step) has done, in order.
 #[derive(Debug, Clone)]
-pub enum Happening {
-    /// This came from the script.
+pub enum Occurrence {
+    /// This came from the schedule.
     Incident(Incident),
     /// A router was told something, and did this.
     Turn(Turn),
@@ -47,6 +49,8 @@ pub enum Happening {
 pub enum Dropped {
     /// The wire lost it.
     Lost,
+    /// Its sender's kernel refused to send it.
+    NotSent,
     /// The way is cut.
     Cut,
     /// The receiver was frozen, and its socket full.
@@ -59,7 +63,30 @@ pub enum Dropped {
     Refused(DecodeError),
 }
 
-/// One event, and what a router made of it.
+/// What a router is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stimulus {
+    /// It is started.
+    Start,
+    /// It is to stop.
+    Shutdown,
+    /// Something is due.
+    Timer,
+    /// It hears this advert.
+    Advert(Heard),
+    /// Its interfaces changed.
+    Interfaces,
+    /// Some of its addresses were removed.
+    Removed,
+    /// Whether it can hear.
+    Hearing(bool),
+    /// This tracker means that to it.
+    Tracker(u8, Influence),
+    /// It has other settings.
+    Reconfigure,
+}
+
+/// One input, and what a router made of it.
 #[derive(Debug, Clone)]
 pub struct Turn {
     /// The router.
@@ -67,23 +94,52 @@ pub struct Turn {
     /// What its clock showed.
     pub local: Instant,
     /// What it was told.
-    pub event: Event,
+    pub stimulus: Stimulus,
     /// Its state until then.
     pub before: State,
     /// Its effective priority until then.
     pub priority_before: Priority,
-    /// What it did.
-    pub actions: Vec<Action>,
+    /// What it has to tell of it.
+    pub events: Vec<EventKind>,
+    /// What it asked of its kernel.
+    pub asked: Asked,
     /// Its state from then on.
     pub after: State,
     /// Its effective priority from then on.
     pub priority: Priority,
-    /// Whether it has the virtual addresses now.
-    pub installed: bool,
+    /// Which of its virtual addresses its kernel has now.
+    pub held: Held,
     /// Whether it knows that nothing it sends would leave.
     pub mute: bool,
     /// Whether it knows of a tracker that has to give its first verdict.
     pub waiting: bool,
-    /// Whether this is an advert that was [parked](Happening::Parked) before.
+    /// Whether the interfaces of its addresses are others than before.
+    pub moved: bool,
+    /// Whether adverts lay in its socket meanwhile.
+    pub unheard: bool,
+    /// Whether this is an advert that was [parked](Occurrence::Parked) before.
     pub parked: bool,
+}
+
+impl Turn {
+    /// Its changes of state, in order.
+    pub fn transitions(&self) -> impl Iterator<Item = &Transition> {
+        self.events.iter().filter_map(|event| match event {
+            EventKind::Transition(transition) => Some(transition),
+            _ => None,
+        })
+    }
+
+    /// The priorities that it advertised, in order.
+    pub fn sent(&self) -> impl Iterator<Item = Priority> {
+        self.asked.sent.iter().map(|sent| sent.priority)
+    }
+
+    /// The advert that it heard.
+    pub fn heard(&self) -> Option<Heard> {
+        match self.stimulus {
+            Stimulus::Advert(heard) => Some(heard),
+            _ => None,
+        }
+    }
 }

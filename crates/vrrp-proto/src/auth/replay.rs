@@ -1,0 +1,149 @@
+//! Which of the adverts of a sender was the last.
+
+use core::net::IpAddr;
+
+use super::sequence::Sequence;
+use crate::advert::Advert;
+use crate::error::DecodeError;
+use crate::ip::IpMeta;
+
+/// How many senders of multicast adverts are remembered.
+pub const REPLAY_SLOTS: usize = 4;
+
+/// What one sender was heard with last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReplaySlot(Option<(IpAddr, Sequence)>);
+
+/// The memory that recognises adverts that were heard before: one for each virtual router.
+///
+/// It remembers as many senders as it has slots: [`REPLAY_SLOTS`] of multicast adverts, for which it
+/// forgets the one that was silent longest; a slot for each of the peers (a `Vec` of them, say) of
+/// unicast ones. Only what has passed [`Advert::parse`] gets here, so nobody without the key can
+/// make it forget.
+///
+/// ```
+/// use vrrp_proto::{Replay, Sequence};
+///
+/// let mut replay = Replay::default();
+/// let sender = "192.0.2.2".parse()?;
+/// assert!(replay.admit(sender, Sequence::Header(7)).is_ok());
+/// assert!(replay.admit(sender, Sequence::Header(7)).is_err());
+/// assert!(replay.admit(sender, Sequence::Header(8)).is_ok());
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replay<S = [ReplaySlot; REPLAY_SLOTS]> {
+    /// Whoever was heard last first; those that are free at the end.
+    slots: S,
+}
+
+impl Default for Replay {
+    /// That of multicast adverts.
+    fn default() -> Self {
+        Self::new(Default::default())
+    }
+}
+
+impl<S> Replay<S> {
+    /// A memory of these slots.
+    pub const fn new(slots: S) -> Self {
+        Self { slots }
+    }
+}
+
+impl<S: AsMut<[ReplaySlot]>> Replay<S> {
+    /// Checks that an advert which was parsed from this packet comes after those that were heard
+    /// from its sender before, and remembers it. One without a sequence number always does.
+    ///
+    /// # Errors
+    /// [`DecodeError::Replay`] if it does not.
+    pub fn check(&mut self, ip: &IpMeta, advert: &Advert<'_>) -> Result<(), DecodeError> {
+        advert.sequence.map_or(Ok(()), |sequence| self.admit(ip.source, sequence))
+    }
+
+    /// Checks that a sequence number comes after the sender's last one, and remembers it.
+    ///
+    /// # Errors
+    /// [`DecodeError::Replay`] if it does not.
+    pub fn admit(&mut self, source: IpAddr, sequence: Sequence) -> Result<(), DecodeError> {
+        let slots = self.slots.as_mut();
+        let of_sender = slots.iter().position(|slot| slot.0.is_some_and(|(of, _)| of == source));
+        if let Some((_, last)) = of_sender.and_then(|place| slots[place].0)
+            && !sequence.follows(last)
+        {
+            return Err(DecodeError::Replay { last, found: sequence });
+        }
+        let place = of_sender.unwrap_or(slots.len().saturating_sub(1));
+        if let Some(until) = slots.get_mut(..=place) {
+            until.rotate_right(1);
+            until[0] = ReplaySlot(Some((source, sequence)));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::vec;
+
+    use super::*;
+
+    fn sender(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    #[test]
+    fn a_number_must_be_greater_than_the_last_of_its_sender() {
+        let mut replay = Replay::default();
+        let mut admit = |from, number| replay.admit(sender(from), Sequence::Header(number)).is_ok();
+        assert!(admit(1, 7) && admit(2, 3) && admit(1, 9) && admit(2, 4));
+        assert!(!admit(1, 8) && !admit(1, 9) && !admit(2, 4));
+        let error = replay.admit(sender(1), Sequence::Header(9));
+        let (last, found) = (Sequence::Header(9), Sequence::Header(9));
+        assert_eq!(error, Err(DecodeError::Replay { last, found }));
+    }
+
+    #[test]
+    fn trailers_are_ordered_around_the_end_of_their_numbers() {
+        let mut replay = Replay::default();
+        let mut admit = |number| replay.admit(sender(1), Sequence::Trailer(number)).is_ok();
+        assert!(admit(u64::MAX - 1) && admit(1) && !admit(u64::MAX) && admit(2));
+    }
+
+    #[test]
+    fn the_sender_that_was_silent_longest_is_forgotten() {
+        let mut replay = Replay::default();
+        let mut admit =
+            |from, number| replay.admit(sender(from), Sequence::Trailer(number)).is_ok();
+        for from in 1..=4 {
+            assert!(admit(from, 10));
+        }
+        assert!(admit(1, 11), "a repeated advert keeps nobody in mind");
+        assert!(!admit(2, 10));
+        assert!(admit(5, 10));
+        assert!(admit(2, 1), "forgotten");
+        assert!(!admit(1, 11) && !admit(4, 10) && !admit(5, 10));
+        assert!(admit(3, 1), "forgotten");
+    }
+
+    #[test]
+    fn each_peer_has_its_slot() {
+        let mut replay = Replay::new(vec![ReplaySlot::default(); 9]);
+        for number in [1, 2] {
+            for from in 1..=9 {
+                assert!(replay.admit(sender(from), Sequence::Header(number)).is_ok());
+                assert!(replay.admit(sender(from), Sequence::Header(number)).is_err());
+            }
+        }
+        let mut none = Replay::new(vec![]);
+        assert!(none.admit(sender(1), Sequence::Header(1)).is_ok());
+    }
+
+    #[test]
+    fn another_authentication_begins_anew() {
+        let mut replay = Replay::default();
+        assert!(replay.admit(sender(1), Sequence::Header(9)).is_ok());
+        assert!(replay.admit(sender(1), Sequence::Trailer(1)).is_ok());
+    }
+}

@@ -1,0 +1,156 @@
+//! Sequence numbers: in what order a sender's adverts were signed.
+
+use core::fmt;
+
+use super::Authentication;
+use super::trailer::HmacMode;
+use crate::error::EncodeError;
+
+/// Where a signed advert stands in its sender's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Sequence {
+    /// The number in an authentication header.
+    Header(u32),
+    /// Seconds, 65536ths of a second and counter of an `auth_hmac` trailer as one number.
+    Trailer(u64),
+}
+
+impl Sequence {
+    /// Whether it comes after `last`. Numbers of the other kind have no order: the sender has been
+    /// given another authentication.
+    pub(crate) const fn follows(self, last: Self) -> bool {
+        match (self, last) {
+            (Self::Header(this), Self::Header(last)) => this > last,
+            // RFC 1982 §3.2.
+            (Self::Trailer(this), Self::Trailer(last)) => this.wrapping_sub(last).cast_signed() > 0,
+            _ => true,
+        }
+    }
+}
+
+impl fmt::Display for Sequence {
+    /// `7`, or `1795371065.8572+0`: seconds, 65536ths of a second and counter.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Header(number) => number.fmt(f),
+            Self::Trailer(number) => {
+                let (fraction, counter) = ((number >> 16) as u16, number as u16);
+                write!(f, "{}.{fraction}+{counter}", number >> 32)
+            }
+        }
+    }
+}
+
+/// What a sender of signed adverts remembers from one to the next.
+///
+/// ```
+/// use vrrp_proto::{Authentication, HeaderKey, Sequence, Signer};
+///
+/// let key = HeaderKey::from_text("s3cr3t");
+/// let authentication = Authentication::Header(&key);
+/// let mut signer = Signer::default();
+/// assert_eq!(signer.next(&authentication)?, Some(Sequence::Header(1)));
+/// // Whoever takes over continues from what it has heard.
+/// signer.heard(Sequence::Header(8));
+/// assert_eq!(signer.next(&authentication)?, Some(Sequence::Header(9)));
+/// # Ok::<(), vrrp_proto::EncodeError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Signer {
+    last: Option<Sequence>,
+}
+
+impl Signer {
+    /// The sequence number of the next advert, for all of its copies to several peers; `None` if it
+    /// is not signed.
+    ///
+    /// That of `auth_hmac` is the time, or one more than the last where the clock has not advanced.
+    ///
+    /// # Errors
+    /// [`EncodeError::Sequence`] after 2³² adverts with an authentication header.
+    pub fn next(
+        &mut self,
+        authentication: &Authentication<'_>,
+    ) -> Result<Option<Sequence>, EncodeError> {
+        let next = match authentication {
+            Authentication::None | Authentication::Password(_) => return Ok(None),
+            Authentication::Hmac(hmac) if hmac.mode == HmacMode::ReceiveOnly => return Ok(None),
+            Authentication::Header(_) => {
+                let last = if let Some(Sequence::Header(last)) = self.last { last } else { 0 };
+                Sequence::Header(last.checked_add(1).ok_or(EncodeError::Sequence)?)
+            }
+            Authentication::Hmac(hmac) => {
+                let now = Sequence::Trailer(hmac.now.first_sequence());
+                match self.last {
+                    Some(last @ Sequence::Trailer(number)) if !now.follows(last) => {
+                        Sequence::Trailer(number.wrapping_add(1))
+                    }
+                    _ => now,
+                }
+            }
+        };
+        self.last = Some(next);
+        Ok(self.last)
+    }
+
+    /// Continues from a number that another router was heard with. Trailers are numbered by each
+    /// sender for itself, so only an authentication header's counts.
+    pub fn heard(&mut self, sequence: Sequence) {
+        let is_next = self.last.is_none_or(|last| sequence.follows(last));
+        if matches!(sequence, Sequence::Header(_)) && is_next {
+            self.last = Some(sequence);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::header::HeaderKey;
+    use crate::auth::trailer::{AntiReplay, HmacKey, HmacSettings, UnixTime};
+
+    #[test]
+    fn headers_are_numbered_from_the_last_one_that_was_heard() {
+        let key = HeaderKey::from_text("s3cr3t");
+        let mut signer = Signer::default();
+        let mut next = |heard: Option<u32>| {
+            heard.into_iter().for_each(|number| signer.heard(Sequence::Header(number)));
+            signer.next(&Authentication::Header(&key))
+        };
+        let number = |number| Ok(Some(Sequence::Header(number)));
+        assert_eq!([next(None), next(None)], [number(1), number(2)]);
+        assert_eq!([next(Some(1)), next(Some(8))], [number(3), number(9)]);
+        assert_eq!(next(Some(u32::MAX)), Err(EncodeError::Sequence));
+    }
+
+    #[test]
+    fn a_clock_that_does_not_advance_is_counted_on() {
+        let key = HmacKey::new(1, &[7; 32]).unwrap();
+        let mut signer = Signer::default();
+        let mut next = |secs, mode| {
+            let now = UnixTime { secs, fraction: 0xffff };
+            let anti_replay = AntiReplay::Monotonic;
+            let keys = core::slice::from_ref(&key);
+            let hmac = HmacSettings { keys, signing: &key, mode, anti_replay, now };
+            signer.next(&Authentication::Hmac(hmac)).unwrap()
+        };
+        let number = |number| Some(Sequence::Trailer(number));
+        assert_eq!(next(7, HmacMode::Enforce), number(0x7_ffff_0000));
+        assert_eq!(next(7, HmacMode::Permissive), number(0x7_ffff_0001));
+        assert_eq!(next(7, HmacMode::ReceiveOnly), None);
+        assert_eq!(next(3, HmacMode::Enforce), number(0x7_ffff_0002));
+        assert_eq!(next(8, HmacMode::Enforce), number(0x8_ffff_0000));
+        // The seconds wrap around, and the order with them.
+        assert_eq!(next(0x7000_0000, HmacMode::Enforce), number(0x7000_0000_ffff_0000));
+        assert_eq!(next(0xe000_0000, HmacMode::Enforce), number(0xe000_0000_ffff_0000));
+        assert_eq!(next(0x0000_0001, HmacMode::Enforce), number(0x0000_0001_ffff_0000));
+    }
+
+    #[test]
+    fn what_another_heard_with_a_trailer_counts_for_nobody_else() {
+        let mut signer = Signer::default();
+        signer.heard(Sequence::Trailer(7));
+        assert_eq!(signer, Signer::default());
+    }
+}

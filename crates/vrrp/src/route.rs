@@ -1,0 +1,263 @@
+//! The way of an advert to the virtual router that it is for, and what that demands of it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use vrrp_fsm::{Heard, Instant};
+use vrrp_net::Datagram;
+use vrrp_proto::{
+    Advert, Cast, ChecksumForm, DecodeError, Family, HopLimits, IpMeta, Remark, Rules, Version,
+    peek_vrid,
+};
+
+use crate::counters::{Counter, Drops, RemarkCounts};
+use crate::destination::{Destination, OldChecksum, Unicast};
+use crate::events::{EventKind, EventSender};
+use crate::inbox::{Delivery, Mailbox, Outlet};
+use crate::input::Input;
+use crate::interfaces::InterfaceView;
+use crate::settings::Settings;
+use crate::unit::Order;
+
+/// What a router demands of its adverts: [`Rules`] borrow from it.
+#[derive(Debug)]
+struct Demands {
+    settings: Arc<Settings>,
+    /// The addresses that the interface has now, and that of the router's own adverts.
+    own_sources: Vec<IpAddr>,
+    /// The address of the router's own adverts.
+    source: Option<IpAddr>,
+    /// The peers of a unicast router.
+    peers: Vec<IpAddr>,
+    /// Whether the router was told of a peer with the old checksum of unicast adverts.
+    has_told_old_peer: bool,
+    /// The checksum that the last sound advert had: version 3 over IPv4 has two dialects.
+    seen_checksum: Option<ChecksumForm>,
+}
+
+impl Demands {
+    fn new(settings: Arc<Settings>) -> Self {
+        let unicast = settings.destination.unicast();
+        let peers = unicast.into_iter().flat_map(|unicast| &unicast.peers);
+        Self {
+            own_sources: Vec::new(),
+            source: None,
+            peers: peers.map(|peer| peer.address).collect(),
+            has_told_old_peer: false,
+            seen_checksum: None,
+            settings,
+        }
+    }
+
+    /// The rules for what comes from there.
+    fn rules(&self, source: IpAddr) -> Rules<'_> {
+        let Settings { machine, vrid, advertised, .. } = &*self.settings;
+        let (cast, hop_limits) = match &self.settings.destination {
+            Destination::Multicast(group) => {
+                (Cast::Multicast { group: *group }, HopLimits::SAME_LINK)
+            }
+            Destination::Unicast(unicast) => {
+                let sources = unicast.checks_source().then_some(&self.peers[..]);
+                let accept_old_checksum = unicast.old_checksum != OldChecksum::Never;
+                (Cast::Unicast { sources, accept_old_checksum }, unicast.hop_limits(source))
+            }
+        };
+        Rules {
+            own_sources: &self.own_sources,
+            authentication: self.settings.authentication.as_proto(),
+            cast,
+            hop_limits,
+            accept_no_addresses: self.settings.accept_no_addresses,
+            ..Rules::new(machine.version, *vrid, machine.interval, advertised.as_addresses())
+        }
+    }
+
+    /// How well a message suits a unicast router whose number it has: first by its sender, then by
+    /// where it was sent, last by whether strangers are heard at all.
+    fn fitness(&self, ip: &IpMeta) -> (bool, bool, bool) {
+        let hears_strangers = |unicast: &Unicast| !unicast.checks_source();
+        (
+            self.peers.contains(&ip.source),
+            self.source == Some(ip.destination),
+            self.settings.destination.unicast().is_some_and(hears_strangers),
+        )
+    }
+
+    /// Whether the router has to be told that a peer may know the old checksum alone.
+    fn is_news(&mut self, checksum: ChecksumForm) -> bool {
+        let detects = |unicast: &Unicast| unicast.old_checksum == OldChecksum::Detect;
+        let is_wanted = checksum == ChecksumForm::OldUnicast
+            && self.settings.destination.unicast().is_some_and(detects);
+        is_wanted && !std::mem::replace(&mut self.has_told_old_peer, true)
+    }
+}
+
+/// The counters of what a router received.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    /// Adverts that passed every check.
+    pub(crate) accepted: Counter,
+    /// Adverts that passed and found the inbox full.
+    pub(crate) crowded_out: Counter,
+    pub(crate) drops: Drops,
+    pub(crate) remarks: RemarkCounts,
+    last_drop: Mutex<Option<Dropped>>,
+}
+
+/// An advert that was dropped.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dropped {
+    /// When it arrived.
+    pub at: Instant,
+    /// Its sender.
+    pub source: IpAddr,
+    /// Why.
+    pub error: DecodeError,
+}
+
+/// The way to one router.
+#[derive(Debug)]
+pub(crate) struct Route {
+    router: Arc<str>,
+    /// The group that its adverts are sent to; none for unicast.
+    group: Option<IpAddr>,
+    demands: Mutex<Demands>,
+    pub(crate) outlet: Outlet,
+    events: EventSender,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) received: Received,
+}
+
+impl Route {
+    pub(crate) fn new(settings: &Arc<Settings>, outlet: Outlet, events: EventSender) -> Self {
+        let demands = Demands::new(Arc::clone(settings));
+        Self {
+            router: Arc::clone(&settings.name),
+            group: settings.destination.group(),
+            demands: Mutex::new(demands),
+            outlet,
+            events,
+            mailbox: Mailbox::default(),
+            received: Received::default(),
+        }
+    }
+
+    fn demands(&self) -> MutexGuard<'_, Demands> {
+        self.demands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Judges by other settings from now on, and with the interface's addresses of now.
+    pub(crate) fn demand(&self, settings: &Arc<Settings>, view: &InterfaceView) {
+        let mut demands = self.demands();
+        let seen_checksum = demands.seen_checksum;
+        *demands = Demands { seen_checksum, ..Demands::new(Arc::clone(settings)) };
+        demands.source = view.primary;
+        demands.own_sources.clone_from(&view.addresses);
+        demands.own_sources.extend(view.primary.filter(|own| !view.addresses.contains(own)));
+    }
+
+    /// Which of the checksums of version 3 over IPv4 the last sound advert had.
+    pub(crate) fn seen_checksum(&self) -> Option<ChecksumForm> {
+        let demands = self.demands();
+        let Settings { machine, family, .. } = &*demands.settings;
+        let has_dialects = machine.version == Version::V3 && *family == Family::V4;
+        demands.seen_checksum.filter(|_| has_dialects)
+    }
+
+    /// The last advert that was dropped for what it is.
+    pub(crate) fn last_drop(&self) -> Option<Dropped> {
+        *self.received.last_drop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, at: Instant, ip: &IpMeta, message: &[u8]) {
+        let mut demands = self.demands();
+        let advert = match Advert::parse(message, ip, &demands.rules(ip.source)) {
+            Ok(advert) => advert,
+            Err(error) => return self.drop_advert(Dropped { at, source: ip.source, error }),
+        };
+        self.received.accepted.add(1);
+        for remark in advert.remarks.iter() {
+            self.remark(ip.source, remark);
+        }
+        let heard =
+            Heard { source: ip.source, priority: advert.priority, interval: advert.interval };
+        let checksum = advert.checksum;
+        demands.seen_checksum = Some(checksum);
+        let is_old_peer = demands.is_news(checksum);
+        drop(demands);
+        if is_old_peer {
+            self.outlet.order(Order::Input(Box::new(Input::OldPeer(ip.source))));
+        }
+        if self.outlet.advert(&self.mailbox, at, heard) == Delivery::Full {
+            self.received.crowded_out.add(1);
+        }
+    }
+
+    fn drop_advert(&self, dropped: Dropped) {
+        let Dropped { source, error, .. } = dropped;
+        let count = self.received.drops.count(error.reason());
+        self.received.last_drop.lock().unwrap_or_else(PoisonError::into_inner).replace(dropped);
+        self.complain(count, EventKind::Dropped { source, error, count });
+    }
+
+    fn remark(&self, source: IpAddr, remark: Remark) {
+        let count = self.received.remarks.count(remark);
+        self.complain(count, EventKind::Odd { source, remark, count });
+    }
+
+    /// Tells of the first, and then of ever fewer: a neighbour must not fill the log.
+    fn complain(&self, count: u64, complaint: EventKind) {
+        if count.is_power_of_two() {
+            self.events.send(Some(Arc::clone(&self.router)), complaint);
+        }
+    }
+}
+
+/// The routers of one receiver, by number. Several of one number differ in the group that their
+/// adverts are sent to, or in their peers.
+#[derive(Debug, Default)]
+pub(crate) struct Routes(pub(crate) HashMap<u8, Vec<Arc<Route>>>);
+
+impl Routes {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.0.values().flatten()
+    }
+
+    /// The groups that they listen to, each once.
+    pub(crate) fn groups(&self) -> Vec<IpAddr> {
+        let groups: BTreeSet<_> = self.iter().filter_map(|route| route.group).collect();
+        groups.into_iter().collect()
+    }
+
+    /// Leads one message to its router. An error is one that no router can be blamed for.
+    pub(crate) fn deliver(&self, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
+        let vrid = peek_vrid(datagram.message)?.get();
+        let routes = self.0.get(&vrid).map_or(&[][..], Vec::as_slice);
+        let ip = datagram.ip();
+        // One that is for none of them is told to the first, whose rules say what is wrong.
+        let route = Self::meant(routes, &ip).or(routes.first());
+        let route = route.ok_or(DecodeError::UnknownVrid(vrid))?;
+        let at = Instant::from_micros(datagram.arrived.as_micros());
+        route.take(at, &ip, datagram.message);
+        Ok(())
+    }
+
+    /// Whom of the routers with its number a packet is for: the one of its group, or of the unicast
+    /// ones that which it suits best.
+    fn meant<'r>(routes: &'r [Arc<Route>], ip: &IpMeta) -> Option<&'r Arc<Route>> {
+        if ip.destination.is_multicast() {
+            return routes.iter().find(|route| route.group == Some(ip.destination));
+        }
+        let mut unicast = routes.iter().filter(|route| route.group.is_none());
+        let first = unicast.next()?;
+        // With one router of that kind there is nothing to compare.
+        let Some(second) = unicast.next() else { return Some(first) };
+        let others = [second].into_iter().chain(unicast);
+        let best = others.fold((first.demands().fitness(ip), first), |best, route| {
+            let fitness = route.demands().fitness(ip);
+            if fitness > best.0 { (fitness, route) } else { best }
+        });
+        Some(best.1)
+    }
+}

@@ -1,0 +1,89 @@
+//! One engine on a kernel that records.
+#![allow(clippy::unwrap_used, reason = "a test's helpers may panic")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use vrrp::{Carrier, Engine, Input, Instant, InterfaceView, Settings, State, VirtualRouter};
+use vrrp_net::{Call, IfIndex, Interface, NetError, Operation, Recorder};
+
+const NOW: Instant = Instant::from_micros(1_000_000);
+
+fn settings(priority: u8) -> Arc<Settings> {
+    let router = VirtualRouter::new("eth0", 51).priority(priority).address("192.0.2.100/24");
+    Arc::new(router.build().unwrap())
+}
+
+fn view(is_running: bool) -> InterfaceView {
+    let interface = Interface { index: IfIndex::new(2).unwrap(), name: "eth0".parse().unwrap() };
+    let mut view = InterfaceView::default();
+    view.interface = Some(interface);
+    (view.is_up, view.is_running) = (true, is_running);
+    view.primary = Some([192, 0, 2, 1].into());
+    view.carriers =
+        vec![(interface.name, Carrier { interface, mac: None, is_running, forwards_ipv6: false })];
+    view
+}
+
+fn refusal() -> NetError {
+    let errno = vrrp_net::Errno::from_raw(105);
+    let operation = Operation::AddAddress;
+    NetError::Refused { operation, interface: None, errno, explanation: None }
+}
+
+/// An owner, Active as soon as its interface works, whose kernel refuses its address then.
+fn refused_when_it_becomes_active() -> (Engine, Recorder) {
+    let recorder = Recorder::new();
+    let mut engine = Engine::new(settings(255), recorder.kernel());
+    engine.start(NOW, view(false), true, Vec::new());
+    assert_eq!(engine.router().state(), State::Fault);
+    recorder.take();
+    (engine, recorder)
+}
+
+fn adverts(recorder: &Recorder) -> usize {
+    let is_advert = |call: &Call| matches!(call, Call::SendAdvert { .. });
+    recorder.take().iter().filter(|call| is_advert(call)).count()
+}
+
+#[test]
+fn an_address_that_is_refused_as_the_interface_comes_up_is_not_tried_again_at_once() {
+    let (mut engine, recorder) = refused_when_it_becomes_active();
+    become_active_and_be_refused(&recorder, &mut engine, Input::Interfaces(view(true)));
+    assert_eq!(engine.deadline(), Some(NOW + Duration::from_secs(30)));
+}
+
+#[test]
+fn an_address_that_is_refused_by_new_settings_is_not_tried_again_at_once() {
+    let recorder = Recorder::new();
+    let mut engine = Engine::new(settings(100), recorder.kernel());
+    engine.start(NOW, view(true), true, Vec::new());
+    assert_eq!(engine.router().state(), State::Backup);
+    recorder.take();
+    let input =
+        Input::Reconfigure { settings: settings(255), view: view(true), influences: Vec::new() };
+    become_active_and_be_refused(&recorder, &mut engine, input);
+    assert_eq!(engine.deadline(), Some(NOW + Duration::from_secs(30)));
+}
+
+#[test]
+fn an_address_that_was_refused_is_tried_again_at_once_when_the_interface_changes() {
+    let (mut engine, recorder) = refused_when_it_becomes_active();
+    become_active_and_be_refused(&recorder, &mut engine, Input::Interfaces(view(true)));
+    engine.handle(NOW, Input::Interfaces(view(false)));
+    engine.handle(NOW, Input::Interfaces(view(true)));
+    engine.timer(NOW);
+    assert_eq!(engine.router().state(), State::Active);
+    assert_eq!(recorder.addresses().len(), 1);
+}
+
+/// Tells the engine something by which it becomes Active, with a kernel that refuses the first two
+/// things that it is asked: an advert, and the address.
+fn become_active_and_be_refused(recorder: &Recorder, engine: &mut Engine, input: Input) {
+    recorder.refuse_next(refusal());
+    recorder.refuse_next(refusal());
+    engine.handle(NOW, input);
+    assert_eq!(adverts(recorder), 2, "it becomes Active and resigns");
+    assert_eq!(engine.router().state(), State::Fault);
+    assert_eq!(recorder.addresses(), []);
+}

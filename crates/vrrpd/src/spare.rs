@@ -1,0 +1,33 @@
+//! Descriptors that are set aside for what must go on when there are no others left.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+/// So many descriptors, as far as they were to be had.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    held: Vec<OwnedFd>,
+    count: usize,
+}
+
+impl Spare {
+    pub(crate) fn new(count: usize) -> Self {
+        let mut spare = Self { held: Vec::new(), count };
+        spare.refill();
+        spare
+    }
+
+    /// Makes room for others; says whether there was any to make.
+    pub(crate) fn give_up(&mut self) -> bool {
+        let had = !self.held.is_empty();
+        self.held.clear();
+        had
+    }
+
+    /// Takes back what was given up, as far as possible.
+    pub(crate) fn refill(&mut self) {
+        while self.held.len() < self.count {
+            let Ok(copy) = std::io::stderr().as_fd().try_clone_to_owned() else { return };
+            self.held.push(copy);
+        }
+    }
+}
