@@ -43,8 +43,8 @@ pub(crate) struct NotifyPrograms {
 }
 
 impl NotifyPrograms {
-    /// The programs of an instance or group; at its end those that it had while it ran, although another
-    /// one may have its name by now.
+    /// The programs of an instance or group; at its end those that it had while it ran, although
+    /// another one may have its name by now.
     pub(crate) fn of(&mut self, subject: &Subject, has_ended: bool) -> Option<Arc<Notify>> {
         if has_ended && let Some(leaving) = self.leaving.get_mut(subject) {
             let programs = leaving.pop_front();
