@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use vrrp_proto::{Family, InterfaceName};
+use vrrp_proto::{Family, InterfaceName, TableName};
 
 use crate::advert::AdvertSender;
 use crate::error::NetError;
+use crate::filter::Filter;
 use crate::frame::{Announcement, FrameSender};
 use crate::netlink::{Link, Netlink};
 use crate::object::{Change, Outcome};
@@ -39,6 +40,12 @@ pub trait Kernel: Send {
     /// that order; see [`Netlink::apply`].
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>>;
 
+    /// The packet filters of a table that are there, whoever added them.
+    ///
+    /// # Errors
+    /// As [`Netlink::filters`].
+    fn filters(&mut self, table: TableName) -> Result<Vec<Filter>, NetError>;
+
     /// Sends a VRRP message, whose checksum was computed for these addresses.
     ///
     /// # Errors
@@ -62,7 +69,7 @@ pub trait Kernel: Send {
 /// The kernel that this process runs on, in the network namespace of the thread that opened it.
 ///
 /// It takes three descriptors, all of them from the beginning: what a take-over needs is there
-/// before the take-over. A process with a thousand of these needs a limit (`RLIMIT_NOFILE`) above
+/// before the take-over. A fourth comes with the first change to a packet filter. A process with a thousand of these needs a limit (`RLIMIT_NOFILE`) above
 /// the customary 1024.
 #[derive(Debug)]
 pub struct SystemKernel {
@@ -102,6 +109,10 @@ impl Kernel for SystemKernel {
 
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
         self.netlink.apply(changes)
+    }
+
+    fn filters(&mut self, table: TableName) -> Result<Vec<Filter>, NetError> {
+        self.netlink.filters(table)
     }
 
     fn send_advert(

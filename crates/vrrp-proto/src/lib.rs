@@ -93,7 +93,7 @@ pub use checksum::ChecksumForm;
 pub use dissect::{AuthData, Dissection, Field, Finding, Flaw};
 pub use error::{DecodeError, DropReason, EncodeError, IpHeaderFault, Remark, Remarks};
 pub use ip::{GROUP_V4, GROUP_V6, HOP_LIMIT, IpMeta, PROTOCOL, group, split_ipv4};
-pub use link::{InterfaceName, Label, MacAddress};
+pub use link::{InterfaceName, Label, MacAddress, TableName};
 pub use message::{MAX_MESSAGE_LEN, peek_vrid};
 pub use rules::{Cast, HopLimits, Rules};
 pub use words::{Family, Interval, Priority, Version, Vrid, WordError};

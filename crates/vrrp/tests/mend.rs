@@ -5,8 +5,8 @@ mod common;
 
 use std::net::IpAddr;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ use vrrp::{
     VirtualAddress, VirtualRouter,
 };
 use vrrp_net::{
-    Announcement, Change, Errno, Family, Interface, Kernel, Link, NetError, Netlink, Operation,
-    Outcome, Snapshot,
+    Announcement, Change, Errno, Family, Filter, Interface, Kernel, Link, NetError, Netlink,
+    Operation, Outcome, Snapshot, TableName,
 };
 
 use crate::common::{PATIENCE, eventually, has, isolated, router, setup};
@@ -102,6 +102,10 @@ impl Kernel for TroubledKernel {
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
         self.1.changes.fetch_add(changes.len(), Ordering::SeqCst);
         self.0.apply(changes)
+    }
+
+    fn filters(&mut self, table: TableName) -> Result<Vec<Filter>, NetError> {
+        self.0.filters(table)
     }
 
     fn send_advert(
