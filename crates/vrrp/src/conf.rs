@@ -64,6 +64,8 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
         destination: Destination::Multicast(group.value),
         source: instance.source.as_ref().map(|source| source.value),
         track_interface: instance.track_primary,
+        accept: instance.accept,
+        filter_table: instance.filter_table,
         announce_pace: instance.announce.garp_interval,
         tracks: tracks(&instance.tracks),
     })

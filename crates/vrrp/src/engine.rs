@@ -18,7 +18,7 @@ use vrrp_proto::{Interval, Priority};
 use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
 use crate::interfaces::InterfaceView;
-use crate::port::{Port, PortError, address_of};
+use crate::port::{Leftovers, Port, PortError, address_of};
 use crate::settings::Settings;
 
 /// How long after addresses could not be installed it is worth another try: after each that fails
@@ -69,6 +69,8 @@ pub enum Input {
 /// - who cannot hear, or has no socket to send from, takes no part;
 /// - of what a change of the interface brings, the worse comes before the better, so that the
 ///   cause of a transition is the root of the matter;
+/// - packets to addresses that it is not to accept are dropped from before they are there until after
+///   they are gone;
 /// - an address is never the source of its adverts while routers move it;
 /// - addresses that someone else removes are put back, those alone, and what it removed itself is
 ///   not mistaken for that;
@@ -352,16 +354,14 @@ impl Engine {
         self.tell(now, if can_hear { Event::FaultCleared(deaf) } else { Event::Fault(deaf) });
     }
 
-    /// Takes away what a killed predecessor left on the interfaces. The owner of the addresses
-    /// keeps them: it is about to use them.
+    /// Takes away what a killed predecessor left in the kernel.
     #[inline(never)]
     fn remove_leftovers(&mut self) {
-        if self.settings.is_owner() {
-            return;
-        }
         match self.port.remove_leftovers() {
-            Ok(0) => {}
-            Ok(addresses) => self.events.push(EventKind::LeftoversRemoved { addresses }),
+            Ok(none) if none == Leftovers::default() => {}
+            Ok(Leftovers { addresses, filters }) => {
+                self.events.push(EventKind::LeftoversRemoved { addresses, filters });
+            }
             Err(error) => self.problem(error),
         }
     }

@@ -23,6 +23,7 @@ mod row;
 mod rows;
 mod rule;
 mod seen;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod track;
