@@ -276,6 +276,12 @@ codes! {
     PeerPrefix = "E0418" tolerated "a prefix beside a peer"
         "An address with a `peer` is one host's, and so is the peer. keepalived ignores the prefix \
          of such an address, and ignores a peer with a prefix.\n\nWrite both addresses alone."
+    AgainstStrict = "E0419" tolerated "a setting that strict mode forbids"
+        "`vrrp_strict` and `strict_mode` hold a router to the letter of RFC 3768 and RFC 5798: no \
+         unicast, no authentication, addresses, of IPv6 a link-local one first, `state MASTER` for \
+         the owner and for nobody else, no `preempt_delay`, three missed adverts, and while it is \
+         master neither advert nor announcement in answer to a losing one; version 2 has no \
+         `accept`.\n\nRemove the setting that is marked, or do without strict mode."
     IncludeMissing = "W0501" doubt "an include line that includes nothing"
         "The file that an `include` line names does not exist or cannot be read. Plain `include` \
          allows that, and it is rarely meant.\n\nMend the path, or use `includea` to have an \
@@ -315,8 +321,9 @@ codes! {
          same beginning are the same.\n\nShorten it, on all routers."
     StrictNoAccept = "W0511" doubt "addresses that do not answer"
         "In strict mode only the owner of the addresses, with priority 255, accepts packets to \
-         them: no ping, no service. That is right for the address of a gateway.\n\nRemove \
-         `vrrp_strict` or `strict_mode`, or add `accept`."
+         them: no ping, no service. That is right for the address of a gateway.\n\nWrite \
+         `no_accept` if it is meant. Otherwise add `accept`, which takes version 3, or remove \
+         `vrrp_strict` or `strict_mode`."
     WeightOfOwner = "W0512" doubt "a weight that changes nothing"
         "The priority of the address owner is fixed at 255, so weights neither raise nor lower \
          it.\n\nUse weight 0, with which a failure means FAULT, or a priority below 255."

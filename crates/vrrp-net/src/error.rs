@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use vrrp_proto::InterfaceName;
 
+use crate::filter::Filter;
 use crate::words::{Errno, Interface};
 
 /// What the kernel was asked to do when it said no.
@@ -37,6 +38,12 @@ pub enum Operation {
     PutAddressBack,
     /// Switch an interface's `promote_secondaries` on, or off again.
     SwitchPromotion,
+    /// List the packet filters.
+    ListFilters,
+    /// Add a packet filter.
+    AddFilter,
+    /// Remove a packet filter.
+    RemoveFilter,
     /// Subscribe to link and address events.
     Subscribe,
     /// Read link and address events.
@@ -86,6 +93,9 @@ impl Operation {
             Self::RemoveAddress => "remove",
             Self::PutAddressBack => "put back",
             Self::SwitchPromotion => "switch promote_secondaries",
+            Self::ListFilters => "list the packet filters",
+            Self::AddFilter => "add the packet filter",
+            Self::RemoveFilter => "remove the packet filter",
             Self::Subscribe => "subscribe to link and address events",
             Self::ReadEvents => "read link and address events",
             Self::OpenAdvertSender => "open the socket that sends adverts",
@@ -153,6 +163,18 @@ pub enum NetError {
         prefix_len: u8,
         /// The interface that it was for.
         interface: Interface,
+        /// The kernel's reason.
+        errno: Errno,
+        /// The kernel's own words, where it had some.
+        explanation: Option<Box<str>>,
+    },
+    /// One packet filter could not be added or removed.
+    #[error("cannot {operation} {filter}: {errno}{}{}", because(.explanation), hint(*.operation, *.errno))]
+    Filter {
+        /// [`Operation::AddFilter`] or [`Operation::RemoveFilter`].
+        operation: Operation,
+        /// The filter.
+        filter: Filter,
         /// The kernel's reason.
         errno: Errno,
         /// The kernel's own words, where it had some.
@@ -247,6 +269,7 @@ impl NetError {
         match self {
             Self::Refused { errno, .. }
             | Self::Address { errno, .. }
+            | Self::Filter { errno, .. }
             | Self::Group { errno, .. } => Some(*errno),
             _ => None,
         }

@@ -1,9 +1,10 @@
 //! The kernel as one virtual router needs it: a seam, and what is behind it on Linux.
 
-use vrrp_proto::{Family, InterfaceName, IpMeta};
+use vrrp_proto::{Family, InterfaceName, IpMeta, TableName};
 
 use crate::advert::AdvertSender;
 use crate::error::NetError;
+use crate::filter::Filter;
 use crate::frame::{Announcement, FrameSender};
 use crate::netlink::{Link, Netlink};
 use crate::object::{Change, Outcome};
@@ -37,6 +38,12 @@ pub trait Kernel: Send {
     /// that order; see [`Netlink::apply`].
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>>;
 
+    /// The packet filters of a table that are there, whoever added them.
+    ///
+    /// # Errors
+    /// As [`Netlink::filters`].
+    fn filters(&mut self, table: TableName) -> Result<Vec<Filter>, NetError>;
+
     /// Sends a VRRP message in a packet with these addresses, for which its checksum was computed,
     /// and this hop limit.
     ///
@@ -56,7 +63,7 @@ pub trait Kernel: Send {
 /// The kernel that this process runs on, in the network namespace of the thread that opened it.
 ///
 /// It takes three descriptors, all of them from the beginning: what a take-over needs is there
-/// before the take-over. A process with a thousand of these needs a limit (`RLIMIT_NOFILE`) above
+/// before the take-over. A fourth comes with the first change to a packet filter. A process with a thousand of these needs a limit (`RLIMIT_NOFILE`) above
 /// the customary 1024.
 #[derive(Debug)]
 pub struct SystemKernel {
@@ -96,6 +103,10 @@ impl Kernel for SystemKernel {
 
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
         self.netlink.apply(changes)
+    }
+
+    fn filters(&mut self, table: TableName) -> Result<Vec<Filter>, NetError> {
+        self.netlink.filters(table)
     }
 
     fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {

@@ -10,6 +10,7 @@
 //! | what one virtual router does to the kernel | [`Kernel`], an object-safe seam: [`SystemKernel`], and [`Recorder`] for tests |
 //! | what the kernel keeps for it | [`Object`], known by its [`ObjectKey`]; a [`Change`] has an [`Outcome`] |
 //! | links and addresses | [`Netlink`] asks and changes, [`Monitor`] hears of changes |
+//! | packets to addresses that are to be routers' only | [`Filter`], which nftables carries out |
 //! | adverts | [`AdvertSender`] (one per virtual router), [`AdvertReceiver`] (one per interface and family) |
 //! | announcements | [`Announcement`], [`Frame`], [`FrameSender`] |
 //! | waiting | [`Waker`] ends the wait of a receiver or a monitor from another thread |
@@ -38,16 +39,16 @@
 //! # Namespaces
 //!
 //! A socket belongs for ever to the network namespace of the thread that opened it, whatever
-//! thread uses it later. [`NetNamespace`] makes and enters them. The one exception are the 21st
+//! thread uses it later. [`NetNamespace`] makes and enters them. The exceptions are the 21st
 //! and further groups of [`AdvertReceiver::set_groups`], which are joined by a socket opened
-//! there and then; nothing here reads `/proc/sys`, which shows the thread's namespace.
+//! there and then, and packet filters, whose socket is opened with the first of them; nothing here reads `/proc/sys`, which shows the thread's namespace.
 //!
 //! # Privileges
 //!
 //! | to | it takes |
 //! |---|---|
 //! | list links and addresses, hear of changes | nothing |
-//! | add and remove addresses, make and change links | `CAP_NET_ADMIN` |
+//! | add and remove addresses, make and change links, all about packet filters | `CAP_NET_ADMIN` |
 //! | send and receive adverts, send announcements | `CAP_NET_RAW` |
 //! | make and enter network namespaces | `CAP_SYS_ADMIN` |
 //! | receive buffers beyond `net.core.rmem_max` | `CAP_NET_ADMIN` in the initial user namespace; smaller buffers otherwise |
@@ -58,7 +59,7 @@
 //!
 //! # Descriptors
 //!
-//! A [`SystemKernel`] takes 3, an [`AdvertReceiver`] 2 and one more for every 20 groups beyond 20, a
+//! A [`SystemKernel`] takes 3, and 1 more from the first packet filter on; an [`AdvertReceiver`] 2 and one more for every 20 groups beyond 20, a
 //! [`Monitor`] 3.
 //!
 //! # Sources
@@ -74,6 +75,7 @@ mod advert;
 #[cfg(test)]
 mod capture;
 mod error;
+mod filter;
 mod frame;
 mod kernel;
 mod monitor;
@@ -89,6 +91,7 @@ mod words;
 
 pub use advert::{AdvertReceiver, AdvertSender, DATAGRAM_BYTES_MAX, Datagram, Drained};
 pub use error::{NetError, Operation};
+pub use filter::Filter;
 pub use frame::{Announcement, Frame, FrameSender};
 pub use kernel::{Kernel, SystemKernel};
 pub use monitor::{Monitor, NetEvent, Snapshot};
@@ -102,6 +105,6 @@ pub use object::{Change, Object, ObjectKey, ObjectKind, Outcome};
 pub use privileges::Privileges;
 pub use recorder::{Call, RecordedMonitor, RecordedReceiver, Recorder};
 pub use time::Timestamp;
-pub use vrrp_proto::{DecodeError, Family, InterfaceName, Label, MacAddress, WordError};
+pub use vrrp_proto::{DecodeError, Family, InterfaceName, Label, MacAddress, TableName, WordError};
 pub use wake::{Wake, Waker};
 pub use words::{Errno, IfIndex, Interface};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::filter::Filter;
 use crate::netlink::{AddressKey, AddressSpec, InterfaceAddress};
 
 /// Something that the kernel keeps for a virtual router while that is active, as it is wanted.
@@ -10,6 +11,8 @@ use crate::netlink::{AddressKey, AddressSpec, InterfaceAddress};
 pub enum Object {
     /// An address on an interface.
     Address(AddressSpec),
+    /// A packet filter, which drops what is sent to an address of this host.
+    Filter(Filter),
 }
 
 impl Object {
@@ -17,6 +20,7 @@ impl Object {
     pub const fn kind(&self) -> ObjectKind {
         match self {
             Self::Address(_) => ObjectKind::Address,
+            Self::Filter(_) => ObjectKind::Filter,
         }
     }
 
@@ -24,7 +28,14 @@ impl Object {
     pub fn key(&self) -> ObjectKey {
         match self {
             Self::Address(spec) => ObjectKey::Address(spec.key()),
+            Self::Filter(filter) => ObjectKey::Filter(*filter),
         }
+    }
+}
+
+impl From<Filter> for Object {
+    fn from(filter: Filter) -> Self {
+        Self::Filter(filter)
     }
 }
 
@@ -38,6 +49,7 @@ impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(spec) => spec.fmt(f),
+            Self::Filter(filter) => write!(f, "filter {filter}"),
         }
     }
 }
@@ -49,6 +61,8 @@ impl fmt::Display for Object {
 pub enum ObjectKind {
     /// A link, such as a macvlan.
     Link,
+    /// A packet filter: nothing may arrive at an address that is to be closed.
+    Filter,
     /// An address, which goes on a link.
     Address,
     /// A route, which may want an address for its source.
@@ -59,10 +73,12 @@ pub enum ObjectKind {
 
 /// What an object is, whatever it is like: by this, what is wanted is compared with what is there.
 ///
-/// Keys are ordered by kind first.
+/// Keys are ordered by kind first, in the order of [`ObjectKind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ObjectKey {
+    /// A packet filter.
+    Filter(Filter),
     /// An address.
     Address(AddressKey),
 }
@@ -72,6 +88,7 @@ impl ObjectKey {
     pub const fn kind(&self) -> ObjectKind {
         match self {
             Self::Address(_) => ObjectKind::Address,
+            Self::Filter(_) => ObjectKind::Filter,
         }
     }
 }
@@ -86,6 +103,7 @@ impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(key) => key.fmt(f),
+            Self::Filter(filter) => write!(f, "filter {filter}"),
         }
     }
 }

@@ -72,6 +72,7 @@ impl Errno {
     pub(crate) const ENOENT: Self = Self(libc::ENOENT);
     pub(crate) const EEXIST: Self = Self(libc::EEXIST);
     pub(crate) const ENODEV: Self = Self(libc::ENODEV);
+    pub(crate) const EXDEV: Self = Self(libc::EXDEV);
     pub(crate) const EINTR: Self = Self(libc::EINTR);
     pub(crate) const EINVAL: Self = Self(libc::EINVAL);
     pub(crate) const ENXIO: Self = Self(libc::ENXIO);
@@ -79,6 +80,9 @@ impl Errno {
     pub(crate) const ENOBUFS: Self = Self(libc::ENOBUFS);
     pub(crate) const ENETDOWN: Self = Self(libc::ENETDOWN);
     pub(crate) const ENETUNREACH: Self = Self(libc::ENETUNREACH);
+    pub(crate) const EOPNOTSUPP: Self = Self(libc::EOPNOTSUPP);
+    pub(crate) const EPROTONOSUPPORT: Self = Self(libc::EPROTONOSUPPORT);
+    pub(crate) const ERESTART: Self = Self(libc::ERESTART);
     pub(crate) const EADDRNOTAVAIL: Self = Self(libc::EADDRNOTAVAIL);
 
     /// The error with this positive number, as errno(3) lists them.

@@ -107,7 +107,7 @@ pub use checksum::ChecksumForm;
 pub use dissect::{AuthData, Dissection, Field, Finding, Flaw};
 pub use error::{DecodeError, EncodeError, IpHeaderFault, Remark, Remarks};
 pub use ip::{GROUP_V4, GROUP_V6, HOP_LIMIT, IpMeta, PROTOCOL, group, split_ipv4};
-pub use link::{InterfaceName, Label, MacAddress};
+pub use link::{InterfaceName, Label, MacAddress, TableName};
 pub use message::{MAX_MESSAGE_LEN, peek_vrid};
 pub use prepared::{Payload, PreparedAdvert};
 pub use reason::DropReason;

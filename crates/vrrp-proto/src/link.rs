@@ -8,17 +8,19 @@ use crate::WordError;
 
 /// The longest name that the kernel gives an interface, and the longest label of an address.
 const NAME_BYTES_MAX: usize = 15;
+/// The longest name of a table here: every kernel with nftables takes it.
+const TABLE_BYTES_MAX: usize = 31;
 
-/// 1 to [`NAME_BYTES_MAX`] bytes in place, so that what carries a name can be copied.
+/// 1 to `MAX` bytes in place, so that what carries a name can be copied.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct ShortBytes {
+struct ShortBytes<const MAX: usize> {
     len: u8,
-    bytes: [u8; NAME_BYTES_MAX],
+    bytes: [u8; MAX],
 }
 
-impl ShortBytes {
+impl<const MAX: usize> ShortBytes<MAX> {
     fn new(text: &[u8]) -> Option<Self> {
-        let mut bytes = [0; NAME_BYTES_MAX];
+        let mut bytes = [0; MAX];
         bytes.get_mut(..text.len())?.copy_from_slice(text);
         (!text.is_empty()).then_some(Self { len: text.len() as u8, bytes })
     }
@@ -29,7 +31,7 @@ impl ShortBytes {
 }
 
 /// Bytes that are no UTF-8 are escaped, so that what differs looks different.
-impl fmt::Display for ShortBytes {
+impl<const MAX: usize> fmt::Display for ShortBytes<MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match str::from_utf8(self.as_bytes()) {
             Ok(text) => f.pad(text),
@@ -40,7 +42,7 @@ impl fmt::Display for ShortBytes {
 
 /// The name of a network interface: 1 to 15 bytes, not necessarily UTF-8.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InterfaceName(ShortBytes);
+pub struct InterfaceName(ShortBytes<NAME_BYTES_MAX>);
 
 impl InterfaceName {
     /// The name made of these bytes.
@@ -88,7 +90,7 @@ impl fmt::Debug for InterfaceName {
 /// The label of an IPv4 address, by custom the interface's name, a colon and a number: 1 to
 /// 15 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Label(ShortBytes);
+pub struct Label(ShortBytes<NAME_BYTES_MAX>);
 
 impl Label {
     /// The label made of these bytes.
@@ -128,6 +130,52 @@ impl fmt::Display for Label {
 }
 
 impl fmt::Debug for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// The name of a table of nftables: 1 to 31 letters, digits, `_`, `-` and `.`, a letter first, so
+/// that nft(8) can name it too.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableName(ShortBytes<TABLE_BYTES_MAX>);
+
+impl TableName {
+    /// The bytes of the name.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// `vrrpd`.
+impl Default for TableName {
+    fn default() -> Self {
+        let mut bytes = [0; TABLE_BYTES_MAX];
+        bytes[..5].copy_from_slice(b"vrrpd");
+        Self(ShortBytes { len: 5, bytes })
+    }
+}
+
+impl FromStr for TableName {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        let is_plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        let is_name = text.starts_with(|first: char| first.is_ascii_alphabetic())
+            && text.bytes().all(is_plain);
+        let name = ShortBytes::new(text.as_bytes()).filter(|_| is_name);
+        name.map(Self).ok_or(WordError::Table)
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
@@ -232,6 +280,17 @@ mod tests {
     use std::{assert_eq, format};
 
     use super::*;
+
+    #[test]
+    fn a_table_has_a_name_that_nft_can_write() {
+        for name in ["vrrpd", "a", "keepalived_2", "a-b.c", &"x".repeat(31)] {
+            assert_eq!(name.parse::<TableName>().unwrap().as_bytes(), name.as_bytes());
+        }
+        for name in ["", "1a", "_a", "a b", "a;b", "\u{e4}", &"x".repeat(32)] {
+            assert_eq!(name.parse::<TableName>(), Err(WordError::Table), "{name}");
+        }
+        assert_eq!("vrrpd".parse(), Ok(TableName::default()));
+    }
 
     #[test]
     fn an_interface_name_is_what_the_kernel_takes() {

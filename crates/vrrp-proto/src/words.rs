@@ -34,6 +34,9 @@ pub enum WordError {
     /// A label that is empty or too long, or has a NUL.
     #[error("an address label has 1 to 15 bytes")]
     Label,
+    /// A name that nft(8) cannot write, or a long one.
+    #[error("a table's name is 1 to 31 letters, digits, `_`, `-` and `.`, a letter first")]
+    Table,
     /// A text that is not six hexadecimal numbers between colons.
     #[error("a hardware address is written like 00:00:5e:00:01:33")]
     MacAddress,

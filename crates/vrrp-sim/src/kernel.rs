@@ -7,11 +7,11 @@ use arrayvec::ArrayVec;
 use rustix::io::Errno;
 use vrrp::Settings;
 use vrrp_net::{
-    AddressSpec, Announcement, Call, Change, IfIndex, Interface, InterfaceAddress, InterfaceName,
-    Kernel, Link, LinkFlags, MacAddress, NetError, Object, Operation, OperationalState, Outcome,
-    RecordedMonitor, Recorder, Snapshot,
+    AddressSpec, Announcement, Call, Change, Filter, IfIndex, Interface, InterfaceAddress,
+    InterfaceName, Kernel, Link, LinkFlags, MacAddress, NetError, Object, Operation,
+    OperationalState, Outcome, RecordedMonitor, Recorder, Snapshot,
 };
-use vrrp_proto::{IpMeta, Priority};
+use vrrp_proto::{IpMeta, Priority, TableName};
 
 use crate::scenario::{InterfaceState, NodeId};
 use crate::wire::MESSAGE_LEN_MAX;
@@ -302,6 +302,10 @@ impl Kernel for KernelHandle {
             outcomes.push(outcome);
         }
         outcomes
+    }
+
+    fn filters(&mut self, table: TableName) -> Result<Vec<Filter>, NetError> {
+        self.kernel.filters(table)
     }
 
     fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {

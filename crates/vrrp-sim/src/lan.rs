@@ -10,9 +10,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vrrp::{AdvertSource, Host, HostError, Instant, LinkSource, Platform};
 use vrrp_net::{
-    AddressSpec, Announcement, Change, Datagram, IfIndex, Interface, InterfaceAddress,
+    AddressSpec, Announcement, Change, Datagram, Filter, IfIndex, Interface, InterfaceAddress,
     InterfaceName, Kernel, Link, LinkFlags, MacAddress, NetError, Object, Operation,
-    OperationalState, Outcome, Recorder, Snapshot, Timestamp,
+    OperationalState, Outcome, Recorder, Snapshot, TableName, Timestamp,
 };
 use vrrp_proto::{Family, IpMeta};
 
@@ -318,6 +318,10 @@ impl Kernel for LanKernel {
 
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
         self.kernel.apply(changes)
+    }
+
+    fn filters(&mut self, table: TableName) -> Result<Vec<Filter>, NetError> {
+        self.kernel.filters(table)
     }
 
     fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {

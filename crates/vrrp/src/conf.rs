@@ -63,6 +63,8 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
         source: instance.source.as_ref().map(|source| source.value),
         track_source: instance.track_source,
         track_interface: instance.track_primary,
+        accept: instance.accept,
+        filter_table: instance.filter_table,
         announce_pace: match instance.family {
             Family::V4 => instance.announce.garp_interval,
             Family::V6 => instance.announce.na_interval,

@@ -484,17 +484,19 @@ impl Core {
     }
 
     /// Holds every object whose address the setup has, so that it stays while one router lets go
-    /// of it and another takes it.
+    /// of it and another takes it; a packet filter only if one wants it.
     fn hold_what_moves(&self, setup: &Setup) {
-        let wanted: HashSet<_> = setup
-            .routers
-            .iter()
-            .flat_map(|router| &router.addresses)
-            .map(|address| address.address)
+        let of_all = || setup.routers.iter().map(|router| (router, &router.addresses));
+        let wanted: HashSet<_> =
+            of_all().flat_map(|(_, all)| all).map(|address| address.address).collect();
+        let closed: HashSet<_> = of_all()
+            .filter(|(router, _)| router.is_filtered())
+            .flat_map(|(router, all)| all.iter().map(|it| (router.filter_table, it.address)))
             .collect();
         let mut table = self.holdings.lock();
-        let is_wanted = |object: &&Object| {
-            address_of(&object.key()).is_some_and(|address| wanted.contains(&address))
+        let is_wanted = |object: &&Object| match object {
+            Object::Filter(filter) => closed.contains(&(filter.table, filter.address)),
+            object => address_of(&object.key()).is_some_and(|address| wanted.contains(&address)),
         };
         let held: Vec<_> = table.all().filter(is_wanted).cloned().collect();
         for object in held {

@@ -20,7 +20,7 @@ use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
 use crate::input::Input;
 use crate::interfaces::InterfaceView;
-use crate::port::{Port, PortError, address_of};
+use crate::port::{Leftovers, Port, PortError, address_of};
 use crate::settings::Settings;
 
 /// How long after addresses could not be installed it is worth another try: after each that fails
@@ -39,6 +39,8 @@ const INSTALL_DOUBLINGS: u32 = 5;
 /// - who cannot hear, or has no socket to send from, takes no part;
 /// - of what a change of the interface brings, the worse comes before the better, so that the
 ///   cause of a transition is the root of the matter;
+/// - packets to addresses that it is not to accept are dropped from before they are there until after
+///   they are gone;
 /// - addresses that someone else removes are put back, those alone, and what it removed itself is
 ///   not mistaken for that;
 /// - an installation that fails is tried again, ever more seldom;
@@ -377,16 +379,14 @@ impl Engine {
         self.events.extend(new.map(|&peer| EventKind::OwnPeer { peer }));
     }
 
-    /// Takes away what a killed predecessor left on the interfaces. The owner of the addresses
-    /// keeps them: it is about to use them.
+    /// Takes away what a killed predecessor left in the kernel.
     #[inline(never)]
     fn remove_leftovers(&mut self) {
-        if self.settings.is_owner() {
-            return;
-        }
         match self.port.remove_leftovers() {
-            Ok(0) => {}
-            Ok(addresses) => self.events.push(EventKind::LeftoversRemoved { addresses }),
+            Ok(none) if none == Leftovers::default() => {}
+            Ok(Leftovers { addresses, filters }) => {
+                self.events.push(EventKind::LeftoversRemoved { addresses, filters });
+            }
             Err(error) => self.problem(error),
         }
     }

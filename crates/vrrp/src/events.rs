@@ -77,10 +77,12 @@ pub enum EventKind {
     Report(Report),
     /// New settings are in force.
     Reconfigured,
-    /// Addresses that a predecessor left behind were removed.
+    /// Addresses and packet filters that a predecessor left behind were removed.
     LeftoversRemoved {
-        /// How many.
+        /// How many addresses.
         addresses: usize,
+        /// How many filters.
+        filters: usize,
     },
     /// Someone else removed addresses, and they are back.
     PutBack {
@@ -190,9 +192,14 @@ impl fmt::Display for EventKind {
             Self::PriorityChanged { from, to } => write!(f, "effective priority {from} -> {to}"),
             Self::Report(report) => report.fmt(f),
             Self::Reconfigured => f.write_str("new settings are in force"),
-            Self::LeftoversRemoved { addresses } => {
+            Self::LeftoversRemoved { addresses, filters: 0 } => {
                 write!(f, "removed {addresses} address(es) that a predecessor left behind")
             }
+            Self::LeftoversRemoved { addresses, filters } => write!(
+                f,
+                "removed {addresses} address(es) and {filters} packet filter(s) that a predecessor \
+                 left behind"
+            ),
             Self::PutBack { addresses } => put_back(f, addresses),
             Self::AddressesWait { interface } => {
                 write!(f, "its addresses on {interface} have to wait: there is no such interface")

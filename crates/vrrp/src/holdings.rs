@@ -1,6 +1,7 @@
 //! Which router holds which kernel object: an object that two of them want goes when the last one
 //! lets go of it.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -99,10 +100,12 @@ impl Table {
         self.0.contains_key(key)
     }
 
-    /// What a holder has.
+    /// What a holder has, in an order in which it can be removed.
     pub(crate) fn of(&self, holder: HolderId) -> Vec<Object> {
         let mine = self.0.values().filter(|(_, holders)| holders.contains(&holder));
-        mine.map(|(object, _)| object.clone()).collect()
+        let mut mine: Vec<_> = mine.map(|(object, _)| object.clone()).collect();
+        mine.sort_by_key(|object| Reverse(object.kind()));
+        mine
     }
 
     /// Everything that someone has.

@@ -3,7 +3,7 @@
 //! Every host on this machine listens on an abstract Unix socket, `vrrp/holder/PID-NUMBER`. Such a
 //! socket belongs to a network namespace, as the objects do, and vanishes with its process, however
 //! that ends. Whoever is about to remove leftovers finds the others in `/proc/thread-self/net/unix`,
-//! connects, and reads what they hold: a line for each address and a last line. A thread of its own
+//! connects, and reads what they hold: a line for each object and a last line. A thread of its own
 //! answers, so that a host whose owner does not turn it answers too.
 //!
 //! One that does not answer in time, or not in these words, counts as holding everything: it may be
@@ -29,7 +29,7 @@ use rustix::net::{
     socket_with,
 };
 use rustix::process::geteuid;
-use vrrp_net::{AddressKey, IfIndex, ObjectKey};
+use vrrp_net::{AddressKey, Filter, IfIndex, ObjectKey};
 
 /// How the names begin.
 const PREFIX: &str = "vrrp/holder/";
@@ -154,23 +154,49 @@ fn write_answer(mut stream: &UnixStream, held: &[ObjectKey]) -> io::Result<()> {
     Ok(())
 }
 
-/// `address INDEX ADDRESS LENGTH [PEER]`
+/// `address INDEX ADDRESS LENGTH [PEER]` or `filter TABLE ADDRESS [INDEX]`
 fn write_key(text: &mut String, key: &ObjectKey) {
     use std::fmt::Write as _;
 
-    let ObjectKey::Address(AddressKey { interface, address, prefix_len, peer }) = key else {
-        return;
-    };
     // Writing to a string cannot fail.
-    let _ = write!(text, "address {interface} {address} {prefix_len}");
-    if let Some(peer) = peer {
-        let _ = write!(text, " {peer}");
-    }
-    text.push('\n');
+    let _ = match key {
+        ObjectKey::Address(AddressKey { interface, address, prefix_len, peer: None }) => {
+            writeln!(text, "address {interface} {address} {prefix_len}")
+        }
+        ObjectKey::Address(AddressKey { interface, address, prefix_len, peer: Some(peer) }) => {
+            writeln!(text, "address {interface} {address} {prefix_len} {peer}")
+        }
+        ObjectKey::Filter(Filter { table, address, interface: None }) => {
+            writeln!(text, "filter {table} {address}")
+        }
+        ObjectKey::Filter(Filter { table, address, interface: Some(interface) }) => {
+            writeln!(text, "filter {table} {address} {interface}")
+        }
+        _ => Ok(()),
+    };
 }
 
 fn read_key(line: &str) -> Option<ObjectKey> {
-    let mut words = line.strip_prefix("address ")?.split(' ');
+    match line.split_once(' ')? {
+        ("address", words) => read_address(words),
+        ("filter", words) => read_filter(words),
+        _ => None,
+    }
+}
+
+fn read_filter(words: &str) -> Option<ObjectKey> {
+    let mut words = words.split(' ');
+    let (table, address) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let index = |word: &str| IfIndex::new(word.parse().ok()?);
+    let interface = match words.next() {
+        Some(word) => Some(index(word)?),
+        None => None,
+    };
+    words.next().is_none().then_some(ObjectKey::Filter(Filter { table, address, interface }))
+}
+
+fn read_address(words: &str) -> Option<ObjectKey> {
+    let mut words = words.split(' ');
     let interface = IfIndex::new(words.next()?.parse().ok()?)?;
     let address: IpAddr = words.next()?.parse().ok()?;
     let prefix_len = words.next()?.parse().ok()?;
@@ -242,12 +268,19 @@ mod tests {
         ObjectKey::Address(AddressKey { interface, address, prefix_len: 24, peer })
     }
 
+    fn filter(address: &str, interface: Option<IfIndex>) -> ObjectKey {
+        let (table, address) = ("vrrpd".parse().unwrap(), address.parse().unwrap());
+        ObjectKey::Filter(Filter { table, address, interface })
+    }
+
     #[test]
     fn an_answer_is_read_as_it_was_written_and_half_of_it_is_none() {
         let keys = [
             key("192.0.2.100", None),
             key("192.0.2.101", Some("192.0.2.1")),
             key("2001:db8::1", None),
+            filter("192.0.2.100", None),
+            filter("fe80::100", IfIndex::new(7)),
         ];
         let far = || Instant::now() + Duration::from_secs(20);
         let (here, there) = UnixStream::pair().unwrap();
@@ -255,9 +288,14 @@ mod tests {
         drop(there);
         assert_eq!(read_answer(here, far()).unwrap(), HashSet::from(keys));
 
-        for half in
-            ["address 7 192.0.2.100 24\n", "address 7 192.0.2\nend\n", "", "end", "x\nend\n"]
-        {
+        for half in [
+            "address 7 192.0.2.100 24\n",
+            "address 7 192.0.2\nend\n",
+            "filter vrrpd\nend\n",
+            "",
+            "end",
+            "x\nend\n",
+        ] {
             let (here, mut there) = UnixStream::pair().unwrap();
             there.write_all(half.as_bytes()).unwrap();
             drop(there);

@@ -395,6 +395,8 @@ fn differences(old: &Settings, new: &Settings) -> Vec<String> {
         ("the interface of its addresses differs", old.carrier != new.carrier),
         ("an address's details differ", details_differ(old, new)),
         ("track_interface differs", old.track_interface != new.track_interface),
+        ("accept differs", old.accept != new.accept),
+        ("the table of its packet filters differs", old.filter_table != new.filter_table),
         ("the pace of announcements differs", old.announce_pace != new.announce_pace),
         ("what it accepts differs", old.accept_no_addresses != new.accept_no_addresses),
     ];

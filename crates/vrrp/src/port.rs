@@ -1,5 +1,6 @@
 //! A router's way to the kernel: its prepared advert, its objects, its announcements.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -126,6 +127,22 @@ pub(crate) struct Reconciled {
     pub(crate) missing: Option<InterfaceName>,
 }
 
+/// What a predecessor had left, and what is no more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Leftovers {
+    pub(crate) addresses: usize,
+    pub(crate) filters: usize,
+}
+
+impl Leftovers {
+    fn count(&mut self, object: &Object, outcome: Outcome) {
+        match object {
+            Object::Filter(_) => self.filters += usize::from(outcome.is_change()),
+            _ => self.addresses += usize::from(outcome.is_change()),
+        }
+    }
+}
+
 impl Port {
     pub(crate) fn new(
         settings: Arc<Settings>,
@@ -215,8 +232,8 @@ impl Port {
 
 /// What the router has in the kernel.
 impl Port {
-    /// Brings about that the kernel has all addresses of the settings, by the difference alone:
-    /// what is there stays untouched, what is not wanted any more goes last.
+    /// Brings about that the kernel has all addresses of the settings and their filters, by the
+    /// difference alone: what is there stays untouched, what is not wanted any more goes last.
     pub(crate) fn install(&mut self) -> Result<Reconciled, PortError> {
         let (wanted, missing) = self.wanted()?;
         let added = self.reconcile(&wanted)?;
@@ -242,8 +259,10 @@ impl Port {
         let is_gone = |object: &&Object| !target.contains_key(&object.key());
         let is_new = |object: &&Object| held.get(&object.key()).is_none_or(|old| old != object);
         let others: Vec<_> = self.held.iter().filter(is_other).cloned().collect();
-        let gone: Vec<_> = self.held.iter().rev().filter(is_gone).cloned().collect();
-        let new: Vec<_> = wanted.iter().filter(is_new).cloned().collect();
+        let mut gone: Vec<_> = self.held.iter().rev().filter(is_gone).cloned().collect();
+        let mut new: Vec<_> = wanted.iter().filter(is_new).cloned().collect();
+        gone.sort_by_key(|object| Reverse(object.kind()));
+        new.sort_by_key(Object::kind);
         let made_room = self.take_away(others);
         let added = self.put_there(new);
         let taken = self.take_away(gone);
@@ -253,50 +272,61 @@ impl Port {
         Ok(added)
     }
 
-    /// Puts objects there. Those that were there already are none of the ones that it names.
+    /// Puts objects there, which are in the order of their kinds: where one is refused, none of the
+    /// next kind follows. Those that were there already are none of the ones that it names.
     #[inline(never)]
     fn put_there(&mut self, objects: Vec<Object>) -> Result<Vec<ObjectKey>, PortError> {
         let (all, mut added, mut refusals) = (objects.len(), Vec::new(), Vec::new());
-        for chunk in objects.chunks(CHANGE_CHUNK) {
-            let changes: Vec<_> = chunk.iter().cloned().map(Change::Add).collect();
-            let mut table = self.holdings.lock();
-            for (object, outcome) in chunk.iter().zip(self.kernel.apply(&changes)) {
-                match outcome {
-                    Ok(outcome) => {
-                        table.hold(self.holder, object);
-                        self.held.push(object.clone());
-                        if outcome == Outcome::Added {
-                            added.push(object.key());
+        for kind in objects.chunk_by(is_one_kind) {
+            for chunk in kind.chunks(CHANGE_CHUNK) {
+                let changes: Vec<_> = chunk.iter().cloned().map(Change::Add).collect();
+                let mut table = self.holdings.lock();
+                for (object, outcome) in chunk.iter().zip(self.kernel.apply(&changes)) {
+                    match outcome {
+                        Ok(outcome) => {
+                            table.hold(self.holder, object);
+                            self.held.push(object.clone());
+                            if outcome == Outcome::Added {
+                                added.push(object.key());
+                            }
                         }
+                        Err(error) => refusals.push(error),
                     }
-                    Err(error) => refusals.push(error),
                 }
+            }
+            if !refusals.is_empty() {
+                break;
             }
         }
         summarize("added", all, refusals).map(|()| added)
     }
 
-    /// Takes objects away, unless another router holds them too. What the kernel keeps is still
-    /// held, and tried again with the next change.
+    /// Takes objects away, which are in the reverse order of their kinds, unless another router
+    /// holds them too. What the kernel keeps is still held, and so is what is of the next kinds:
+    /// they are tried again with the next change.
     #[inline(never)]
     fn take_away(&mut self, objects: Vec<Object>) -> Result<(), PortError> {
         let (all, mut refusals) = (objects.len(), Vec::new());
-        let mut kept = HashSet::new();
-        for chunk in objects.chunks(CHANGE_CHUNK) {
-            let mut table = self.holdings.lock();
-            let free: Vec<_> =
-                chunk.iter().filter(|object| table.release(self.holder, &object.key())).collect();
-            let changes: Vec<_> =
-                free.iter().map(|object| Change::Remove((*object).clone())).collect();
-            for (object, outcome) in free.into_iter().zip(self.kernel.apply(&changes)) {
-                let Err(error) = outcome else { continue };
-                table.hold(self.holder, object);
-                kept.insert(object.key());
-                refusals.push(error);
+        let mut leaving = HashSet::new();
+        for kind in objects.chunk_by(is_one_kind) {
+            for chunk in kind.chunks(CHANGE_CHUNK) {
+                let mut table = self.holdings.lock();
+                let is_free = |object: &&Object| table.release(self.holder, &object.key());
+                let free: Vec<_> = chunk.iter().filter(is_free).collect();
+                let changes: Vec<_> =
+                    free.iter().map(|object| Change::Remove((*object).clone())).collect();
+                leaving.extend(chunk.iter().map(Object::key));
+                for (object, outcome) in free.into_iter().zip(self.kernel.apply(&changes)) {
+                    let Err(error) = outcome else { continue };
+                    table.hold(self.holder, object);
+                    leaving.remove(&object.key());
+                    refusals.push(error);
+                }
+            }
+            if !refusals.is_empty() {
+                break;
             }
         }
-        let leaving: HashSet<_> =
-            objects.iter().map(Object::key).filter(|key| !kept.contains(key)).collect();
         self.held.retain(|object| !leaving.contains(&object.key()));
         self.announce_no_more(&leaving);
         summarize("removed", all, refusals)
@@ -326,14 +356,22 @@ impl Port {
         self.put_there(mine)
     }
 
-    /// Takes away what a dead predecessor left: every address of the settings that is there and
-    /// that nobody alive holds. Says how many there were.
+    /// Takes away what a dead predecessor left and nobody alive holds: every address of the settings
+    /// that is there, unless this router owns them and is about to use them, and every packet
+    /// filter of the table.
     #[inline(never)]
-    pub(crate) fn remove_leftovers(&mut self) -> Result<usize, PortError> {
-        let (mut removed, mut refusals) = (0, Vec::new());
+    pub(crate) fn remove_leftovers(&mut self) -> Result<Leftovers, PortError> {
+        let (mut removed, mut refusals) = (Leftovers::default(), Vec::new());
         // What stands on an interface that does not exist is gone already.
-        let objects: Vec<_> = self.objects().into_iter().flatten().collect();
-        let all = objects.len();
+        let mut objects: Vec<_> = match self.settings.is_owner() {
+            true => Vec::new(),
+            false => self.objects().into_iter().flatten().collect(),
+        };
+        match self.kernel.filters(self.settings.filter_table) {
+            Ok(filters) => objects.extend(filters.into_iter().map(Object::Filter)),
+            Err(error) => refusals.push(error),
+        }
+        let all = objects.len().max(1);
         let (elsewhere, unknown) = match self.holdings.held_elsewhere() {
             Ok(elsewhere) if elsewhere.silent > 0 => {
                 return Err(PortError::OthersSilent(elsewhere.silent));
@@ -350,9 +388,9 @@ impl Port {
             };
             let changes: Vec<_> =
                 chunk.iter().filter(is_left).cloned().map(Change::Remove).collect();
-            for outcome in self.kernel.apply(&changes) {
+            for (change, outcome) in changes.iter().zip(self.kernel.apply(&changes)) {
                 match outcome {
-                    Ok(outcome) => removed += usize::from(outcome.is_change()),
+                    Ok(outcome) => removed.count(change.object(), outcome),
                     Err(error) => refusals.push(error),
                 }
             }
@@ -363,7 +401,7 @@ impl Port {
     /// All objects of the settings that can be there, and an interface that is missing although
     /// its addresses may do without.
     fn wanted(&self) -> Result<(Vec<Object>, Option<InterfaceName>), PortError> {
-        let (mut objects, mut missing) = (Vec::new(), None);
+        let (mut objects, mut missing) = (self.filters(), None);
         for (object, address) in self.objects().into_iter().zip(&self.settings.addresses) {
             match object {
                 Err(PortError::NoDevice(name)) if !address.is_tracked => missing = Some(name),
@@ -371,6 +409,20 @@ impl Port {
             }
         }
         Ok((objects, missing))
+    }
+
+    /// The packet filters of the addresses that can be there.
+    fn filters(&self) -> Vec<Object> {
+        let filter = |address: &VirtualAddress| {
+            let carrier = self.carriers.get(&self.settings.device_of(address))?;
+            Some(Object::Filter(self.settings.filter_of(address, carrier.interface)))
+        };
+        let addresses = self.settings.addresses.iter().filter(|_| self.settings.is_filtered());
+        let mut filters: Vec<_> = addresses.filter_map(filter).collect();
+        // One address on two interfaces has one filter.
+        filters.sort_unstable_by_key(Object::key);
+        filters.dedup();
+        filters
     }
 
     /// The addresses as objects of the kernel's, or which interface there is none of.
@@ -475,6 +527,10 @@ fn interface_of(key: &ObjectKey) -> Option<IfIndex> {
         ObjectKey::Address(address) => Some(address.interface),
         _ => None,
     }
+}
+
+fn is_one_kind(one: &Object, other: &Object) -> bool {
+    one.kind() == other.kind()
 }
 
 /// Nothing, or the first refusal and how many there were.

@@ -197,10 +197,10 @@ impl Receiver {
         self.socket().is_refused
     }
 
-    /// Takes in all that has arrived so far, on the calling thread.
-    pub(crate) fn drain(&self) {
-        let mut rounds = 0..DRAIN_ROUNDS;
-        while rounds.next().is_some() && self.drain_some() {}
+    /// Takes in all that has arrived so far, on the calling thread. Says whether there is more all
+    /// the same: it comes faster than it is taken.
+    pub(crate) fn drain(&self) -> bool {
+        (0..DRAIN_ROUNDS).all(|_| self.drain_some())
     }
 
     /// Tries again to open the socket that is wanted. Says whether it still has to be tried.
@@ -251,9 +251,10 @@ struct Pace {
 }
 
 impl Pace {
-    /// How long to put off what this wake-up is for.
+    /// How long to put off what this wake-up is for: no longer than [`PACE`], also when the pauses
+    /// before were cut short.
     fn pause(&mut self, now: Instant) -> Duration {
-        self.paid_at = self.paid_at.max(now) + PACE;
+        self.paid_at = (self.paid_at.max(now) + PACE).min(now + PACE * (BURST + 1));
         self.paid_at.saturating_since(now).saturating_sub(PACE * BURST)
     }
 }
@@ -366,6 +367,7 @@ impl Receiver {
     /// its timers fires.
     fn serve_socket(&self, fd: &OwnedFd) {
         let mut pace = Pace::default();
+        let mut is_more = false;
         loop {
             let mut fds = [PollFd::new(fd, PollFlags::IN), PollFd::new(&self.waker, PollFlags::IN)];
             let waited = self.wait(&mut fds, None);
@@ -375,11 +377,14 @@ impl Receiver {
             }
             match waited {
                 Ok(()) if socket => {
-                    let pause = pace.pause(self.platform.now());
+                    let pause = match is_more {
+                        true => Duration::ZERO,
+                        false => pace.pause(self.platform.now()),
+                    };
                     if !pause.is_zero() {
                         thread::sleep(self.time_to_tend(Some(pause)).unwrap_or(pause));
                     }
-                    self.drain_some();
+                    is_more = self.drain();
                 }
                 Ok(()) | Err(Errno::INTR) => {}
                 Err(errno) => {
@@ -521,6 +526,12 @@ mod tests {
     fn what_comes_seldom_or_in_a_short_burst_is_taken_at_once() {
         assert_eq!(wake_up(1_000, PACE).1, Duration::ZERO);
         assert_eq!(wake_up(BURST, Duration::ZERO).1, Duration::ZERO);
+    }
+
+    #[test]
+    fn pauses_that_are_cut_short_are_not_owed() {
+        let (mut pace, now) = (Pace::default(), Instant::from_micros(1_000_000));
+        assert!((0..1_000).all(|_| pace.pause(now) <= PACE));
     }
 
     #[test]

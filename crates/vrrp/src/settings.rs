@@ -10,8 +10,8 @@ use std::time::Duration;
 use thiserror::Error;
 use vrrp_fsm::{Config, Weight};
 use vrrp_net::{
-    AddressFlags, AddressSpec, Broadcast, Interface, InterfaceName, Label, Preferred, Scope,
-    WordError,
+    AddressFlags, AddressSpec, Broadcast, Filter, Interface, InterfaceName, Label, Preferred,
+    Scope, TableName, WordError,
 };
 use vrrp_proto::{
     AddressList, AddressListError, Addresses, ChecksumForm, Family, Interval, Password, Priority,
@@ -125,6 +125,11 @@ pub struct Settings {
     pub track_source: bool,
     /// Whether an interface that is down, or without a carrier, is a fault.
     pub track_interface: bool,
+    /// Whether packets to its addresses are taken although it does not own them (Accept_Mode, RFC
+    /// 9568 §6.1). Otherwise it routes for them alone.
+    pub accept: bool,
+    /// The table of nftables in which packets that are not taken are dropped.
+    pub filter_table: TableName,
     /// The pause between two announcements; zero for as fast as they go.
     pub announce_pace: Duration,
     /// What it goes by beyond its interface.
@@ -166,6 +171,8 @@ impl Settings {
             source: None,
             track_source: false,
             track_interface: true,
+            accept: true,
+            filter_table: TableName::default(),
             announce_pace: Duration::ZERO,
             tracks: Vec::new(),
         })
@@ -209,6 +216,16 @@ impl Settings {
     /// Whether this router owns the addresses (priority 255).
     pub fn is_owner(&self) -> bool {
         self.machine.priority.is_owner()
+    }
+
+    /// Whether packets to its addresses are to be dropped while it is Active.
+    pub fn is_filtered(&self) -> bool {
+        !self.accept && !self.is_owner()
+    }
+
+    /// What drops packets to an address that is on this interface.
+    pub(crate) fn filter_of(&self, address: &VirtualAddress, on: Interface) -> Filter {
+        Filter::new(self.filter_table, address.address, on)
     }
 
     /// The interface that an address goes on.
@@ -375,6 +392,7 @@ pub struct VirtualRouter {
     priority: u8,
     interval: Option<Duration>,
     preempt: bool,
+    accept: bool,
     addresses: Vec<VirtualAddress>,
     password: Option<String>,
     destination: Option<Destination>,
@@ -395,6 +413,7 @@ impl VirtualRouter {
             priority: Priority::DEFAULT.get(),
             interval: None,
             preempt: true,
+            accept: true,
             addresses: Vec::new(),
             password: None,
             destination: None,
@@ -432,6 +451,15 @@ impl VirtualRouter {
     /// Whether it takes over from a living router of lower priority.
     pub fn preempt(mut self, preempt: bool) -> Self {
         self.preempt = preempt;
+        self
+    }
+
+    /// Whether packets to its addresses are taken although it does not own them: so it is unless
+    /// said otherwise, as in keepalived. (RFC 9568's Accept_Mode is false by default.) Otherwise
+    /// the addresses answer ARP and neighbour solicitations, and nftables drops all else that is
+    /// sent *to* them.
+    pub fn accept(mut self, accept: bool) -> Self {
+        self.accept = accept;
         self
     }
 
@@ -518,6 +546,7 @@ impl VirtualRouter {
             Settings::new(name, interface, vrid, self.version, self.addresses.clone())?;
         settings.machine.priority = Priority::new(self.priority.max(Priority::LOWEST.get()));
         settings.machine.preempt = self.preempt;
+        settings.accept = self.accept;
         settings.machine.interval = self.checked_interval()?;
         if let Some(password) = &self.password {
             settings.authentication = Authentication::Password(Password::from_text(password));

@@ -15,8 +15,8 @@ use vrrp::{
     VirtualAddress, VirtualRouter,
 };
 use vrrp_net::{
-    Announcement, Change, Errno, Family, Interface, Kernel, Link, NetError, Netlink, Operation,
-    Outcome, Snapshot,
+    Announcement, Change, Errno, Family, Filter, Interface, Kernel, Link, NetError, Netlink,
+    Operation, Outcome, Snapshot, TableName,
 };
 use vrrp_proto::IpMeta;
 
@@ -103,6 +103,10 @@ impl Kernel for TroubledKernel {
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
         self.1.changes.fetch_add(changes.len(), Ordering::SeqCst);
         self.0.apply(changes)
+    }
+
+    fn filters(&mut self, table: TableName) -> Result<Vec<Filter>, NetError> {
+        self.0.filters(table)
     }
 
     fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::json::plain;
-use super::{Command, InterfaceName, ScriptUser};
+use super::{Command, InterfaceName, ScriptUser, TableName};
 use crate::Spanned;
 
 /// The settings of `global_defs` and of the top level.
@@ -41,6 +41,9 @@ pub struct Global {
     pub multicast_v4: Ipv4Addr,
     /// The IPv6 group that instances use unless they name another: `ff02::12`.
     pub multicast_v6: Ipv6Addr,
+    /// The table of nftables for what instances drop: `vrrpd`.
+    #[serde(serialize_with = "plain")]
+    pub filter_table: TableName,
     /// Report adverts for VRIDs that are not configured on their interface.
     pub log_unknown_vrids: bool,
     /// The interface of static addresses that name none.
@@ -102,6 +105,7 @@ impl Default for Global {
             delay_after_boot: Duration::ZERO,
             multicast_v4: Self::MULTICAST_V4,
             multicast_v6: Self::MULTICAST_V6,
+            filter_table: TableName::default(),
             log_unknown_vrids: false,
             default_interface: None,
             dynamic_interfaces: false,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use vrrp_proto::{Family, Interval, Priority, Version, Vrid};
 
 use super::json::{perhaps, plain};
-use super::{InterfaceName, MacAddress, Notify, Route, Rule, Tracks, VirtualAddress};
+use super::{InterfaceName, MacAddress, Notify, Route, Rule, TableName, Tracks, VirtualAddress};
 use crate::Spanned;
 
 /// The word after `state`: what the operator expects at start.
@@ -358,6 +358,9 @@ pub struct Instance {
     pub strict: bool,
     /// Packets to the addresses are accepted even if the router does not own them.
     pub accept: bool,
+    /// The table of nftables in which others are dropped.
+    #[serde(serialize_with = "plain")]
+    pub filter_table: TableName,
     /// The interface's link state matters.
     pub track_primary: bool,
     /// What else matters.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use vrrp_proto::{Family, Interval, Priority, Version, Vrid};
 
-use super::{AuthPass, Config};
+use super::{AuthPass, Config, TableName};
 use crate::Spanned;
 
 impl Config {
@@ -58,6 +58,14 @@ impl<T: Plain> Plain for Spanned<T> {
 
     fn as_plain(&self) -> T::As {
         self.value.as_plain()
+    }
+}
+
+impl Plain for TableName {
+    type As = String;
+
+    fn as_plain(&self) -> String {
+        self.to_string()
     }
 }
 

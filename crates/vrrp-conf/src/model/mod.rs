@@ -39,7 +39,7 @@ pub use rule::{FwMark, Rule, RuleAction};
 pub use script::{Command, Notify, ScriptUser};
 pub use secrets::HIDDEN_SECRET;
 pub use track::{FileInit, ParamMatch, Script, Track, TrackedFile, TrackedProcess, Tracks, Weight};
-pub use vrrp_proto::{InterfaceName, MacAddress};
+pub use vrrp_proto::{InterfaceName, MacAddress, TableName};
 
 use crate::Spanned;
 

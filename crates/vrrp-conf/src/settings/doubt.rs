@@ -37,12 +37,13 @@ impl Reader<'_> {
             self.push(diagnostic);
         }
         let strict = draft.strict.or(self.defaults.strict).filter(|strict| **strict);
+        let strict = strict.filter(|_| draft.accept.is_none());
         if let (Some(strict), None, Some(first)) = (strict, owner, draft.addresses.first()) {
             let message = "the addresses will not answer: strict mode drops packets to them";
             let diagnostic = Diagnostic::new(Code::StrictNoAccept, first.span, message)
                 .also(strict.span, "because of this")
                 .note("only the router with priority 255 accepts packets to its addresses")
-                .help("do without strict mode, unless the addresses are gateways only");
+                .help("write `no_accept` if the addresses are gateways only, else `accept`");
             self.push(diagnostic);
         }
         self.check_owner_trackers(draft, owner);

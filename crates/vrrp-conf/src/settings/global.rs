@@ -3,14 +3,14 @@
 use core::net::IpAddr;
 use std::time::Duration;
 
-use vrrp_proto::Version;
+use vrrp_proto::{TableName, Version, WordError};
 
 use super::Reader;
 use super::row::Draft;
 use super::rows::GLOBAL_DEFS;
 use crate::model::{Announce, Checksum, Config, Global};
 use crate::syntax::{Body, Word};
-use crate::{Span, Spanned};
+use crate::{Code, Diagnostic, Span, Spanned};
 
 /// What `global_defs` sets, for the daemon and for instances.
 #[derive(Default)]
@@ -140,6 +140,21 @@ impl Reader<'_> {
         };
         let pace = self.time(word, 1_000_000, 0, 86_400_000_000)?;
         Some((pace, all))
+    }
+}
+
+impl Reader<'_> {
+    /// The name of a table of nftables.
+    pub(super) fn table_name(&mut self, words: &[Word<'_>]) -> Option<TableName> {
+        let word = words.first()?;
+        let name = word.text.parse();
+        if let Err(error) = &name {
+            let message = format!("`{}` cannot name a table", word.text);
+            let diagnostic = Diagnostic::new(Code::NotAChoice, word.span, message)
+                .label(WordError::to_string(error));
+            self.push(diagnostic);
+        }
+        name.ok()
     }
 }
 

@@ -40,14 +40,16 @@ pub(super) struct InstanceDraft {
     pub(super) nopreempt: Option<Span>,
     pub(super) preempt_delay: Option<Spanned<Duration>>,
     pub(super) announce: AnnounceSettings,
-    pub(super) down_timer_adverts: Option<u8>,
+    /// Where announcements after a losing advert are asked for.
+    pub(super) lower_prio_repeat_at: Option<Span>,
+    pub(super) down_timer_adverts: Option<Spanned<u8>>,
     pub(super) lower_prio_no_advert: Option<Spanned<bool>>,
-    pub(super) higher_prio_send_advert: Option<bool>,
+    pub(super) higher_prio_send_advert: Option<Spanned<bool>>,
     pub(super) owner_ignore_adverts: Option<Spanned<bool>>,
     pub(super) checksum: Option<Spanned<Checksum>>,
     pub(super) skip_check_adv_addr: Option<bool>,
     pub(super) strict: Option<Spanned<bool>>,
-    pub(super) no_accept: bool,
+    pub(super) accept: Option<Spanned<bool>>,
     pub(super) dont_track_primary: bool,
     pub(super) tracks: Tracks,
     pub(super) promote_secondaries: bool,
@@ -62,7 +64,7 @@ pub(super) struct InstanceDraft {
     pub(super) old_checksum: OldChecksum,
     pub(super) vrf: Option<Spanned<InterfaceName>>,
     pub(super) vmac: Option<Spanned<Vmac>>,
-    pub(super) vmac_xmit_base: bool,
+    pub(super) vmac_xmit_base: Option<Span>,
     pub(super) vmac_for_addresses: bool,
     pub(super) ipvlan: Option<Spanned<Ipvlan>>,
     pub(super) timer_expired_backup: Option<Option<Priority>>,
@@ -103,6 +105,7 @@ impl Reader<'_> {
         self.fill(&VRRP_INSTANCE, &mut draft, body);
         self.drop_own_interface(&mut draft);
         draft.notify.run_as(self.config.global.script_user.as_ref());
+        self.hold_to_the_letter(&name, &mut draft);
         self.check_doubts(&draft);
         let instance = self.resolve(name, draft)?;
         // The addresses give the family.

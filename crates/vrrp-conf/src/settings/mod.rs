@@ -25,6 +25,7 @@ mod rows;
 mod rule;
 mod seen;
 mod shell;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod track;

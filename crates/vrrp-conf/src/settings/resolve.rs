@@ -77,7 +77,7 @@ impl Reader<'_> {
             draft.notify_priority_changes.unwrap_or(defaults.notify_priority_changes);
         let vmac = draft.vmac.map(|vmac| {
             vmac.map(|vmac| Vmac {
-                xmit_base: draft.vmac_xmit_base,
+                xmit_base: draft.vmac_xmit_base.is_some(),
                 for_addresses: draft.vmac_for_addresses,
                 ..vmac
             })
@@ -106,7 +106,8 @@ impl Reader<'_> {
             preempt,
             down_timer_adverts: draft
                 .down_timer_adverts
-                .or(defaults.down_timer_adverts)
+                .map(|count| *count)
+                .or(defaults.down_timer_adverts.filter(|_| !*strict))
                 .unwrap_or(3),
             announce: draft.announce.or(defaults.announce).resolve(defaults.min_garp),
             lower_prio_no_advert: draft
@@ -114,13 +115,14 @@ impl Reader<'_> {
                 .unwrap_or(implied(strict, defaults.lower_prio_no_advert)),
             higher_prio_send_advert: draft
                 .higher_prio_send_advert
-                .unwrap_or(defaults.higher_prio_send_advert),
+                .map_or(defaults.higher_prio_send_advert && !*strict, |on| *on),
             owner_ignore_adverts: draft
                 .owner_ignore_adverts
                 .unwrap_or(implied(strict, defaults.owner_ignore_adverts)),
             skip_check_adv_addr: draft.skip_check_adv_addr.unwrap_or(defaults.skip_check_adv_addr),
             strict: *strict,
-            accept: !draft.no_accept && (!*strict || priority.is_owner()),
+            accept: draft.accept.map_or(!*strict || priority.is_owner(), |accept| *accept),
+            filter_table: self.config.global.filter_table,
             track_primary: !draft.dont_track_primary,
             tracks: draft.tracks,
             promote_secondaries: draft.promote_secondaries,

@@ -20,15 +20,16 @@ pub use link::{
     Link, LinkChange, LinkFlags, MacvlanMode, NetNs, NewLink, NewLinkKind, OperationalState,
     VethPeer,
 };
-pub(crate) use message::{Message, messages};
+pub(crate) use message::{Answer, Message, messages};
 pub(crate) use socket::{Received, Socket};
 
-use vrrp_proto::InterfaceName;
+use vrrp_proto::{InterfaceName, TableName};
 
 use crate::error::{NetError, Operation};
+use crate::filter::{Filter, Filters};
 use crate::object::{Change, Object, Outcome};
 use crate::words::{Errno, IfIndex};
-use message::{Answer, Requests};
+use message::Requests;
 use secondaries::Guard;
 
 /// Requests in one datagram. A thousand acknowledgements overflow a receive buffer of the
@@ -49,15 +50,18 @@ const DUMP_ATTEMPTS: usize = 8;
 pub struct Netlink {
     socket: Socket,
     sequence: u32,
+    /// A conversation of its own, with nftables, from the first change to a packet filter on.
+    filters: Option<Filters>,
 }
 
 impl Netlink {
-    /// Opens the conversation. It takes one descriptor.
+    /// Opens the conversation. It takes one descriptor, and one more for packet filters.
     ///
     /// # Errors
     /// [`NetError::Refused`] if no socket can be had.
     pub fn open() -> Result<Self, NetError> {
-        Ok(Self { socket: Socket::open(Operation::OpenNetlink, &[])?, sequence: 0 })
+        let socket = Socket::open(Operation::OpenNetlink, &[])?;
+        Ok(Self { socket, sequence: 0, filters: None })
     }
 
     /// Every link.
@@ -103,20 +107,51 @@ impl Netlink {
     ///
     /// What comes back has one entry for each change, in their order: one that is refused keeps
     /// none of the others back. See [`add_addresses`](Self::add_addresses) and
-    /// [`remove_addresses`](Self::remove_addresses).
+    /// [`remove_addresses`](Self::remove_addresses). Changes to packet filters that stand side by
+    /// side are one transaction of nftables: no packet sees half of them. The first one opens a
+    /// descriptor, and is refused to a thread that is in another network namespace by then.
     pub fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
         let mut outcomes = Vec::with_capacity(changes.len());
-        for run in changes.chunk_by(|one, next| one.is_add() == next.is_add()) {
-            let address = |change: &'_ Change| match change.object() {
-                Object::Address(spec) => spec.clone(),
+        let way = |change: &Change| (change.object().kind(), change.is_add());
+        let is_filter = |change: &Change| matches!(change.object(), Object::Filter(_));
+        let is_one_run = |one: &Change, next: &Change| {
+            way(one) == way(next) || (is_filter(one) && is_filter(next))
+        };
+        for run in changes.chunk_by(is_one_run) {
+            let addresses = |run: &[Change]| -> Vec<_> {
+                run.iter().filter_map(|change| address(change.object())).collect()
             };
-            let addresses: Vec<_> = run.iter().map(address).collect();
-            outcomes.extend(match run[0] {
-                Change::Add(_) => self.add_addresses(&addresses),
-                Change::Remove(_) => self.remove_addresses(&addresses),
+            outcomes.extend(match &run[0] {
+                change if is_filter(change) => self.change_filters(run),
+                Change::Add(_) => self.add_addresses(&addresses(run)),
+                Change::Remove(_) => self.remove_addresses(&addresses(run)),
             });
         }
         outcomes
+    }
+
+    fn change_filters(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
+        let opened = match self.filters.take() {
+            Some(filters) => Ok(filters),
+            None => Filters::open(&self.socket),
+        };
+        match opened {
+            Ok(filters) => self.filters.insert(filters).apply(changes),
+            Err(error) => changes.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    /// The packet filters of a table, whoever added them: none where there is no such table, or
+    /// where the kernel has no nftables.
+    ///
+    /// # Errors
+    /// [`NetError`] if the kernel refuses, for want of `CAP_NET_ADMIN`, or what it says cannot be
+    /// understood.
+    pub fn filters(&mut self, table: TableName) -> Result<Vec<Filter>, NetError> {
+        match &mut self.filters {
+            Some(filters) => filters.list(table),
+            None => Filters::list_once(table, &self.socket),
+        }
     }
 
     /// Adds addresses, as many per system call as answers can be kept of.
@@ -431,6 +466,14 @@ impl Notice {
                 .map(|(index, forwards)| Self::ForwardingChanged(index, forwards)),
             _ => None,
         })
+    }
+}
+
+/// The address that an object is, if it is one.
+fn address(object: &Object) -> Option<AddressSpec> {
+    match object {
+        Object::Address(spec) => Some(spec.clone()),
+        Object::Filter(_) => None,
     }
 }
 

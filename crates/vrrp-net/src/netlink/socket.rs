@@ -16,7 +16,7 @@ use crate::words::Errno;
 /// The kernel's part of a conversation has port 0.
 const KERNEL_PORT: u32 = 0;
 
-/// A socket of the routing family, bound to a port that the kernel chose.
+/// A socket of one netlink family, bound to a port that the kernel chose.
 ///
 /// The kernel carries out requests while they are sent and makes dumps while they are read, so
 /// the answer is always there already: nothing here ever waits, and an answer that was lost
@@ -35,11 +35,19 @@ pub(crate) enum Received<'a> {
 }
 
 impl Socket {
-    /// Opens a socket that is in these multicast groups.
+    /// Opens a socket of the routing family that is in these multicast groups.
     pub(crate) fn open(operation: Operation, groups: &[u32]) -> Result<Self, NetError> {
+        Self::open_of(NlFamily::Route, operation, groups)
+    }
+
+    /// Opens a socket of the family of nftables.
+    pub(crate) fn open_netfilter(operation: Operation) -> Result<Self, NetError> {
+        Self::open_of(NlFamily::Netfilter, operation, &[])
+    }
+
+    fn open_of(family: NlFamily, operation: Operation, groups: &[u32]) -> Result<Self, NetError> {
         let error = |error| NetError::refused(operation, Errno::from(&error));
-        let socket =
-            NlSocket::connect(NlFamily::Route, None, Groups::new_groups(groups)).map_err(error)?;
+        let socket = NlSocket::connect(family, None, Groups::new_groups(groups)).map_err(error)?;
         // Linux 4.12: refusals explain themselves. Without it they are bare numbers.
         let _ = socket.enable_ext_ack(true);
         Ok(Self(sys::into_owned(socket)))

@@ -7,13 +7,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use vrrp_proto::{DecodeError, Family, InterfaceName, IpMeta};
+use vrrp_proto::{DecodeError, Family, InterfaceName, IpMeta, TableName};
 
 use inbound::{Inbox, Queue};
 pub use inbound::{RecordedMonitor, RecordedReceiver};
 
 use crate::advert::Datagram;
 use crate::error::{NetError, Operation};
+use crate::filter::Filter;
 use crate::frame::Announcement;
 use crate::kernel::Kernel;
 use crate::monitor::{NetEvent, Snapshot};
@@ -72,7 +73,8 @@ pub enum Call {
 /// rest there is [`Recorder::refuse_next`].
 ///
 /// A program can run on it: [`Recorder::receiver`] yields what the test delivers, and what happens to
-/// links and addresses, by the test or by the program, is heard on [`Recorder::monitor`].
+/// links and addresses, by the test or by the program, is heard on [`Recorder::monitor`]. A look at
+/// the packet filters is not written down, and never refused.
 ///
 /// ```
 /// use vrrp_net::{AddressSpec, Call, Change, IfIndex, Interface, Outcome, Recorder};
@@ -238,9 +240,16 @@ impl Recorder {
     /// The addresses among them.
     pub fn addresses(&self) -> Vec<AddressSpec> {
         let address = |object| match object {
-            Object::Address(spec) => spec,
+            Object::Address(spec) => Some(spec),
+            Object::Filter(_) => None,
         };
-        self.objects().into_iter().map(address).collect()
+        self.objects().into_iter().filter_map(address).collect()
+    }
+
+    /// Lets there be an object that nobody has asked this kernel for: what a predecessor left. An
+    /// address is one of those that were added.
+    pub fn set_object(&self, object: Object) {
+        self.lock().make(&Change::Add(object));
     }
 
     /// The interface that is attached now.
@@ -285,8 +294,9 @@ impl State {
             (Change::Add(_), Some(_)) => Outcome::AlreadyThere,
             (Change::Add(object), None) => {
                 self.objects.push(object.clone());
-                let Object::Address(spec) = object;
-                self.report(&NetEvent::AddressAdded(InterfaceAddress::of(spec)));
+                if let Object::Address(spec) = object {
+                    self.report(&NetEvent::AddressAdded(InterfaceAddress::of(spec)));
+                }
                 Outcome::Added
             }
             (Change::Remove(_), Some(position)) => {
@@ -298,8 +308,9 @@ impl State {
     }
 
     fn remove_object(&mut self, position: usize) {
-        let Object::Address(spec) = self.objects.remove(position);
-        self.report(&NetEvent::AddressRemoved(InterfaceAddress::of(&spec)));
+        if let Object::Address(spec) = self.objects.remove(position) {
+            self.report(&NetEvent::AddressRemoved(InterfaceAddress::of(&spec)));
+        }
     }
 
     fn remove_address(&mut self, key: &AddressKey) -> bool {
@@ -313,8 +324,9 @@ impl State {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let added = self.objects.iter().map(|object| match object {
-            Object::Address(spec) => InterfaceAddress::of(spec),
+        let added = self.objects.iter().filter_map(|object| match object {
+            Object::Address(spec) => Some(InterfaceAddress::of(spec)),
+            Object::Filter(_) => None,
         });
         let addresses = self.own_addresses.iter().copied().chain(added).collect();
         Snapshot { links: self.links.clone(), addresses }
@@ -362,6 +374,14 @@ impl Kernel for Recorder {
             None => Ok(state.make(change)),
         };
         changes.iter().map(outcome).collect()
+    }
+
+    fn filters(&mut self, table: TableName) -> Result<Vec<Filter>, NetError> {
+        let is_of = |object: &Object| match object {
+            Object::Filter(filter) => (filter.table == table).then_some(*filter),
+            Object::Address(_) => None,
+        };
+        Ok(self.lock().objects.iter().filter_map(is_of).collect())
     }
 
     fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use vrrp::{Engine, EventKind, Input, Instant, InterfaceView, Settings, VirtualAddress};
 use vrrp_fsm::{Heard, Influence, State};
 use vrrp_net::{
-    Announcement, Change, Interface, InterfaceName, Kernel, Link, NetError, Object, Outcome,
+    Announcement, Change, Filter, Interface, InterfaceName, Kernel, Link, NetError, Object, Outcome,
 };
-use vrrp_proto::{Family, IpMeta, Priority};
+use vrrp_proto::{Family, IpMeta, Priority, TableName};
 use vrrp_sim::Machine;
 
 /// What is wrong with the router.
@@ -370,6 +370,10 @@ impl Kernel for PlantedKernel {
             outcomes.iter_mut().for_each(|outcome| *outcome = Ok(Outcome::Added));
         }
         outcomes
+    }
+
+    fn filters(&mut self, table: TableName) -> Result<Vec<Filter>, NetError> {
+        self.shared().kernel.filters(table)
     }
 
     fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {

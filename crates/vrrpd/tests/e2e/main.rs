@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 #![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 
+mod accept;
 mod article;
 mod daemon;
 mod frr;

@@ -43,7 +43,7 @@ fn with_few_descriptors_checks_and_programs_run_all_the_same() {
     let Some(stage) = Stage::new() else { return };
     let host = &stage.server1;
     host.write_program("/run/told", "#!/bin/sh\necho \"$2 $3\" >> /run/told.log\n").unwrap();
-    let daemon = start_with_descriptors(host, 72, &instances(12));
+    let daemon = start_with_descriptors(host, 80, &instances(12));
     eventually("all are master", || states(host) == ["MASTER"; 12]);
     let told = || host.read_text("/run/told.log").unwrap_or_default();
     eventually("all programs have run", || {

@@ -23,6 +23,7 @@ pub(crate) const CONFIG: &str = "/run/keepalived.conf";
 pub(crate) struct Stage {
     pub(crate) lab: Lab,
     pub(crate) lan: Wire,
+    pub(crate) back: Wire,
     pub(crate) server1: Host,
     pub(crate) server2: Host,
     /// The servers' cables to the wire, in their order.
@@ -58,7 +59,7 @@ impl Stage {
         };
         let ((server1, cable1), (server2, cable2)) =
             (server("server1", 101), server("server2", 102));
-        Some(Self { lab, lan, server1, server2, cables: [cable1, cable2] })
+        Some(Self { lab, lan, back, server1, server2, cables: [cable1, cable2] })
     }
 
     /// One more host on the wire, to look at it with tools of its own.

@@ -128,7 +128,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
     })),
     row::<Globals>("vrrp_strict", Flag, "default of `strict_mode`")
         .default("off")
-        .support(NotYet(Refuse))
         .fills(Fill::Bool(|to, on| to.defaults.strict = Some(on))),
     row::<Globals>("vrrp_check_unicast_src", Flag, "default of `check_unicast_src`")
         .default("off")
@@ -293,11 +292,25 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
     row::<Globals>("process_monitor_rcv_bufs_force", OptBool, "").support(BUFFERS),
     row::<Globals>("vrrp_rx_bufs_policy", Word("MTU|ADVERT|BYTES"), "").support(BUFFERS),
     row::<Globals>("vrrp_rx_bufs_multiplier", Int(1, 65535), "").support(BUFFERS),
-    row::<Globals>("nftables", Words(0, 1, "[TABLE]"), "").support(FIREWALL),
-    row::<Globals>("nftables_priority", Int(i32::MIN as i64, i32::MAX as i64), "")
-        .support(FIREWALL),
-    row::<Globals>("nftables_counters", Flag, "").support(FIREWALL),
-    row::<Globals>("nftables_ifindex", Flag, "").support(FIREWALL),
+    row::<Globals>(
+        "nftables",
+        Words(0, 1, "[TABLE]"),
+        "the table, of the family inet, in which packets to addresses are dropped",
+    )
+    .default("vrrpd")
+    .fills(Fill::Words(|reader, to, words, _| {
+        to.global.filter_table = reader.table_name(words).unwrap_or_default()
+    }))
+    .shown(|config, _, mut line| line.value(&config.global.filter_table)),
+    row::<Globals>("nftables_priority", Int(i32::MIN as i64, i32::MAX as i64), "of its chain")
+        .default("-1")
+        .support(NotYet(Warn)),
+    row::<Globals>("nftables_counters", Flag, "count what its rules drop")
+        .default("off")
+        .support(NotYet(Warn)),
+    row::<Globals>("nftables_ifindex", Flag, "")
+        .default("on")
+        .support(Accepted("link-local addresses always go by the index of their interface")),
     row::<Globals>("vrrp_iptables", Words(0, 2, "[CHAIN [CHAIN]]"), "").support(FIREWALL),
     row::<Globals>("vrrp_ipsets", Words(0, 5, "[SET…]"), "").support(FIREWALL),
     row::<Globals>("disable_local_igmp", Flag, "no IGMP reports for 224.0.0.0/24")

@@ -149,7 +149,10 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         .shown(|_, instance, mut line| line.secs(instance.announce.lower_prio_delay)),
     row::<InstanceDraft>("garp_lower_prio_repeat", Rounds(0, MAX_ROUNDS), "after a losing advert")
         .default(GLOBAL)
-        .fills(Fill::Number(|to, count| to.announce.lower_prio_repeat = Some(*count as u32)))
+        .fills(Fill::Number(|to, count| {
+            to.announce.lower_prio_repeat = Some(*count as u32);
+            to.lower_prio_repeat_at = Some(count.span).filter(|_| *count > 0);
+        }))
         .shown(|_, instance, mut line| line.value(&instance.announce.lower_prio_repeat)),
     row::<InstanceDraft>(
         "garp_extra_if",
@@ -174,7 +177,7 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         "missed adverts that mean that the master is gone",
     )
     .default(GLOBAL)
-    .fills(Fill::Number(|to, count| to.down_timer_adverts = Some(*count as u8)))
+    .fills(Fill::Number(|to, count| to.down_timer_adverts = Some(count.map(|count| count as u8))))
     .shown(|_, instance, mut line| line.value(&instance.down_timer_adverts)),
     row::<InstanceDraft>("lower_prio_no_advert", OptBool, "do not answer a losing advert")
         .default(GLOBAL)
@@ -182,7 +185,7 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         .shown(|_, instance, mut line| line.switch(*instance.lower_prio_no_advert)),
     row::<InstanceDraft>("higher_prio_send_advert", OptBool, "one more advert before giving way")
         .default(GLOBAL)
-        .fills(Fill::Bool(|to, on| to.higher_prio_send_advert = Some(*on)))
+        .fills(Fill::Bool(|to, on| to.higher_prio_send_advert = Some(on)))
         .shown(|_, instance, mut line| line.switch(instance.higher_prio_send_advert)),
     row::<InstanceDraft>(
         "owner_ignore_adverts",
@@ -317,7 +320,7 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
     )
     .default("off")
     .support(NotYet(Warn))
-    .fills(Fill::Bool(|to, _| to.vmac_xmit_base = true))
+    .fills(Fill::Bool(|to, on| to.vmac_xmit_base = Some(on.span)))
     .shown(|_, instance, mut line| {
         line.flag(instance.vmac.as_ref().is_some_and(|vmac| vmac.xmit_base))
     }),
@@ -338,7 +341,7 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         .shown(|_, instance, mut line| line.option(instance.vrf.as_ref())),
     row::<InstanceDraft>("accept", Flag, "packets to the addresses are accepted")
         .default("on")
-        .fills(Fill::Bool(|to, _| to.no_accept = false))
+        .fills(Fill::Bool(|to, on| to.accept = Some(on)))
         .shown(|_, instance, mut line| line.flag(instance.accept)),
     row::<InstanceDraft>(
         "no_accept",
@@ -346,12 +349,10 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         "packets to the addresses are dropped unless the priority is 255",
     )
     .default("off")
-    .support(NotYet(Refuse))
-    .fills(Fill::Bool(|to, _| to.no_accept = true))
+    .fills(Fill::Bool(|to, on| to.accept = Some(on.map(|_| false))))
     .shown(|_, instance, mut line| line.flag(!instance.accept)),
     row::<InstanceDraft>("strict_mode", OptBool, "hold to the protocol's letter")
         .default("`vrrp_strict`")
-        .support(NotYet(Refuse))
         .fills(Fill::Bool(|to, on| to.strict = Some(on)))
         .shown(|_, instance, mut line| line.switch(instance.strict)),
     row::<InstanceDraft>("skip_check_adv_addr", OptBool, "")

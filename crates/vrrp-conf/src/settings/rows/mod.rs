@@ -49,8 +49,7 @@ const DBUS: Support = NotOurs("D-Bus");
 const MAIL: Support = NotOurs("mail");
 const DUMPS: Support = Accepted("the state is asked for with `vrrpd status`");
 const NAMES: Support = Accepted("vrrpd is one process");
-const FIREWALL: Support =
-    Accepted("a firewall is only needed for `no_accept` and virtual MACs, which say so");
+const FIREWALL: Support = Accepted("nftables drops what is to be dropped, in a table of its own");
 const LATE: Support = Accepted("nothing but the protocol runs on the protocol's threads");
 const RELOAD: Support = Accepted("a reload reads and checks the whole file first, always");
 const BUFFERS: Support = Accepted("vrrpd sizes its sockets itself");

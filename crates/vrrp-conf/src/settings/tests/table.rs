@@ -56,6 +56,7 @@ fn sample(keyword: &Keyword) -> Option<String> {
         Shape::Choice(choices) => choices[0].to_owned(),
         Shape::Weight(_) => "7 reverse".to_owned(),
         Shape::Command | Shape::OptCommand | Shape::Program => "/bin/other".to_owned(),
+        Shape::Words(..) if keyword.name == "nftables" => "word".to_owned(),
         Shape::Words(..) => "7".to_owned(),
         Shape::Items(_) => match keyword.name {
             "track_script" => "{ s }".to_owned(),
