@@ -402,6 +402,12 @@ codes! {
          as they stand here, and take such adverts; another router may drop \
          them.\n\nPut a link-local address, the same on all machines, before the others. Where no \
          host uses the addresses as its router, it does no harm as it is."
+    WeightInGroup = "W0531" doubt "a weight that counts as a fault"
+        "The members of a sync group change state together, so their priorities are not to differ \
+         by what one of them tracks: without `sync_group_tracking_weight` every tracker of a \
+         member, or of the group, has weight 0, here as with keepalived. A failure means FAULT for \
+         all members, and so does any number but 0 in a tracked file.\n\nWrite `weight 0` if that \
+         is meant, or `sync_group_tracking_weight` in the group."
     ClusterVrid = "E0601" fatal "members with different VRIDs for one virtual router"
         "Routers find each other by the VRID. With two of them, each member is alone, both are \
          master, and both have the addresses.\n\nUse one `virtual_router_id` on all members."

@@ -195,6 +195,21 @@ fn several_faults_are_reported_in_the_order_of_the_text() {
     assert_eq!(findings(&text, false), expected);
 }
 
+#[test]
+fn a_weight_in_a_sync_group_is_a_warning_unless_it_counts() {
+    let tracking = " track_interface {\n  eth1 weight 5\n  eth2\n }\n";
+    let weights = |group: &str, member: &str| {
+        let group = format!("vrrp_sync_group G {{\n group {{\n  VI_1\n }}\n{group}}}\n");
+        let text = format!("{}{group}", instance(member));
+        let found = findings(&text, false);
+        found.iter().filter(|found| found.starts_with("W0531")).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(weights("", tracking), ["W0531 3:3 warning"]);
+    assert_eq!(weights(tracking, "").len(), 1);
+    assert_eq!(weights(" sync_group_tracking_weight\n", tracking), [""; 0]);
+    assert_eq!(weights("", &tracking.replace("weight 5", "weight 0")), [""; 0]);
+}
+
 /// The rest of one instance, and another one that begins with the first one's address.
 const SHARED: &str = " virtual_router_id 7
  interface eth1

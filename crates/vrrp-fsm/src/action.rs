@@ -140,6 +140,20 @@ pub enum Cause {
     Ready(Arc<str>),
     /// New settings, or other trackers.
     Reconfigured,
+    /// The member of that name led, and its sync group followed.
+    Member(Arc<str>),
+}
+
+impl Cause {
+    /// Whether it is that of another member of its sync group.
+    pub(crate) const fn is_a_members(&self) -> bool {
+        matches!(
+            self,
+            Self::Member(_)
+                | Self::Fault(FaultReason::Member(_))
+                | Self::FaultCleared(FaultReason::Member(_))
+        )
+    }
 }
 
 impl fmt::Display for Cause {
@@ -162,6 +176,7 @@ impl fmt::Display for Cause {
             Self::FaultCleared(reason) => write!(f, "no longer: {reason}"),
             Self::Ready(name) => write!(f, "{name} gave its first verdict"),
             Self::Reconfigured => f.write_str("new configuration"),
+            Self::Member(name) => write!(f, "follows {name} of its sync group"),
         }
     }
 }

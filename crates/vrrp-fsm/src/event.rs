@@ -137,6 +137,9 @@ pub enum FaultReason {
     Tracker(Arc<str>),
     /// A reason of the caller's own, named for the operator.
     Other(Arc<str>),
+    /// The member of that name cannot take part, and with it nobody of its sync group: what
+    /// [`GroupRules`](crate::GroupRules) tell, and no one else.
+    Member(Arc<str>),
 }
 
 impl FaultReason {
@@ -159,6 +162,7 @@ impl fmt::Display for FaultReason {
             Self::InstallFailed => f.write_str("the virtual addresses could not be installed"),
             Self::Tracker(name) => write!(f, "{name} failed"),
             Self::Other(name) => f.write_str(name),
+            Self::Member(name) => write!(f, "{name} of its sync group cannot take part"),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! VRRP's decisions: the state machine of one virtual router, without clock or socket.
+//! VRRP's decisions: the state machine of one virtual router, and of several that stand and fall
+//! together, without clock or socket.
 //!
 //! A [`Router`] is told what happened and when ([`Router::handle`]), answers with what to do
 //! ([`Actions`]), and says when it wants to be woken ([`Router::deadline`]). The same type
@@ -188,6 +189,12 @@
 //! effective priority; faults are a set of named reasons, so none is counted twice or
 //! forgotten.
 //!
+//! # Sync groups
+//!
+//! Routers that are Active together or not at all are a [`Group`], which owns them; or
+//! [`GroupRules`] make them one where each is kept beside its own sockets. What their caller owes
+//! besides is said there.
+//!
 //! # Sources
 //!
 //! RFC 9568 §6 for VRRPv3, RFC 3768 §6 for VRRPv2. `docs/rfc9568.md` in the repository lists
@@ -200,6 +207,7 @@ mod action;
 mod active;
 mod config;
 mod event;
+mod group;
 mod influence;
 mod router;
 mod time;
@@ -209,6 +217,7 @@ mod trackers;
 pub use action::{Action, Actions, Cause, IntoIter, Report, State, Transition};
 pub use config::{Announce, Config};
 pub use event::{Event, FaultReason, Heard, Peer};
+pub use group::{Group, GroupAction, GroupActions, GroupRules, GroupTransition};
 pub use influence::{Influence, Weight};
 pub use router::Router;
 pub use time::Instant;

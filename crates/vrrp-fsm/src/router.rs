@@ -7,8 +7,8 @@
 //! mean to the state at hand.
 //!
 //! There is one door into each state: [`Router::start`], [`Router::become_active`],
-//! [`Router::step_down`], [`Router::enter_fault`]. A gate on becoming active, as a sync group
-//! needs it, stands in `become_active` and nowhere else.
+//! [`Router::step_down`], [`Router::enter_fault`]. A member of a sync group leaves two of them to
+//! the group, starting and becoming active: see `member`.
 
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
@@ -25,6 +25,8 @@ use crate::{
     Action, Actions, Cause, Config, Contribution, Event, FaultReason, Heard, Influence, Instant,
     Peer, Report, State, Transition, active_down_interval, skew_time,
 };
+
+mod member;
 
 /// The state machine of one virtual router (RFC 9568 §6.4; RFC 3768 §6.4 for version 2).
 ///
@@ -43,6 +45,17 @@ pub struct Router {
     trackers: Trackers,
     /// The priority that `config` and `trackers` make, as last told to the caller.
     effective: Priority,
+    /// What ties it to its sync group, if it is in one.
+    membership: Option<Membership>,
+}
+
+/// What a member of a sync group has besides.
+#[derive(Debug, Clone, Default)]
+struct Membership {
+    /// Why nothing keeps it from starting any more.
+    may_start: Option<Cause>,
+    /// The members that wait for a verdict, by name.
+    waiting: BTreeSet<Arc<str>>,
 }
 
 /// The state, with everything that ends when it ends.
@@ -68,6 +81,9 @@ struct Backup {
     learnt: Option<Interval>,
     /// When a lower-priority Active Router was first heard: `preempt_delay` runs from here.
     lower_since: Option<Instant>,
+    /// Why it would be Active already if its sync group let it: its timer has fired, and nothing
+    /// was heard since that speaks against it.
+    wants_active: Option<Cause>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +108,7 @@ impl Router {
             primary: None,
             faults: BTreeSet::new(),
             trackers,
+            membership: None,
         }
     }
 
@@ -120,11 +137,11 @@ impl Router {
     }
 
     /// When to send [`Event::Timer`] at the latest; `None` while no timer runs, which is in
-    /// every state but Backup and Active.
+    /// every state but Backup and Active, and in Backup while a sync group holds the router back.
     pub fn deadline(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Initialize | Phase::Waiting | Phase::Fault => None,
-            Phase::Backup(backup) => Some(backup.active_down),
+            Phase::Backup(backup) => backup.wants_active.is_none().then_some(backup.active_down),
             Phase::Active(active) => Some(active.deadline()),
         }
     }
@@ -148,6 +165,7 @@ impl Router {
         let heard = Heard { source, priority, interval };
         let accepted = matches!(backup.expected, Takeover::Silence)
             && backup.lower_since.is_none()
+            && backup.wants_active.is_none()
             && !self.outranks(priority);
         (accepted && !self.ignores(&heard)).then_some(heard)
     }
@@ -199,9 +217,16 @@ impl Router {
         no_address.into_iter().chain(told).chain(failed.cloned().map(FaultReason::Tracker))
     }
 
-    /// The trackers without a verdict that a router in Initialize or Fault has to wait for.
+    /// Whom a router in Initialize or Fault has to wait for: the trackers without a verdict, and
+    /// the members of its sync group that wait for theirs.
     pub fn waiting_for(&self) -> impl Iterator<Item = &str> {
-        self.trackers.names(|influence| influence == Influence::Waiting).map(|name| &**name)
+        let trackers = self.own_waiting();
+        trackers.chain(self.waiting_members()).map(|name| &**name)
+    }
+
+    /// Whether it would be Active already if its sync group let it.
+    pub fn is_held_back(&self) -> bool {
+        self.wants_active().is_some()
     }
 
     /// The address that adverts are sent from.
@@ -254,7 +279,15 @@ impl Router {
         if let Some(reason) = self.first_fault() {
             self.enter_fault(now, reason, out);
         } else if self.is_eligible() {
-            self.start(now, Cause::Startup, out);
+            self.may_start(now, Cause::Startup, out);
+        }
+    }
+
+    /// Starts, or lets its sync group do so.
+    fn may_start(&mut self, now: Instant, cause: Cause, out: &mut Actions) {
+        match &mut self.membership {
+            Some(membership) => membership.may_start = Some(cause),
+            None => self.start(now, cause, out),
         }
     }
 
@@ -328,6 +361,7 @@ impl Router {
             heard: peer,
             learnt: peer.map(|peer| peer.interval),
             lower_since: None,
+            wants_active: None,
         };
         self.transition(now, Phase::Backup(backup), cause, out);
         self.restart_active_down(now);
@@ -350,22 +384,38 @@ impl Router {
         match &mut self.phase {
             Phase::Backup(backup) if now >= backup.active_down => {
                 let cause = backup.cause(now);
-                self.become_active(now, cause, out);
+                self.may_become_active(now, cause, out);
             }
             Phase::Active(active) => active.timer(now, &self.config, self.effective, out),
             _ => {}
         }
     }
 
+    /// Becomes Active, or lets its sync group know that it would.
+    fn may_become_active(&mut self, now: Instant, cause: Cause, out: &mut Actions) {
+        match (&self.membership, &mut self.phase) {
+            (Some(_), Phase::Backup(backup)) => {
+                backup.wants_active.get_or_insert(cause);
+            }
+            _ => self.become_active(now, cause, out),
+        }
+    }
+
     fn restart_active_down(&mut self, now: Instant) {
         let active_down = now + self.active_down_interval();
         if let Phase::Backup(backup) = &mut self.phase {
-            backup.active_down = active_down;
+            backup.set_active_down(active_down);
         }
     }
 }
 
 impl Backup {
+    /// Waits anew.
+    fn set_active_down(&mut self, at: Instant) {
+        self.active_down = at;
+        self.wants_active = None;
+    }
+
     fn interval(&self, config: &Config) -> Interval {
         match config.version {
             Version::V2 => config.interval,
@@ -411,7 +461,7 @@ impl Router {
         let Phase::Backup(backup) = &mut self.phase else { return };
 
         if peer.priority.is_resignation() {
-            backup.active_down = now + skew_time;
+            backup.set_active_down(now + skew_time);
             backup.expected = Takeover::Resignation(peer);
             backup.heard = backup.heard.filter(|heard| heard.source != peer.source);
             return;
@@ -587,7 +637,7 @@ impl Router {
             (Some(reason), _) if matches!(self.phase, Phase::Waiting) => {
                 self.enter_fault(now, reason, out);
             }
-            (None, Some(cause)) if self.is_eligible() => self.start(now, cause, out),
+            (None, Some(cause)) if self.is_eligible() => self.may_start(now, cause, out),
             (_, Some(Cause::Fault(reason))) => out.report(Report::FaultAdded(reason)),
             (_, Some(Cause::FaultCleared(reason))) => out.report(Report::FaultLifted(reason)),
             _ => {}
@@ -608,7 +658,7 @@ impl Router {
         let (skew_before, skew_after) = (self.skew_of(before), self.skew_of(after));
         match &mut self.phase {
             Phase::Backup(_) if after.is_owner() => {
-                self.become_active(now, Cause::Reconfigured, out);
+                self.may_become_active(now, Cause::Reconfigured, out);
             }
             Phase::Backup(backup) => {
                 backup.active_down = backup.active_down.shifted(skew_before, skew_after);

@@ -30,6 +30,7 @@ use vrrp_track::{File, Interface, Kind, Matcher, Process, Program, Script, Sourc
 
 use crate::authentication::Authentication;
 use crate::destination::{Destination, OldChecksum, Unicast, UnicastPeer};
+use crate::group::SyncGroup;
 use crate::health::TrackerKey;
 use crate::settings::{Advertised, Settings, SettingsError, Track, VirtualAddress, name};
 
@@ -74,7 +75,44 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
     Ok(settings)
 }
 
-/// The health sources that the instances use, each once. Interfaces are looked up in `links`
+/// The settings of an instance in its configuration: with those of its sync group, if it is in
+/// one. What the group tracks counts for each member, and without `sync_group_tracking_weight` no
+/// tracker of a member has a weight: its failure is a fault.
+///
+/// # Errors
+/// As [`settings`].
+pub fn settings_in(config: &Config, instance: &model::Instance) -> Result<Settings, SettingsError> {
+    let mut settings = settings(instance)?;
+    let is_its = |group: &&model::SyncGroup| {
+        group.members.iter().any(|member| member.value == instance.name.value)
+    };
+    let Some(group) = config.sync_groups.iter().find(is_its) else { return Ok(settings) };
+    if !group.tracks.bfd_sessions.is_empty() {
+        return Err(SettingsError::Unsupported("track_bfd"));
+    }
+    for track in tracks(&group.tracks) {
+        if settings.tracks.iter().all(|own| own.tracker != track.tracker) {
+            settings.tracks.push(track);
+        }
+    }
+    if !group.tracking_weight {
+        settings.tracks.iter_mut().for_each(|track| track.weight.points = 0);
+    }
+    Ok(settings)
+}
+
+/// The sync groups.
+pub fn groups(config: &Config) -> Vec<SyncGroup> {
+    let names = |group: &model::SyncGroup| {
+        group.members.iter().map(|member| Arc::clone(&member.value)).collect()
+    };
+    let groups = config.sync_groups.iter();
+    groups
+        .map(|group| SyncGroup { name: Arc::clone(&group.name.value), members: names(group) })
+        .collect()
+}
+
+/// The health sources that the instances and their sync groups use, each once. Interfaces are looked up in `links`
 /// (those of the [`Host`](crate::Host)); `program` says as whom and how a script runs.
 ///
 /// # Errors
@@ -88,7 +126,10 @@ pub fn sources<E>(
     let processes = processes.filter_map(|name| config.processes.get(&name)).map(process);
     let files = used(config, |tracks| &tracks.files);
     let files = files.filter_map(|name| config.files.get(&name)).map(file);
-    let interfaces: BTreeSet<_> = config.instances.iter().flat_map(interfaces).collect();
+    let of_groups = config.sync_groups.iter().flat_map(|group| &group.tracks.interfaces);
+    let of_groups = of_groups.map(|track| track.target.value);
+    let interfaces: BTreeSet<_> =
+        config.instances.iter().flat_map(interfaces).chain(of_groups).collect();
     let interfaces =
         interfaces.into_iter().map(|name| Interface::new(name.to_string(), links).into());
     let mut sources: Vec<Source> = processes.chain(files).chain(interfaces).collect();
@@ -246,12 +287,14 @@ fn tracks(tracks: &Tracks) -> Vec<Track> {
     .concat()
 }
 
-/// The names of one kind that some instance uses, each once.
+/// The names of one kind that some instance or group uses, each once.
 fn used<'a>(
     config: &'a Config,
     of: impl Fn(&'a Tracks) -> &'a Vec<model::Track<Arc<str>>>,
 ) -> impl Iterator<Item = Arc<str>> {
-    let all = config.instances.iter().flat_map(move |instance| of(&instance.tracks));
+    let instances = config.instances.iter().map(|instance| &instance.tracks);
+    let groups = config.sync_groups.iter().map(|group| &group.tracks);
+    let all = instances.chain(groups).flat_map(of);
     let names: BTreeSet<_> = all.map(|track| Arc::clone(&track.target)).collect();
     names.into_iter()
 }

@@ -13,6 +13,7 @@ use vrrp_proto::Family;
 use vrrp_track::{SourceStatus, TrackError, Trackers, interface};
 
 use crate::events::{EventKind, EventSender, Events};
+use crate::group::{Driven, GroupStatus, GroupUnit, Moves, PublishedGroup};
 use crate::health::{Health, TrackerKey};
 use crate::holdings::{HolderId, Holdings};
 use crate::inbox::{Outlet, inbox};
@@ -89,9 +90,9 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// The names of the routers that start.
-    pub(crate) fn starting(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.units.iter().map(Unit::name)
+    /// Which threads it takes to go on from the setup before.
+    pub(crate) fn moves(&self, old: &Setup) -> Moves {
+        Moves::new(old, &self.setup, &self.plan)
     }
 }
 
@@ -111,12 +112,6 @@ impl Committed {
     }
 }
 
-impl Member {
-    pub(crate) fn name(&self) -> &Arc<str> {
-        &self.settings.name
-    }
-}
-
 /// Routers, receivers and trackers as they are looked at, from any thread and at any time.
 ///
 /// It asks nobody: it shows what they have published.
@@ -130,6 +125,7 @@ pub struct Observer {
 struct Directory {
     routers: Vec<(Arc<Published>, Arc<Route>)>,
     receivers: HashMap<(InterfaceName, Family), Arc<Receiver>>,
+    groups: Vec<Arc<PublishedGroup>>,
 }
 
 impl Observer {
@@ -137,6 +133,11 @@ impl Observer {
     pub fn routers(&self) -> Vec<RouterStatus> {
         let routers = lock(&self.directory).routers.clone();
         routers.iter().map(|(published, route)| published.status(route)).collect()
+    }
+
+    /// How the sync groups stand, in the order of the setup.
+    pub fn groups(&self) -> Vec<GroupStatus> {
+        lock(&self.directory).groups.iter().map(|group| group.status()).collect()
     }
 
     /// How the receivers stand, by interface.
@@ -346,9 +347,52 @@ impl Core {
         }
         // What one router moves is no source for another: everybody looks again.
         self.links.lock().tell();
+        self.end_groups(&setup);
         self.setup = setup;
         self.publish(receivers);
         committed
+    }
+
+    /// Says of groups that are no more, and leave members behind, that they have ended.
+    fn end_groups(&self, new: &Setup) {
+        let stays = |member: &Arc<str>| new.routers.iter().any(|router| router.name == *member);
+        let ended = self.setup.groups.iter().filter(|group| {
+            let is_there = new.groups.iter().any(|other| other.name == group.name);
+            !is_there && group.members.iter().any(stays)
+        });
+        for group in ended {
+            let group = Arc::clone(&group.name);
+            self.events.send(Some(group), EventKind::GroupStopped);
+        }
+    }
+
+    /// Sorts routers into what one thread drives: those of a sync group together.
+    pub(crate) fn arrange(&self, units: Vec<Unit>) -> Vec<Driven> {
+        let mut units: HashMap<_, _> =
+            units.into_iter().map(|unit| (Arc::clone(unit.name()), unit)).collect();
+        let groups = lock(&self.directory).groups.clone();
+        let mut driven = Vec::new();
+        for published in groups {
+            let names = published.status().members;
+            let members: Vec<_> = names.iter().filter_map(|name| units.remove(name)).collect();
+            if !members.is_empty() {
+                let (platform, events) = (Arc::clone(&self.platform), self.events.clone());
+                let group = GroupUnit::new(members, published, platform, events);
+                driven.push(Driven::Group(Box::new(group)));
+            }
+        }
+        driven.extend(units.into_values().map(|mut unit| {
+            unit.leave_group();
+            Driven::Alone(Box::new(unit))
+        }));
+        driven
+    }
+
+    /// Tells a router's thread to give it away.
+    pub(crate) fn release(&self, name: &str) {
+        if let Some(member) = self.members.get(name) {
+            member.outlet.order(Order::Release);
+        }
     }
 
     /// Ends what takes part in a change, once those that leave have ended: says whether all that
@@ -378,7 +422,10 @@ impl Core {
         let names: Vec<_> =
             self.setup.routers.iter().map(|router| Arc::clone(&router.name)).collect();
         self.setup = Setup::default();
-        lock(&self.directory).routers.clear();
+        let mut directory = lock(&self.directory);
+        directory.routers.clear();
+        directory.groups.clear();
+        drop(directory);
         names.iter().filter_map(|name| self.dismiss(name)).collect()
     }
 
@@ -425,6 +472,12 @@ impl Core {
             members.map(|member| (Arc::clone(&member.published), Arc::clone(&member.route)));
         let mut directory = lock(&self.directory);
         directory.routers = routers.collect();
+        let before = std::mem::take(&mut directory.groups);
+        directory.groups.extend(self.setup.groups.iter().map(|group| {
+            // One that goes on is the same for whoever drives it.
+            let known = before.iter().find(|known| known.take_members(group));
+            known.cloned().unwrap_or_else(|| Arc::new(PublishedGroup::new(group)))
+        }));
         directory
             .receivers
             .extend(receivers.into_iter().map(|receiver| (receiver.key(), receiver)));

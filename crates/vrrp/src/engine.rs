@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vrrp_fsm::{
-    Action, Actions, Contribution, Event, FaultReason, Influence, Instant, Peer, Report, Router,
-    State, Weight,
+    Action, Actions, Contribution, Event, FaultReason, GroupRules, Influence, Instant, Peer,
+    Report, Router, State, Weight,
 };
 use vrrp_net::{InterfaceName, Kernel, ObjectKey};
 use vrrp_proto::{Interval, Priority};
@@ -185,6 +185,28 @@ impl Engine {
     pub fn take_events(&mut self) -> Vec<EventKind> {
         // The list goes with what is in it: there may be nothing to tell for days.
         std::mem::take(&mut self.events)
+    }
+
+    /// Leaves starting and becoming Active to a sync group from now on.
+    pub(crate) fn join_group(&mut self) {
+        GroupRules::join(&mut self.router);
+    }
+
+    /// Stands on its own again.
+    pub(crate) fn leave_group(&mut self, now: Instant) {
+        let actions = GroupRules::leave(now, &mut self.router);
+        self.do_for_group(now, actions);
+    }
+
+    /// The state machine, for the rules of its sync group.
+    pub(crate) fn router_mut(&mut self) -> &mut Router {
+        &mut self.router
+    }
+
+    /// Does what its sync group wants of it.
+    pub(crate) fn do_for_group(&mut self, now: Instant, actions: Actions) {
+        self.carry_out(now, actions);
+        self.follow_up(now);
     }
 
     /// Whether something happened that [`take_events`](Self::take_events) has to tell.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use vrrp_fsm::{Report, Transition};
+use vrrp_fsm::{GroupTransition, Report, Transition};
 use vrrp_net::{InterfaceName, NetError};
 use vrrp_proto::{DecodeError, Family, Priority, Remark};
 use vrrp_track::Update;
@@ -27,7 +27,8 @@ pub struct Event {
     pub number: u64,
     /// When.
     pub at: SystemTime,
-    /// The name of the router that it happened to; `None` for what concerns several.
+    /// The name of the router, or of the sync group, that it happened to; `None` for what concerns
+    /// several.
     pub router: Option<Arc<str>>,
     /// What.
     pub kind: EventKind,
@@ -154,6 +155,11 @@ pub enum EventKind {
     },
     /// A router that had died runs again.
     Restarted,
+    /// The state of a sync group has changed: after its members' states, except that its first
+    /// Backup comes before theirs.
+    GroupTransition(GroupTransition),
+    /// A sync group has ended: after its members, if they have ended too.
+    GroupStopped,
 }
 
 impl EventKind {
@@ -170,7 +176,9 @@ impl EventKind {
             | Self::PriorityChanged { .. }
             | Self::Reconfigured
             | Self::Tracker(_)
-            | Self::Restarted => Severity::Info,
+            | Self::Restarted
+            | Self::GroupTransition(_)
+            | Self::GroupStopped => Severity::Info,
             _ => Severity::Warning,
         }
     }
@@ -220,6 +228,8 @@ impl fmt::Display for EventKind {
                 write!(f, "it cannot run: {why}; it will be started again in {again_in:?}")
             }
             Self::Restarted => f.write_str("it runs again"),
+            Self::GroupTransition(transition) => write!(f, "sync group: {transition}"),
+            Self::GroupStopped => f.write_str("sync group: stopped"),
         }
     }
 }

@@ -19,6 +19,7 @@ use vrrp_track::interface;
 
 use crate::core::{ApplyError, Committed, Core, Mode, Observer};
 use crate::events::{EventKind, Events};
+use crate::group::Driven;
 use crate::holdings::Holdings;
 use crate::plan::{Change, Setup};
 use crate::platform::{LinkSource, Platform, System};
@@ -111,7 +112,7 @@ fn shown(objects: &[Object]) -> String {
 /// Dropped, it ends all its routers: they resign, and their addresses are removed.
 pub struct Host {
     core: Core,
-    units: Vec<Unit>,
+    units: Vec<Driven>,
     links: Box<dyn LinkSource>,
     events: Events,
     waiting: Waiting,
@@ -219,8 +220,12 @@ impl Host {
         let plan = prepared.plan.clone();
         let mut committed = self.core.commit(prepared);
         self.settle();
-        self.units.append(&mut committed.units);
+        let mut units: Vec<Unit> = self.units.drain(..).flat_map(Driven::into_units).collect();
+        units.append(&mut committed.units);
+        self.units = self.core.arrange(units);
         self.core.finish(committed);
+        // A group whose members run already has something to decide, and no message that says so.
+        self.units.iter_mut().for_each(Driven::turn);
         self.drive();
         // The next turn waits on what there is to wait on now.
         self.waiting.waker.wake();
@@ -251,7 +256,7 @@ impl Host {
     pub fn deadline(&self) -> Option<Instant> {
         let retry = self.core.receivers().iter().any(|receiver| receiver.refusal().is_some());
         let retry = retry.then(|| self.core.platform().now() + RETRY);
-        self.units.iter().filter_map(Unit::deadline).chain(retry).min()
+        self.units.iter().filter_map(Driven::deadline).chain(retry).min()
     }
 
     /// Does all that there is to do at the moment, without waiting.
@@ -313,7 +318,7 @@ impl Host {
     fn settle(&mut self) {
         self.drive();
         for _ in 0..SETTLE_ROUNDS {
-            if !self.units.iter().any(Unit::has_messages) {
+            if !self.units.iter().any(Driven::has_messages) {
                 return;
             }
             self.drive();
@@ -326,7 +331,6 @@ impl Host {
             let is_due = unit.deadline().is_some_and(|at| at <= self.core.platform().now());
             if is_due || unit.has_messages() {
                 unit.turn();
-                unit.publish_template();
             }
         }
         self.units.retain(|unit| !unit.has_ended());

@@ -20,6 +20,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
 use std::time;
 
 use vrrp_fsm::{Heard, Instant};
@@ -62,9 +63,18 @@ struct Queue {
     closed: bool,
     /// Whether whoever waits is to look at the timers.
     nudged: bool,
-    /// Wakes whoever drives several routers on one thread, and waits for none of them alone. What
-    /// this machine tells never waits for a place then: it could be that thread that tells.
-    driver: Option<Waker>,
+    /// Who drives several routers on one thread, and waits for none of them alone.
+    driver: Option<Driver>,
+}
+
+/// Who is woken instead of waiting for this inbox alone.
+#[derive(Debug)]
+enum Driver {
+    /// A loop that also receives the adverts, and needs no wake-up for them. What this machine
+    /// tells never waits for a place then: it could be that thread that tells.
+    Loop(Waker),
+    /// A thread that has several inboxes and nothing else.
+    Thread(Thread),
 }
 
 impl Queue {
@@ -94,7 +104,7 @@ pub(crate) enum Delivery {
 
 /// A new inbox and its other end; with a waker, of a router that is one of several on a thread.
 pub(crate) fn inbox(driver: Option<Waker>) -> (Outlet, Inbox) {
-    let queue = Mutex::new(Queue { driver, ..Queue::default() });
+    let queue = Mutex::new(Queue { driver: driver.map(Driver::Loop), ..Queue::default() });
     let shared = Arc::new(Shared { queue, ..Shared::default() });
     (Outlet(Arc::clone(&shared)), Inbox(shared))
 }
@@ -126,8 +136,19 @@ impl Inbox {
         self.0.queue().driver = None;
     }
 
+    /// Whoever takes its messages has other inboxes too, and parks this thread from now on.
+    pub(crate) fn wait_parked(&self) {
+        self.0.queue().driver = Some(Driver::Thread(std::thread::current()));
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.queue().messages.is_empty()
+    }
+
+    /// Whether there is a reason not to park: a message that waits, or a nudge, which is taken.
+    pub(crate) fn take_wake_up(&self) -> bool {
+        let mut queue = self.0.queue();
+        std::mem::take(&mut queue.nudged) || !queue.messages.is_empty()
     }
 
     /// The next message, if there is one already.
@@ -163,6 +184,14 @@ impl Shared {
 
     fn put(&self, mut queue: MutexGuard<'_, Queue>, message: Message) {
         queue.messages.push_back(message);
+        self.wake(queue);
+    }
+
+    /// Wakes whoever waits, alone or for several inboxes.
+    fn wake(&self, queue: MutexGuard<'_, Queue>) {
+        if let Some(Driver::Thread(thread)) = &queue.driver {
+            thread.unpark();
+        }
         drop(queue);
         self.arrived.notify_one();
     }
@@ -176,14 +205,16 @@ impl Outlet {
     /// Delivers an order, waiting for a place; false where the instance has ended.
     pub(crate) fn order(&self, order: Order) -> bool {
         let mut queue = self.0.queue();
-        while queue.is_full() && !queue.closed && queue.driver.is_none() {
+        while queue.is_full() && !queue.closed && !matches!(queue.driver, Some(Driver::Loop(_))) {
             queue.waiting += 1;
             queue = self.0.room.wait(queue).unwrap_or_else(PoisonError::into_inner);
             queue.waiting -= 1;
         }
         let is_open = !queue.closed;
         if is_open {
-            queue.driver.iter().for_each(Waker::wake);
+            if let Some(Driver::Loop(waker)) = &queue.driver {
+                waker.wake();
+            }
             self.0.put(queue, Message::Order(order));
         }
         is_open
@@ -191,8 +222,9 @@ impl Outlet {
 
     /// Has the instance look at its timers.
     pub(crate) fn nudge(&self) {
-        self.0.queue().nudged = true;
-        self.0.arrived.notify_one();
+        let mut queue = self.0.queue();
+        queue.nudged = true;
+        self.0.wake(queue);
     }
 
     /// Delivers an advert: to the mailbox if it says nothing new, else to the inbox.
@@ -433,6 +465,22 @@ mod tests {
         assert!(inbox.next(None).is_none());
         assert_eq!(mailbox.tend(&outlet, at(900)), None, "once is enough");
         assert!(!inbox.0.queue().nudged);
+    }
+
+    #[test]
+    fn a_nudge_wakes_a_thread_that_is_parked_for_several_inboxes() {
+        let ((outlet, inbox), (ready, is_ready)) = (inbox(None), std::sync::mpsc::channel());
+        let parked = thread::spawn(move || {
+            inbox.wait_parked();
+            ready.send(()).unwrap();
+            while !inbox.take_wake_up() {
+                thread::park();
+            }
+            inbox.take_wake_up()
+        });
+        is_ready.recv().unwrap();
+        outlet.nudge();
+        assert!(!parked.join().unwrap(), "it is taken once");
     }
 
     #[test]

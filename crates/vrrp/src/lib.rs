@@ -54,6 +54,7 @@ mod counters;
 mod destination;
 mod engine;
 mod events;
+mod group;
 mod health;
 mod holdings;
 mod host;
@@ -73,7 +74,7 @@ mod settings;
 mod status;
 mod unit;
 
-pub use vrrp_fsm::{Instant, State, Weight};
+pub use vrrp_fsm::{GroupTransition, Instant, State, Weight};
 /// The health sources.
 pub use vrrp_track as track;
 
@@ -82,6 +83,7 @@ pub use crate::core::{ApplyError, Observer};
 pub use crate::destination::{Destination, OldChecksum, RouterKey, Unicast, UnicastPeer};
 pub use crate::engine::{ActiveRouter, Engine};
 pub use crate::events::{EVENTS_MAX, Event, EventKind, Events, Severity};
+pub use crate::group::{GroupStatus, SyncGroup};
 pub use crate::health::TrackerKey;
 pub use crate::host::{Host, HostError, LeftBehind, RouterHandle};
 pub use crate::input::Input;

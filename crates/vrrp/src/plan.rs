@@ -1,6 +1,6 @@
 //! What it takes to go from one set of virtual routers to another, before anything is done.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use vrrp_fsm::Config;
 use vrrp_track::{Source, TrackError};
 
 use crate::destination::{RouterKey, Unicast, UnicastPeer};
+use crate::group::SyncGroup;
 use crate::health::TrackerKey;
 use crate::settings::{Settings, VirtualRouter};
 
@@ -19,6 +20,8 @@ pub struct Setup {
     pub routers: Vec<Arc<Settings>>,
     /// The sources. Equal ones count as one.
     pub sources: Vec<Source>,
+    /// The sync groups.
+    pub groups: Vec<SyncGroup>,
 }
 
 /// Why a setup cannot be put into force, whatever the machine is like.
@@ -58,6 +61,20 @@ pub enum SetupError {
         /// The tracker.
         tracker: TrackerKey,
     },
+    /// Two sync groups have one name.
+    #[error("two sync groups are called {0}")]
+    GroupName(Arc<str>),
+    /// A sync group has a member that is no router of this setup.
+    #[error("the sync group {group} has no member {member}: there is no such virtual router")]
+    Member {
+        /// The group's name.
+        group: Arc<str>,
+        /// The member's name.
+        member: Arc<str>,
+    },
+    /// A router is twice in sync groups.
+    #[error("{0} is a member of a sync group twice, or of two")]
+    TwoGroups(Arc<str>),
     /// Two sources are different and have one name.
     #[error(transparent)]
     Sources(#[from] TrackError),
@@ -72,9 +89,21 @@ impl Setup {
     pub fn with(&self, router: &VirtualRouter) -> Result<Self, crate::SettingsError> {
         let settings = router.build()?;
         let mut setup = self.without(&settings.name);
+        setup.groups.clone_from(&self.groups);
         setup.routers.push(Arc::new(settings));
         setup.sources.extend(router.sources().cloned());
         Ok(setup)
+    }
+
+    /// The same with one more sync group, instead of the one of its name if there is one. Its
+    /// members are routers of this setup, by their names.
+    #[must_use]
+    pub fn with_group<'a>(&self, name: &str, members: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut setup = self.clone();
+        setup.groups.retain(|group| *group.name != *name);
+        let members = members.into_iter().map(Arc::from).collect();
+        setup.groups.push(SyncGroup { name: name.into(), members });
+        setup
     }
 
     /// The same without the router of this name, and without sources that nobody goes by.
@@ -87,7 +116,12 @@ impl Setup {
             routers.iter().any(|router| router.tracks.iter().any(|track| track.tracker == key))
         };
         let sources = self.sources.iter().filter(is_used).cloned().collect();
-        Self { routers, sources }
+        let mut groups = self.groups.clone();
+        for group in &mut groups {
+            group.members.retain(|member| **member != *name);
+        }
+        groups.retain(|group| !group.members.is_empty());
+        Self { routers, sources, groups }
     }
 
     /// Finds what no machine could carry out.
@@ -126,6 +160,25 @@ impl Setup {
                 return Err(SetupError::Tracker { router, tracker });
             }
         }
+        self.check_groups(&names)
+    }
+
+    fn check_groups(&self, routers: &HashMap<&Arc<str>, ()>) -> Result<(), SetupError> {
+        let (mut names, mut grouped) = (HashSet::new(), HashSet::new());
+        for group in &self.groups {
+            if !names.insert(&group.name) {
+                return Err(SetupError::GroupName(Arc::clone(&group.name)));
+            }
+            for member in &group.members {
+                if !routers.contains_key(member) {
+                    let (group, member) = (Arc::clone(&group.name), Arc::clone(member));
+                    return Err(SetupError::Member { group, member });
+                }
+                if !grouped.insert(member) {
+                    return Err(SetupError::TwoGroups(Arc::clone(member)));
+                }
+            }
+        }
         Ok(())
     }
 }
@@ -160,6 +213,18 @@ pub enum Change {
     TrackerStops(TrackerKey),
     /// A tracker that goes on by other settings.
     TrackerChanges(TrackerKey),
+    /// Routers that stand and fall together from now on.
+    GroupStarts(SyncGroup),
+    /// Routers that stand on their own again, or end.
+    GroupEnds(SyncGroup),
+    /// A sync group whose members are others, or in another order. Those that stay in it do not
+    /// resign for that.
+    GroupChanges {
+        /// The group before.
+        old: SyncGroup,
+        /// The group from now on.
+        new: SyncGroup,
+    },
 }
 
 impl Change {
@@ -200,6 +265,7 @@ pub fn plan(old: &Setup, new: &Setup) -> Vec<Change> {
         }
     }));
     changes.extend(tracker_changes(old, new));
+    changes.extend(group_changes(old, new));
     changes
 }
 
@@ -230,6 +296,21 @@ fn tracker_changes(old: &Setup, new: &Setup) -> Vec<Change> {
     changes
 }
 
+fn group_changes(old: &Setup, new: &Setup) -> Vec<Change> {
+    let by_name = |setup: &Setup| -> BTreeMap<Arc<str>, SyncGroup> {
+        setup.groups.iter().map(|group| (Arc::clone(&group.name), group.clone())).collect()
+    };
+    let (before, after) = (by_name(old), by_name(new));
+    let gone = before.values().filter(|group| !after.contains_key(&group.name)).cloned();
+    let mut changes: Vec<_> = gone.map(Change::GroupEnds).collect();
+    changes.extend(after.into_values().filter_map(|new| match before.get(&new.name) {
+        None => Some(Change::GroupStarts(new)),
+        Some(old) if *old == new => None,
+        Some(old) => Some(Change::GroupChanges { old: old.clone(), new }),
+    }));
+    changes
+}
+
 impl fmt::Display for Change {
     /// One line: `VI_1: priority 100 -> 150, address 192.0.2.101/24 added`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -249,6 +330,16 @@ impl fmt::Display for Change {
             Self::TrackerStarts(key) => write!(f, "tracker {key}: starts"),
             Self::TrackerStops(key) => write!(f, "tracker {key}: ends"),
             Self::TrackerChanges(key) => write!(f, "tracker {key}: goes on by other settings"),
+            Self::GroupStarts(group) => {
+                write!(f, "sync group {}: starts ({})", group.name, group.members.join(", "))
+            }
+            Self::GroupEnds(group) => write!(f, "sync group {}: ends", group.name),
+            Self::GroupChanges { old, new } => {
+                let words = list("member", &old.members, &new.members);
+                let order = ["the order of its members differs".to_owned()];
+                let words = if words.is_empty() { &order[..] } else { &words };
+                write!(f, "sync group {}: {}", new.name, words.join(", "))
+            }
         }
     }
 }
@@ -408,6 +499,36 @@ mod tests {
             shown,
             ["a: resigns and ends", "b: starts (VRID 52 over IPv4 on eth0 (224.0.0.18))"]
         );
+    }
+
+    #[test]
+    fn groups_start_change_and_end() {
+        let routers = ["a", "b", "c"].iter().zip(51..);
+        let routers: Vec<_> = routers
+            .map(|(name, vrid)| {
+                VirtualRouter::new("eth0", vrid).name(*name).address("192.0.2.100/24")
+            })
+            .collect();
+        let alone = setup(&routers);
+        let two = alone.with_group("g", ["a", "b"]);
+        let three = two.with_group("g", ["a", "c", "b"]);
+        let shown = |old, new| plan(old, new).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(shown(&alone, &two), ["sync group g: starts (a, b)"]);
+        assert_eq!(shown(&two, &three), ["sync group g: member c added"]);
+        assert_eq!(shown(&three, &alone), ["sync group g: ends"]);
+        assert_eq!(shown(&three, &three.with_group("g", ["c", "a", "b"])).len(), 1);
+        assert_eq!(three.without("c"), two.without("c"));
+        assert_eq!(two.with(&routers[0]).unwrap().groups, two.groups, "it stays a member");
+    }
+
+    #[test]
+    fn a_group_has_routers_and_shares_none() {
+        let one = setup(&[router("a")]);
+        let refused = |setup: Setup| setup.check().unwrap_err().to_string();
+        assert!(refused(one.with_group("g", ["a", "b"])).contains("no member b"));
+        assert!(refused(one.with_group("g", ["a"]).with_group("h", ["a"])).contains("twice"));
+        assert!(refused(one.with_group("g", ["a", "a"])).contains("twice"));
+        assert!(one.with_group("g", ["a"]).check().is_ok());
     }
 
     #[test]

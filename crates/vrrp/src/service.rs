@@ -1,6 +1,6 @@
 //! Virtual routers on threads: one for each router, one for each receiver, one for the links.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,7 @@ use vrrp_track::interface;
 
 use crate::core::{ApplyError, Committed, Core, Mode, Observer, Prepared};
 use crate::events::{EventKind, EventSender, Events};
+use crate::group::{Driven, Moves};
 use crate::host::LeftBehind;
 use crate::links::Links;
 use crate::plan::{Change, Setup};
@@ -50,30 +51,32 @@ type Retrying = Arc<Mutex<()>>;
 
 #[derive(Default)]
 struct ThreadTable {
+    /// By the key of what they drive.
     routers: HashMap<Arc<str>, RouterThread>,
     receivers: HashMap<(InterfaceName, Family), JoinHandle<()>>,
     /// Routers and receivers that found no thread, to be tried again.
-    unstarted: Vec<Unit>,
+    unstarted: Vec<Driven>,
     unserved: Vec<Arc<Receiver>>,
 }
 
-/// A router's thread, and what is closed when it ends.
+/// The thread of a router or a group, and what is closed when it ends.
 struct RouterThread {
-    handle: JoinHandle<()>,
+    /// Gives back the routers that another thread is to drive.
+    handle: JoinHandle<Vec<Unit>>,
     end: Gate<Infallible>,
 }
 
-/// A thread that waits for its router.
+/// A thread that waits for its router, or its group of routers.
 struct Waiting {
-    name: Arc<str>,
-    gate: Sender<Box<Unit>>,
+    key: Arc<str>,
+    gate: Sender<Driven>,
     thread: RouterThread,
 }
 
 impl Service {
     pub(crate) fn take_over(
         core: Core,
-        units: Vec<Unit>,
+        units: Vec<Driven>,
         links: Box<dyn LinkSource>,
         events: Events,
     ) -> Result<Self, ApplyError> {
@@ -111,7 +114,8 @@ impl Service {
 
     fn apply_by(&mut self, setup: Setup, mode: Mode) -> Result<Vec<Change>, ApplyError> {
         let prepared = self.core.prepare(setup, mode)?;
-        let waiting = match self.make_ready(&prepared, mode) {
+        let moves = prepared.moves(self.core.setup());
+        let waiting = match self.make_ready(&prepared, &moves, mode) {
             Ok(waiting) => waiting,
             Err(error) => {
                 // Threads that wait end with their gates.
@@ -122,25 +126,31 @@ impl Service {
         };
         let plan = prepared.plan.clone();
         let mut waiting: HashMap<_, _> =
-            waiting.into_iter().map(|ready| (Arc::clone(&ready.name), ready)).collect();
+            waiting.into_iter().map(|ready| (Arc::clone(&ready.key), ready)).collect();
         let mut committed = self.core.commit(prepared);
-        let leaving: HashSet<_> =
-            committed.leaving.iter().map(|member| Arc::clone(member.name())).collect();
-        let (successors, others): (Vec<_>, Vec<_>) =
-            committed.units.drain(..).partition(|unit| leaving.contains(unit.name()));
-        // What leaves is waited for by a handle of its own: another may have its name by then.
-        self.threads.set_aside(leaving.iter());
-        self.open_gates(others, &mut waiting);
-        self.threads.join(leaving.into_iter());
+        let (at_once, successors): (Vec<_>, Vec<_>) =
+            committed.units.drain(..).partition(|unit| moves.is_at_once(unit));
+        // What ends is waited for by a handle of its own: another may have its name by then.
+        let mut units = self.threads.set_aside(&moves.ending);
+        let is_driven = |name: &&Arc<str>| !units.iter().any(|unit| unit.name() == *name);
+        moves.released.iter().filter(is_driven).for_each(|name| self.core.release(name));
+        self.open_gates(self.core.arrange(at_once), &mut waiting);
+        units.append(&mut self.threads.join(&moves.ending));
         // Whoever reads the events hears of a router's end before its successor's beginning.
-        self.open_gates(successors, &mut waiting);
+        units.extend(successors);
+        self.open_gates(self.core.arrange(units), &mut waiting);
         self.core.finish(committed);
         self.threads.join_ended();
         Ok(plan)
     }
 
     /// Starts every thread that is needed, and at last the health sources.
-    fn make_ready(&mut self, prepared: &Prepared, mode: Mode) -> Result<Vec<Waiting>, ApplyError> {
+    fn make_ready(
+        &mut self,
+        prepared: &Prepared,
+        moves: &Moves,
+        mode: Mode,
+    ) -> Result<Vec<Waiting>, ApplyError> {
         for receiver in &prepared.receivers {
             match (self.threads.serve(receiver), mode) {
                 (Err(error), Mode::AllOrNothing) => return Err(ApplyError::Thread(error)),
@@ -151,13 +161,13 @@ impl Service {
             }
         }
         let mut waiting = Vec::new();
-        for name in prepared.starting() {
-            match (Waiting::start(name), mode) {
+        for key in &moves.beginning {
+            match (Waiting::start(key), mode) {
                 (Ok(ready), _) => waiting.push(ready),
                 (Err(error), Mode::AllOrNothing) => return Err(ApplyError::Thread(error)),
                 (Err(error), Mode::AsFarAsPossible) => {
                     let kind = cannot_start(&error);
-                    self.core.events.send(Some(Arc::clone(name)), kind);
+                    self.core.events.send(Some(key.trim_end().into()), kind);
                 }
             }
         }
@@ -165,18 +175,18 @@ impl Service {
         Ok(waiting)
     }
 
-    /// Lets these routers run whose threads wait; the others are tried again.
-    fn open_gates(&self, units: Vec<Unit>, waiting: &mut HashMap<Arc<str>, Waiting>) {
-        for unit in units {
-            match waiting.remove(unit.name()) {
-                Some(Waiting { name, gate, thread }) => {
-                    self.threads.lock().routers.insert(name, thread);
+    /// Lets these run whose threads wait; the others are tried again.
+    fn open_gates(&self, all: Vec<Driven>, waiting: &mut HashMap<Arc<str>, Waiting>) {
+        for driven in all {
+            match waiting.remove(&driven.key()) {
+                Some(Waiting { key, gate, thread }) => {
+                    self.threads.lock().routers.insert(key, thread);
                     // It waits for this, and ends only after it.
-                    let _ = gate.send(Box::new(unit));
+                    let _ = gate.send(driven);
                 }
                 None => {
-                    unit.show_waiting("there is no thread for it".into());
-                    self.threads.lock().unstarted.push(unit);
+                    driven.show_waiting(&"there is no thread for it".into());
+                    self.threads.lock().unstarted.push(driven);
                     self.links.waker.wake();
                 }
             }
@@ -240,22 +250,20 @@ impl Drop for Service {
 }
 
 impl Waiting {
-    fn start(name: &Arc<str>) -> io::Result<Self> {
-        let (gate, unit): (_, Gate<Box<Unit>>) = bounded(1);
+    fn start(key: &Arc<str>) -> io::Result<Self> {
+        let (gate, driven): (_, Gate<Driven>) = bounded(1);
         let (open, end) = bounded(0);
-        let handle = unit_thread(name).spawn(move || {
+        let handle = unit_thread(key).spawn(move || {
             let _open_until_the_end = open;
-            if let Ok(unit) = unit.recv() {
-                unit.run();
-            }
+            driven.recv().map_or_else(|_| Vec::new(), |it| it.run().into_units())
         })?;
-        Ok(Self { name: Arc::clone(name), gate, thread: RouterThread { handle, end } })
+        Ok(Self { key: Arc::clone(key), gate, thread: RouterThread { handle, end } })
     }
 }
 
-fn unit_thread(name: &str) -> thread::Builder {
+fn unit_thread(key: &str) -> thread::Builder {
     // The kernel keeps 15 bytes of a thread's name.
-    let name = name.chars().take(15).collect();
+    let name = key.trim_end().chars().take(15).collect();
     thread::Builder::new().name(name).stack_size(UNIT_STACK_BYTES)
 }
 
@@ -280,16 +288,15 @@ impl Threads {
         Ok(())
     }
 
-    /// Gives a router a thread, or gives it back with the reason why not.
-    fn run(&self, unit: Unit) -> Result<(), Box<(Unit, io::Error)>> {
-        let name = Arc::clone(unit.name());
-        match Waiting::start(&name) {
-            Ok(Waiting { gate, thread, .. }) => {
-                self.lock().routers.insert(name, thread);
-                let _ = gate.send(Box::new(unit));
+    /// Gives a router or a group a thread, or gives it back with the reason why not.
+    fn run(&self, driven: Driven) -> Result<(), Box<(Driven, io::Error)>> {
+        match Waiting::start(&driven.key()) {
+            Ok(Waiting { key, gate, thread }) => {
+                self.lock().routers.insert(key, thread);
+                let _ = gate.send(driven);
                 Ok(())
             }
-            Err(error) => Err(Box::new((unit, error))),
+            Err(error) => Err(Box::new((driven, error))),
         }
     }
 
@@ -305,8 +312,8 @@ impl Threads {
                 self.lock().unserved.push(receiver);
             }
         }
-        for unit in units {
-            if let Err(refused) = self.run(unit) {
+        for driven in units {
+            if let Err(refused) = self.run(driven) {
                 self.lock().unstarted.push(refused.0);
             }
         }
@@ -314,24 +321,27 @@ impl Threads {
         !table.unstarted.is_empty() || !table.unserved.is_empty()
     }
 
-    /// Keeps the handles of routers that end under names that no other router has.
-    fn set_aside<'a>(&self, names: impl Iterator<Item = &'a Arc<str>>) {
+    /// Keeps the handles of threads that end under keys that no other thread has. Gives back the
+    /// routers that had found no thread, once those of them that are to end have done so.
+    fn set_aside(&self, keys: &[Arc<str>]) -> Vec<Unit> {
         let _retrying = self.1.lock().unwrap_or_else(PoisonError::into_inner);
         let mut table = self.lock();
-        for name in names {
-            table.unstarted.retain(|unit| unit.name() != name);
-            if let Some(thread) = table.routers.remove(name) {
-                table.routers.insert(leaving(name), thread);
+        for key in keys {
+            if let Some(thread) = table.routers.remove(key) {
+                table.routers.insert(leaving(key), thread);
             }
         }
+        let found = |driven: &mut Driven| keys.contains(&driven.key());
+        let unstarted: Vec<_> = table.unstarted.extract_if(.., found).collect();
+        drop(table);
+        unstarted.into_iter().flat_map(Driven::end_what_was_told_to).collect()
     }
 
-    /// Waits for the end of those that were set aside.
-    fn join(&self, names: impl Iterator<Item = Arc<str>>) {
-        for name in names {
-            let thread = self.lock().routers.remove(&leaving(&name));
-            join(thread.map(|thread| thread.handle));
-        }
+    /// Waits for the end of those that were set aside, and takes the routers that they give back.
+    fn join(&self, keys: &[Arc<str>]) -> Vec<Unit> {
+        let threads: Vec<_> =
+            keys.iter().map(|key| self.lock().routers.remove(&leaving(key))).collect();
+        threads.into_iter().flat_map(|thread| join(thread.map(|thread| thread.handle))).collect()
     }
 
     /// Waits for receivers that have ended.
@@ -346,7 +356,7 @@ impl Threads {
                 .collect();
             keys.iter().filter_map(|key| table.receivers.remove(key)).collect()
         };
-        ended.into_iter().for_each(|thread| join(Some(thread)));
+        ended.into_iter().for_each(join_receiver);
     }
 
     /// Waits for all routers, until the deadline.
@@ -354,7 +364,7 @@ impl Threads {
         let threads = std::mem::take(&mut self.lock().routers);
         for RouterThread { handle, end } in threads.into_values() {
             match end.recv_deadline(deadline) {
-                Err(RecvTimeoutError::Disconnected) => join(Some(handle)),
+                Err(RecvTimeoutError::Disconnected) => drop(join(Some(handle))),
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
@@ -362,20 +372,23 @@ impl Threads {
 
     fn join_receivers(&self) {
         let threads = std::mem::take(&mut self.lock().receivers);
-        threads.into_values().for_each(|thread| join(Some(thread)));
+        threads.into_values().for_each(join_receiver);
     }
 }
 
-fn leaving(name: &str) -> Arc<str> {
+fn leaving(key: &str) -> Arc<str> {
     // No router's name has a line end.
-    format!("{name}\n").into()
+    format!("{key}\n").into()
 }
 
-fn join(thread: Option<JoinHandle<()>>) {
+fn join<T: Default>(thread: Option<JoinHandle<T>>) -> T {
     // A router's panics are caught in it; a receiver's ends that receiver.
-    if let Some(Err(panic)) = thread.map(JoinHandle::join) {
-        std::panic::resume_unwind(panic);
-    }
+    let joined = thread.map(JoinHandle::join).unwrap_or_else(|| Ok(T::default()));
+    joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn join_receiver(thread: JoinHandle<()>) {
+    join(Some(thread));
 }
 
 /// The thread that follows the links.

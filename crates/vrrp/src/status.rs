@@ -42,6 +42,8 @@ pub struct RouterStatus {
     pub faults: Vec<FaultReason>,
     /// The trackers whose first result it waits for.
     pub waiting_for: Vec<Arc<str>>,
+    /// Whether it would be Active already if the other members of its sync group were ready too.
+    pub is_held_back: bool,
     /// Who is Active, as far as this node knows.
     pub active_router: Option<ActiveRouter>,
     /// The interval that it goes by as a backup: the Active Router's, in version 3.
@@ -86,6 +88,7 @@ impl RouterStatus {
             contributions: Vec::new(),
             faults: Vec::new(),
             waiting_for: Vec::new(),
+            is_held_back: false,
             active_router: None,
             interval: settings.machine.interval,
             deadline: None,
@@ -115,6 +118,7 @@ impl RouterStatus {
             contributions: router.contributions().to_vec(),
             faults: router.faults().collect(),
             waiting_for: router.waiting_for().map(Arc::from).collect(),
+            is_held_back: router.is_held_back(),
             active_router: engine.active_router(),
             interval: engine.interval(),
             is_installed: engine.is_installed(),
@@ -154,6 +158,9 @@ impl RouterStatus {
             return faults.join("; ");
         }
         let why = transition.cause.to_string();
+        if self.is_held_back {
+            return format!("{why}; would be active, and waits for the others of its sync group");
+        }
         let gives_way = self.active_router.filter(|active| !active.is_this_node);
         let peer = gives_way.and_then(|ActiveRouter { source, priority, .. }| {
             Some(format!("{} (priority {priority})", source?))

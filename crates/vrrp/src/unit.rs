@@ -29,6 +29,8 @@ use crate::route::Route;
 use crate::settings::Settings;
 use crate::status::{Past, RouterStatus};
 
+mod member;
+
 /// How many transitions are remembered for the operator.
 const HISTORY: usize = 32;
 /// How long a router that died waits before it is started again; twice as long after each time.
@@ -49,6 +51,8 @@ pub(crate) enum Order {
     Hearing,
     /// Say when everything before this is done.
     Done(Sender<()>),
+    /// Another thread is to drive it from now on.
+    Release,
     /// If it waits to be started again, that is worth another try now.
     TryAgain,
 }
@@ -127,6 +131,10 @@ pub(crate) struct Unit {
     history: VecDeque<Past>,
     /// The counters of engines that died.
     before: Totals,
+    /// Whether a sync group decides when it starts and becomes Active.
+    is_member: bool,
+    /// Whether another thread is to drive it.
+    is_released: bool,
 }
 
 /// The counters of an engine.
@@ -150,8 +158,16 @@ impl Unit {
     /// A router that is not started yet.
     pub(crate) fn new(parts: Parts) -> Self {
         let history = VecDeque::new();
-        let phase = Phase::Waiting(Instant::ZERO);
-        Self { parts, phase, deaths: 0, is_ending: false, history, before: Totals::default() }
+        Self {
+            parts,
+            phase: Phase::Waiting(Instant::ZERO),
+            deaths: 0,
+            is_ending: false,
+            history,
+            before: Totals::default(),
+            is_member: false,
+            is_released: false,
+        }
     }
 
     /// What it begins with.
@@ -174,14 +190,14 @@ impl Unit {
         &self.parts.settings.name
     }
 
-    /// Drives the router until it is shut down.
-    pub(crate) fn run(mut self: Box<Self>) {
+    /// Drives the router until it is shut down, or another thread is to drive it.
+    pub(crate) fn run(&mut self) {
         self.parts.inbox.wait_alone();
-        while !self.has_ended() {
+        loop {
             self.turn();
             self.publish_template();
-            if self.has_ended() {
-                break;
+            if self.has_ended() || std::mem::take(&mut self.is_released) {
+                return;
             }
             if let Some(message) = self.parts.inbox.next(self.wake_up_at()) {
                 self.guarded(|unit, _| unit.take_first(message));
@@ -307,8 +323,9 @@ impl Unit {
         }
         let now = self.now();
         if let Phase::Running(engine, _) = &mut self.phase {
+            let was_held_back = engine.router().is_held_back();
             engine.timer(now);
-            if engine.has_events() {
+            if engine.has_events() || engine.router().is_held_back() != was_held_back {
                 self.tell_events();
                 self.refresh();
             }
@@ -325,6 +342,7 @@ impl Unit {
             }
             // Whoever asked may have given up waiting.
             Message::Order(Order::Done(reply)) => drop(reply.try_send(())),
+            Message::Order(Order::Release) => self.is_released = true,
             Message::Order(Order::TryAgain) => {
                 let now = self.now();
                 if let Phase::Waiting(until) = &mut self.phase {
@@ -420,6 +438,9 @@ impl Unit {
         let can_hear = !parts.receiver.is_deaf();
         self.phase = Phase::Running(Box::new(engine), now);
         if let Phase::Running(engine, _) = &mut self.phase {
+            if self.is_member {
+                engine.join_group();
+            }
             engine.start(now, view, can_hear, influences);
         }
         self.tell_events();

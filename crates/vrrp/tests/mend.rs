@@ -186,6 +186,30 @@ fn a_router_that_panics_is_cleaned_up_after_and_started_again() {
 }
 
 #[test]
+fn a_member_that_panics_is_its_groups_fault_until_it_runs_again() {
+    isolated(|netlink| {
+        let trouble = Trouble::none();
+        let mut service = start(&trouble, &[51, 52]);
+        eventually("both are Active", || states(&service) == [State::Active; 2]);
+        service.apply(setup(&[51, 52]).with_group("site", ["VI_51", "VI_52"])).unwrap();
+        let is_site = |state| service.observer().groups()[0].state == state;
+        eventually("they are a group", || is_site(State::Active));
+        let events = service.events();
+        trouble.panic_after.store(2, Ordering::SeqCst);
+        let failed = |kind: &EventKind| matches!(kind, EventKind::GroupTransition(how) if how.to == State::Fault);
+        wait_for_event(&events, "it dies", |kind| matches!(kind, EventKind::Died { .. }));
+        wait_for_event(&events, "none takes part", failed);
+        assert!(!has(netlink, "192.0.2.151") && !has(netlink, "192.0.2.152"));
+        wait_for_event(&events, "it runs again", |kind| matches!(kind, EventKind::Restarted));
+        eventually("all are Active again", || {
+            is_site(State::Active) && states(&service) == [State::Active; 2]
+        });
+        service.shutdown(PATIENCE).unwrap();
+        assert!(!has(netlink, "192.0.2.151") && !has(netlink, "192.0.2.152"));
+    });
+}
+
+#[test]
 fn a_router_that_dies_of_its_end_has_ended() {
     isolated(|netlink| {
         let trouble = Trouble::none();

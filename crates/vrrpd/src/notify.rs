@@ -85,7 +85,8 @@ impl Reader {
         let (notify, limit) = {
             let mut programs = lock(&self.programs);
             let has_ended = announced.state == words::STOP;
-            (programs.of(router, has_ended), programs.limit)
+            let subject = (announced.kind, Arc::clone(router));
+            (programs.of(&subject, has_ended), programs.limit)
         };
         let programs = notify.iter().flat_map(|notify| programs_of(notify, router, announced));
         for (command, more) in programs {
@@ -127,6 +128,9 @@ fn write_down(event: &Event) {
                 log::log!(level, "({router}) {}", words::TransitionLine(transition));
             }
         }
+        (Some(group), EventKind::GroupTransition(transition)) => {
+            log::log!(level, "({group}) {}", words::group_line(transition));
+        }
         _ => log::log!(level, "{event}"),
     }
 }
@@ -147,7 +151,7 @@ fn programs_of<'a>(
     let own = own.iter().map(|command| (&command.value, Vec::new()));
     let priority = announced.priority.to_string();
     let any = notify.any.iter().map(|command| {
-        let more = ["INSTANCE", name, announced.state, &priority].map(str::to_owned);
+        let more = [announced.kind, name, announced.state, &priority].map(str::to_owned);
         (&command.value, more.into())
     });
     own.chain(any).collect()
@@ -176,7 +180,8 @@ mod tests {
         }"#;
         let loaded = parse_str("test", text, &Options::default());
         let config = loaded.config.unwrap();
-        let announced = Announced { state: "MASTER", priority: Priority::new(244) };
+        let kind = words::INSTANCE;
+        let announced = Announced { kind, state: "MASTER", priority: Priority::new(244) };
         let found = programs_of(&config.instances[0].notify, "VI_1", announced);
         let found: Vec<_> =
             found.iter().map(|(c, more)| (c.words.join(" "), more.join(" "))).collect();

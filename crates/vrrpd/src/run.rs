@@ -27,7 +27,9 @@ use crate::notify::Notifier;
 use crate::rundir::{self, RunDir, RunDirError};
 use crate::setup::{self, Meaning, NotifyPrograms, SetupError};
 use crate::spare::Spare;
-use crate::status::{self, InstanceStatus, InterfaceStatus, ReloadReport, Status, TrackerStatus};
+use crate::status::{
+    self, GroupStatus, InstanceStatus, InterfaceStatus, ReloadReport, Status, TrackerStatus,
+};
 use crate::users::Users;
 
 /// How long the last log lines may take to be written.
@@ -372,6 +374,7 @@ impl Answers for Answering {
             loaded_unix_s: at_unix_s,
             reload_refused,
             instances: routers.iter().map(|router| InstanceStatus::of(router, now)).collect(),
+            sync_groups: self.observer.groups().iter().map(GroupStatus::of).collect(),
             interfaces: self.observer.receivers().iter().map(InterfaceStatus::of).collect(),
             trackers: self.observer.trackers().iter().map(TrackerStatus::of).collect(),
         }

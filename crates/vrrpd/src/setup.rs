@@ -10,6 +10,10 @@ use vrrp::{Change, SettingsError, Setup};
 use vrrp_conf::model::{Config, Notify};
 
 use crate::users::Users;
+use crate::words::{GROUP, INSTANCE};
+
+/// INSTANCE or GROUP, and the name.
+pub(crate) type Subject = (&'static str, Arc<str>);
 
 /// Why a configuration that is sound cannot be put into force.
 #[derive(Debug, thiserror::Error)]
@@ -31,35 +35,39 @@ pub(crate) struct Meaning {
 /// The programs that run when something changes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NotifyPrograms {
-    /// By instance.
-    pub(crate) programs: HashMap<Arc<str>, Arc<Notify>>,
-    /// Of instances that were told to end and have not said so yet.
-    leaving: HashMap<Arc<str>, VecDeque<Arc<Notify>>>,
+    pub(crate) programs: HashMap<Subject, Arc<Notify>>,
+    /// Of those that were told to end and have not said so yet.
+    leaving: HashMap<Subject, VecDeque<Arc<Notify>>>,
     /// How long one may run before the next one of its instance starts.
     pub(crate) limit: Duration,
 }
 
 impl NotifyPrograms {
-    /// The programs of an instance; at its end those that it had while it ran, although another
-    /// one may have its name by now.
-    pub(crate) fn of(&mut self, instance: &Arc<str>, has_ended: bool) -> Option<Arc<Notify>> {
-        if has_ended && let Some(leaving) = self.leaving.get_mut(instance) {
+    /// The programs of an instance or group; at its end those that it had while it ran, although
+    /// another one may have its name by now.
+    pub(crate) fn of(&mut self, subject: &Subject, has_ended: bool) -> Option<Arc<Notify>> {
+        if has_ended && let Some(leaving) = self.leaving.get_mut(subject) {
             let programs = leaving.pop_front();
             if leaving.is_empty() {
-                self.leaving.remove(instance);
+                self.leaving.remove(subject);
             }
             return programs;
         }
-        self.programs.get(instance).cloned()
+        self.programs.get(subject).cloned()
     }
 
     /// Takes over these programs, once this plan is carried out.
     pub(crate) fn take_over(&mut self, new: Self, plan: &[Change]) {
         for change in plan {
-            let (Change::Stop(old) | Change::Replace { old, .. }) = change else { continue };
-            if let Some(programs) = self.programs.get(&old.name) {
-                let leaving = self.leaving.entry(Arc::clone(&old.name)).or_default();
-                leaving.push_back(Arc::clone(programs));
+            let subject = match change {
+                Change::Stop(old) | Change::Replace { old, .. } => {
+                    (INSTANCE, Arc::clone(&old.name))
+                }
+                Change::GroupEnds(group) => (GROUP, Arc::clone(&group.name)),
+                _ => continue,
+            };
+            if let Some(programs) = self.programs.get(&subject) {
+                self.leaving.entry(subject).or_default().push_back(Arc::clone(programs));
             }
         }
         (self.programs, self.limit) = (new.programs, new.limit);
@@ -67,10 +75,11 @@ impl NotifyPrograms {
 
     /// What is different in others, a line each.
     pub(crate) fn differences(&self, new: &Self) -> Vec<String> {
-        let differs = |(name, notify): &(&Arc<str>, &Arc<Notify>)| {
-            self.programs.get(*name).is_some_and(|before| before != *notify)
+        let differs = |(subject, notify): &(&Subject, &Arc<Notify>)| {
+            self.programs.get(*subject).is_some_and(|before| before != *notify)
         };
-        let mut names: Vec<_> = new.programs.iter().filter(differs).map(|(name, _)| name).collect();
+        let differing = new.programs.iter().filter(differs);
+        let mut names: Vec<_> = differing.map(|((_, name), _)| name).collect();
         names.sort();
         let mut lines: Vec<_> =
             names.into_iter().map(|name| format!("{name}: other notify programs")).collect();
@@ -87,7 +96,7 @@ impl Meaning {
         users.prepare(config.instances.iter().flat_map(|instance| instance.notify.commands()));
         let config = &*users.secured(config);
         let settings = |instance: &vrrp_conf::model::Instance| {
-            vrrp::conf::settings(instance).map(Arc::new).map_err(|source| {
+            vrrp::conf::settings_in(config, instance).map(Arc::new).map_err(|source| {
                 let instance = Arc::clone(&instance.name);
                 SetupError::Settings { instance, source }
             })
@@ -100,16 +109,18 @@ impl Meaning {
             let program = program.map(|program| program.output(Output::Discard));
             program.map_err(|source| SetupError::User { name: name(), source })
         })?;
-        let programs = config
-            .instances
-            .iter()
-            .map(|instance| (Arc::clone(&*instance.name), Arc::new(instance.notify.clone())));
+        let of = |kind, name: &Arc<str>, notify: &Notify| {
+            ((kind, Arc::clone(name)), Arc::new(notify.clone()))
+        };
+        let instances = config.instances.iter().map(|one| of(INSTANCE, &one.name, &one.notify));
+        let groups = config.sync_groups.iter().map(|one| of(GROUP, &one.name, &one.notify));
         let notify = NotifyPrograms {
-            programs: programs.collect(),
+            programs: instances.chain(groups).collect(),
             leaving: HashMap::new(),
             limit: config.global.notify_timeout,
         };
-        Ok(Self { setup: Setup { routers, sources }, notify })
+        let groups = vrrp::conf::groups(config);
+        Ok(Self { setup: Setup { routers, sources, groups }, notify })
     }
 }
 

@@ -62,6 +62,7 @@ pub(crate) struct Status {
     /// What the last reload said, if it was refused.
     pub(crate) reload_refused: Option<String>,
     pub(crate) instances: Vec<InstanceStatus>,
+    pub(crate) sync_groups: Vec<GroupStatus>,
     pub(crate) interfaces: Vec<InterfaceStatus>,
     pub(crate) trackers: Vec<TrackerStatus>,
 }
@@ -107,6 +108,29 @@ pub(crate) struct InstanceStatus {
     pub(crate) remarks: BTreeMap<String, u64>,
     /// The last transitions, oldest first.
     pub(crate) history: Vec<TransitionStatus>,
+}
+
+/// One sync group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GroupStatus {
+    pub(crate) name: String,
+    /// As that of an instance: all members have it.
+    pub(crate) state: String,
+    pub(crate) members: Vec<String>,
+    /// Its last transition.
+    pub(crate) why: String,
+}
+
+impl GroupStatus {
+    /// How a sync group stands.
+    pub(crate) fn of(group: &vrrp::GroupStatus) -> Self {
+        Self {
+            name: group.name.to_string(),
+            state: words::state(group.state).to_owned(),
+            members: group.members.iter().map(ToString::to_string).collect(),
+            why: group.history.back().map(|(last, _)| words::group_line(last)).unwrap_or_default(),
+        }
+    }
 }
 
 /// How a priority comes about.
@@ -345,6 +369,9 @@ impl fmt::Display for Status {
         for instance in &self.instances {
             writeln!(f)?;
             instance.fmt(f)?;
+        }
+        for GroupStatus { name, state, members, why } in &self.sync_groups {
+            writeln!(f, "\n{name}: {state}, sync group of {}\n  {why}", members.join(", "))?;
         }
         if !self.trackers.is_empty() {
             writeln!(f, "\ntrackers")?;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use vrrp::EventKind;
-use vrrp_fsm::{State, Transition};
+use vrrp_fsm::{GroupTransition, State, Transition};
 use vrrp_proto::{Priority, Remark};
 
 /// The word for Active.
@@ -15,26 +15,38 @@ pub(crate) const BACKUP: &str = "BACKUP";
 pub(crate) const FAULT: &str = "FAULT";
 /// The word of a notification when an instance ends.
 pub(crate) const STOP: &str = "STOP";
+/// What a notification is about.
+pub(crate) const INSTANCE: &str = "INSTANCE";
+pub(crate) const GROUP: &str = "GROUP";
 
 /// A change of state in the words that keepalived's users know: notify arguments and logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Announced {
+    /// INSTANCE or GROUP.
+    pub(crate) kind: &'static str,
     /// MASTER, BACKUP, FAULT or STOP.
     pub(crate) state: &'static str,
-    /// The effective priority at that moment.
+    /// The effective priority at that moment; 0 for a group.
     pub(crate) priority: Priority,
 }
 
 impl Announced {
     /// What is announced of an event. Initialize is nothing to announce.
     pub(crate) fn by(event: &EventKind) -> Option<Self> {
-        match event {
+        let (kind, state, priority) = match event {
+            EventKind::Transition(Transition { to: State::Initialize, .. })
+            | EventKind::GroupTransition(GroupTransition { to: State::Initialize, .. }) => None,
             EventKind::Transition(Transition { to, priority, .. }) => {
-                (*to != State::Initialize).then(|| Self { state: state(*to), priority: *priority })
+                Some((INSTANCE, state(*to), *priority))
             }
-            EventKind::Stopped { priority } => Some(Self { state: STOP, priority: *priority }),
+            EventKind::GroupTransition(transition) => {
+                Some((GROUP, state(transition.to), Priority::RESIGN))
+            }
+            EventKind::Stopped { priority } => Some((INSTANCE, STOP, *priority)),
+            EventKind::GroupStopped => Some((GROUP, STOP, Priority::RESIGN)),
             _ => None,
-        }
+        }?;
+        Some(Self { kind, state, priority })
     }
 }
 
@@ -57,6 +69,13 @@ impl fmt::Display for TransitionLine<'_> {
         let Transition { from, to, cause, priority } = self.0;
         write!(f, "{} -> {} (priority {priority}): {cause}", state(*from), state(*to))
     }
+}
+
+/// The same of a sync group.
+pub(crate) fn group_line(transition: &GroupTransition) -> String {
+    let GroupTransition { from, to, led_by } = transition;
+    let why = led_by.as_ref().map(|(member, cause)| format!(": {member}, {cause}"));
+    format!("sync group: {} -> {}{}", state(*from), state(*to), why.unwrap_or_default())
 }
 
 /// A remark's name in words; a name of another version stays as it is.

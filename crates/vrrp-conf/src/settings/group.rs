@@ -100,6 +100,9 @@ impl Reader<'_> {
         }
         self.check_members(&name, &members, draft.count);
         let SyncGroupDraft { tracks, tracking_weight, notify, .. } = draft;
+        if !tracking_weight {
+            self.check_group_weights(&name, &members, &tracks);
+        }
         self.config.sync_groups.push(SyncGroup { name, members, tracks, tracking_weight, notify });
         Some(())
     }
@@ -128,6 +131,29 @@ impl Reader<'_> {
         if count == 1 {
             let message = format!("the sync group `{name}` has one member only");
             self.push(Diagnostic::new(Code::GroupOfOne, name.span, message));
+        }
+    }
+
+    /// Reports weights that count as 0.
+    fn check_group_weights(&mut self, group: &Name, members: &[Name], of_group: &Tracks) {
+        let is_member = |name: &Name| members.iter().any(|member| member.value == name.value);
+        let instances = self.config.instances.iter().filter(|one| is_member(&one.name));
+        let all = instances.map(|instance| &instance.tracks).chain([of_group]);
+        let weighted = all.flat_map(|tracks| {
+            let named = [&tracks.scripts, &tracks.processes, &tracks.files, &tracks.bfd_sessions];
+            let named = named.into_iter().flatten();
+            let named = named.map(|track| (track.target.span, *track.weight));
+            let interfaces = tracks.interfaces.iter();
+            named.chain(interfaces.map(|track| (track.target.span, *track.weight)))
+        });
+        let weighted: Vec<_> = weighted.filter(|(_, weight)| weight.value != 0).collect();
+        for (span, _) in weighted {
+            let message =
+                "the weight does not count in a sync group: a failure is FAULT".to_owned();
+            let diagnostic = Diagnostic::new(Code::WeightInGroup, span, message)
+                .also(group.span, "this group is without `sync_group_tracking_weight`")
+                .help("write `weight 0`, or `sync_group_tracking_weight` in the group");
+            self.push(diagnostic);
         }
     }
 

@@ -9,6 +9,7 @@ mod accept;
 mod article;
 mod daemon;
 mod frr;
+mod groups;
 mod hostile;
 mod interop;
 mod ipv6;

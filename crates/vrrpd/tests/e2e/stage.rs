@@ -17,7 +17,7 @@ pub(crate) const VIP: &str = "192.168.122.200/24";
 /// The daemon under test.
 pub(crate) const VRRPD: &str = env!("CARGO_BIN_EXE_vrrpd");
 
-const CONFIG: &str = "/run/keepalived.conf";
+pub(crate) const CONFIG: &str = "/run/keepalived.conf";
 
 /// Two servers on a wire, as in the article, and a second network between them.
 pub(crate) struct Stage {

@@ -70,7 +70,6 @@ const TOP_LEVEL_ROWS: &[Row<Top>] = &[
         Block(&VRRP_SYNC_GROUP.block),
         "instances that change state together",
     )
-    .support(NotYet(Refuse))
     .fills(Fill::Nested(|reader, _, statement, body| {
         reader.named(Kind::SyncGroup, statement, body, Reader::sync_group)
     }))
