@@ -76,7 +76,9 @@ fn read(name: &str, line: &str) -> Config {
         format!("{text}\n {line}\n}}\n")
     };
     let text: String = BLOCKS.iter().map(block).collect();
-    let loaded = parse_str("t", &text, &Options::default());
+    // Strict mode forbids the unicast instance.
+    let options = Options::default().lenient(line.starts_with("vrrp_strict"));
+    let loaded = parse_str("t", &text, &options);
     loaded.config.unwrap_or_else(|| panic!("{}\n{text}", parse_errors(&text)))
 }
 
