@@ -73,6 +73,8 @@ pub(crate) fn dump(file: &Path) -> Option<Vec<String>> {
     // Each line begins with the time.
     let lines = lines.map(|line| line.splitn(6, ' ').last().unwrap_or_default().trim().to_owned());
     let lines = lines.skip_while(|line| !line.contains("< VRRP Topology >"));
+    // It tells that it has started while it writes this.
+    let lines = lines.filter(|line| line != "Startup complete");
     let dumped: Vec<_> = lines.take_while(|line| !line.contains("< Interfaces >")).collect();
     child.kill().unwrap();
     child.wait().unwrap();

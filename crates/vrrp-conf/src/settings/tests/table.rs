@@ -77,7 +77,7 @@ fn read(name: &str, line: &str) -> Config {
     };
     let text: String = BLOCKS.iter().map(block).collect();
     // Strict mode forbids the unicast instance.
-    let options = Options::default().lenient(line.starts_with("vrrp_strict"));
+    let options = Options::default().lenient(line.contains("strict"));
     let loaded = parse_str("t", &text, &options);
     loaded.config.unwrap_or_else(|| panic!("{}\n{text}", parse_errors(&text)))
 }
