@@ -30,9 +30,9 @@ use vrrp_track::{File, Interface, Kind, Matcher, Process, Program, Script, Sourc
 
 use crate::authentication::Authentication;
 use crate::destination::{Destination, OldChecksum, Unicast, UnicastPeer};
-use crate::group::SyncGroup;
-use crate::health::TrackerKey;
+use crate::plan::SyncGroup;
 use crate::settings::{Advertised, Settings, SettingsError, Track, VirtualAddress, name};
+use crate::tracker::TrackerKey;
 
 /// The settings of an instance.
 ///

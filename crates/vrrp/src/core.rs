@@ -14,12 +14,12 @@ use vrrp_track::{SourceStatus, TrackError, Trackers, interface};
 
 use crate::events::{EventKind, EventSender, Events};
 use crate::group::{Driven, GroupStatus, GroupUnit, Moves, PublishedGroup};
-use crate::health::{Health, TrackerKey};
+use crate::health::Health;
 use crate::holdings::{HolderId, Holdings};
 use crate::inbox::{Outlet, inbox};
 use crate::input::Input;
-use crate::interfaces::InterfaceView;
 use crate::links::Links;
+use crate::order::Order;
 use crate::plan::{Change, Setup, SetupError, plan};
 use crate::platform::{LinkSource, Platform};
 use crate::port::address_of;
@@ -27,7 +27,9 @@ use crate::receiver::{Receiver, ReceiverStatus};
 use crate::route::Route;
 use crate::settings::Settings;
 use crate::status::RouterStatus;
-use crate::unit::{Order, Parts, Published, Unit};
+use crate::tracker::TrackerKey;
+use crate::unit::{Parts, Published, Unit};
+use crate::view::InterfaceView;
 
 /// Who holds what moves from one router to another while that is done.
 const MOVER: HolderId = HolderId(0);

@@ -19,9 +19,9 @@ use crate::destination::Unicast;
 use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
 use crate::input::Input;
-use crate::interfaces::InterfaceView;
 use crate::port::{Leftovers, Port, PortError, address_of};
 use crate::settings::Settings;
+use crate::view::InterfaceView;
 
 /// How long after addresses could not be installed it is worth another try: after each that fails
 /// too, twice as long, since it unseats whoever is master meanwhile.

@@ -11,7 +11,7 @@ use vrrp_fsm::{
 };
 
 use crate::events::{EventKind, EventSender};
-use crate::plan::{Change, Setup};
+use crate::plan::{Change, Setup, SyncGroup};
 use crate::platform::Platform;
 use crate::unit::Unit;
 
@@ -19,15 +19,6 @@ use crate::unit::Unit;
 const HISTORY: usize = 32;
 /// How often what members do for their group may be followed by something more to do, in a row.
 const SETTLE_ROUNDS: usize = 8;
-
-/// Routers that are Active together or not at all: see [`vrrp_fsm::GroupRules`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SyncGroup {
-    /// The name by which it goes in events and status.
-    pub name: Arc<str>,
-    /// The names of its members: routers of the same setup, each in this group only.
-    pub members: Vec<Arc<str>>,
-}
 
 /// How a sync group stands.
 #[derive(Debug, Clone, PartialEq)]

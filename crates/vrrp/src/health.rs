@@ -1,38 +1,16 @@
 //! From what the health sources read to what that means to each router.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vrrp_fsm::{Influence, Weight};
-use vrrp_track::{Kind, Measure, Reading, Source, Update};
+use vrrp_track::{Measure, Reading, Update};
 
 use crate::inbox::Outlet;
 use crate::input::Input;
+use crate::order::Order;
 use crate::settings::Settings;
-use crate::unit::Order;
-
-/// A tracker: names are unique within a kind.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TrackerKey {
-    /// What kind of thing is tracked.
-    pub kind: Kind,
-    /// Its name.
-    pub name: Arc<str>,
-}
-
-impl TrackerKey {
-    /// The tracker that this source is.
-    pub fn of(source: &Source) -> Self {
-        Self { kind: source.kind(), name: Arc::clone(source.name()) }
-    }
-}
-
-impl fmt::Display for TrackerKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind, self.name)
-    }
-}
+use crate::tracker::TrackerKey;
 
 /// What was read last, and who goes by it. Clones are one and the same.
 #[derive(Debug, Clone, Default)]

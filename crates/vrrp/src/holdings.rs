@@ -7,12 +7,28 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use thiserror::Error;
 use vrrp_net::{Object, ObjectKey};
 
 use crate::neighbours::{Answers, Elsewhere};
 
 /// How long what the others said is good for all routers that start at the same time.
 const ASKED_TOGETHER: Duration = Duration::from_millis(100);
+
+/// What could not be taken away at the end.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error("{} object(s) stayed in the kernel, the first is {}", .0.len(), shown(.0))]
+pub struct LeftBehind(pub Vec<Object>);
+
+impl LeftBehind {
+    pub(crate) fn check(left: Vec<Object>) -> Result<(), Self> {
+        if left.is_empty() { Ok(()) } else { Err(Self(left)) }
+    }
+}
+
+fn shown(objects: &[Object]) -> String {
+    objects.first().map(ToString::to_string).unwrap_or_default()
+}
 
 /// A number that no other holder in this process has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -13,14 +13,14 @@ use rustix::time::{
 };
 use thiserror::Error;
 use vrrp_fsm::Instant;
-use vrrp_net::{InterfaceName, NetError, NetEvent, Object, Privileges, Waker};
+use vrrp_net::{InterfaceName, NetError, NetEvent, Privileges, Waker};
 use vrrp_proto::Family;
 use vrrp_track::interface;
 
 use crate::core::{ApplyError, Committed, Core, Mode, Observer};
 use crate::events::{EventKind, Events};
 use crate::group::Driven;
-use crate::holdings::Holdings;
+use crate::holdings::{Holdings, LeftBehind};
 use crate::plan::{Change, Setup};
 use crate::platform::{LinkSource, Platform, System};
 use crate::service::Service;
@@ -71,21 +71,6 @@ impl RouterHandle {
     pub fn name(&self) -> &Arc<str> {
         &self.0
     }
-}
-
-/// What could not be taken away at the end.
-#[derive(Debug, Clone, PartialEq, Error)]
-#[error("{} object(s) stayed in the kernel, the first is {}", .0.len(), shown(.0))]
-pub struct LeftBehind(pub Vec<Object>);
-
-impl LeftBehind {
-    pub(crate) fn check(left: Vec<Object>) -> Result<(), Self> {
-        if left.is_empty() { Ok(()) } else { Err(Self(left)) }
-    }
-}
-
-fn shown(objects: &[Object]) -> String {
-    objects.first().map(ToString::to_string).unwrap_or_default()
 }
 
 /// Virtual routers on one thread.

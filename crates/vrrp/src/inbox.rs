@@ -26,7 +26,7 @@ use std::time;
 use vrrp_fsm::{Heard, Instant};
 use vrrp_net::{Timestamp, Waker};
 
-use crate::unit::Order;
+use crate::order::Order;
 
 /// How many messages wait at the most. Adverts beyond it are dropped and counted; what comes from
 /// this machine (links, trackers, orders) waits for its place instead.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use vrrp_fsm::{Heard, Influence};
 use vrrp_net::ObjectKey;
 
-use crate::interfaces::InterfaceView;
 use crate::settings::Settings;
+use crate::view::InterfaceView;
 
 /// What an [`Engine`](crate::Engine) is told.
 #[derive(Debug, Clone, PartialEq)]

@@ -63,6 +63,7 @@ mod input;
 mod interfaces;
 mod links;
 mod neighbours;
+mod order;
 mod outgoing;
 mod plan;
 mod platform;
@@ -72,7 +73,9 @@ mod route;
 mod service;
 mod settings;
 mod status;
+mod tracker;
 mod unit;
+mod view;
 
 pub use vrrp_fsm::{GroupTransition, Instant, State, Weight};
 /// The health sources.
@@ -83,12 +86,12 @@ pub use crate::core::{ApplyError, Observer};
 pub use crate::destination::{Destination, OldChecksum, RouterKey, Unicast, UnicastPeer};
 pub use crate::engine::{ActiveRouter, Engine};
 pub use crate::events::{EVENTS_MAX, Event, EventKind, Events, Severity};
-pub use crate::group::{GroupStatus, SyncGroup};
-pub use crate::health::TrackerKey;
-pub use crate::host::{Host, HostError, LeftBehind, RouterHandle};
+pub use crate::group::GroupStatus;
+pub use crate::holdings::LeftBehind;
+pub use crate::host::{Host, HostError, RouterHandle};
 pub use crate::input::Input;
-pub use crate::interfaces::{Carrier, InterfaceView, Interfaces};
-pub use crate::plan::{Change, Setup, SetupError, plan};
+pub use crate::interfaces::Interfaces;
+pub use crate::plan::{Change, Setup, SetupError, SyncGroup, plan};
 pub use crate::platform::{AdvertSource, LinkSource, Platform, System};
 pub use crate::port::PortError;
 pub use crate::receiver::ReceiverStatus;
@@ -98,3 +101,5 @@ pub use crate::settings::{
     Advertised, Settings, SettingsError, Track, VirtualAddress, VirtualRouter,
 };
 pub use crate::status::{Past, RouterStatus};
+pub use crate::tracker::TrackerKey;
+pub use crate::view::{Carrier, InterfaceView};

@@ -7,10 +7,11 @@ use vrrp_net::{InterfaceName, NetEvent};
 use vrrp_proto::Family;
 
 use crate::inbox::Outlet;
-use crate::interfaces::{InterfaceView, Interfaces};
+use crate::interfaces::Interfaces;
+use crate::order::Order;
 use crate::receiver::Receiver;
 use crate::settings::Settings;
-use crate::unit::Order;
+use crate::view::InterfaceView;
 
 /// The interfaces, and everybody who follows them. Clones are one and the same.
 #[derive(Clone, Default)]

@@ -9,9 +9,8 @@ use vrrp_fsm::Config;
 use vrrp_track::{Source, TrackError};
 
 use crate::destination::{RouterKey, Unicast, UnicastPeer};
-use crate::group::SyncGroup;
-use crate::health::TrackerKey;
 use crate::settings::{Settings, VirtualRouter};
+use crate::tracker::TrackerKey;
 
 /// The virtual routers of one host, and the health sources that they go by.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -22,6 +21,15 @@ pub struct Setup {
     pub sources: Vec<Source>,
     /// The sync groups.
     pub groups: Vec<SyncGroup>,
+}
+
+/// Routers that are Active together or not at all: see [`vrrp_fsm::GroupRules`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncGroup {
+    /// The name by which it goes in events and status.
+    pub name: Arc<str>,
+    /// The names of its members: routers of the same setup, each in this group only.
+    pub members: Vec<Arc<str>>,
 }
 
 /// Why a setup cannot be put into force, whatever the machine is like.

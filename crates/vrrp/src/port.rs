@@ -15,9 +15,9 @@ use vrrp_net::{
 use vrrp_proto::{EncodeError, Priority};
 
 use crate::holdings::{HolderId, Holdings};
-use crate::interfaces::{Carrier, InterfaceView};
 use crate::outgoing::Outgoing;
 use crate::settings::{Settings, VirtualAddress};
+use crate::view::{Carrier, InterfaceView};
 
 /// How many announcements go out before anything else is looked at again.
 const ANNOUNCE_CHUNK: usize = 64;

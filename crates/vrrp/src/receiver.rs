@@ -16,9 +16,9 @@ use vrrp_proto::{Family, Vrid};
 use crate::counters::{Counter, Drops};
 use crate::events::{EventKind, EventSender};
 use crate::inbox::{Mailbox, Watch};
+use crate::order::Order;
 use crate::platform::{AdvertSource, Platform};
 use crate::route::{Route, Routes};
-use crate::unit::Order;
 
 /// How long to leave a socket alone that cannot be waited on, or could not be opened.
 const RETRY: Duration = Duration::from_millis(200);

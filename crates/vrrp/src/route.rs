@@ -16,9 +16,9 @@ use crate::destination::{Destination, OldChecksum, Unicast};
 use crate::events::{EventKind, EventSender};
 use crate::inbox::{Delivery, Mailbox, Outlet};
 use crate::input::Input;
-use crate::interfaces::InterfaceView;
+use crate::order::Order;
 use crate::settings::Settings;
-use crate::unit::Order;
+use crate::view::InterfaceView;
 
 /// What a router demands of its adverts: [`Rules`] borrow from it.
 #[derive(Debug)]

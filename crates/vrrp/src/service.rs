@@ -17,7 +17,7 @@ use vrrp_track::interface;
 use crate::core::{ApplyError, Committed, Core, Mode, Observer, Prepared};
 use crate::events::{EventKind, EventSender, Events};
 use crate::group::{Driven, Moves};
-use crate::host::LeftBehind;
+use crate::holdings::LeftBehind;
 use crate::links::Links;
 use crate::plan::{Change, Setup};
 use crate::platform::LinkSource;

@@ -20,7 +20,7 @@ use vrrp_proto::{
 
 use crate::authentication::Authentication;
 use crate::destination::{Destination, RouterKey, Unicast};
-use crate::health::TrackerKey;
+use crate::tracker::TrackerKey;
 
 /// Why a virtual router cannot be what it is said to be.
 #[derive(Debug, Clone, PartialEq, Error)]

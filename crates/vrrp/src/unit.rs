@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crossbeam_channel::Sender;
 use vrrp_fsm::{Influence, Instant, State};
 use vrrp_net::{Change, Kernel, Object};
 use vrrp_proto::Priority;
@@ -21,13 +20,14 @@ use crate::events::{EventKind, EventSender};
 use crate::holdings::{HolderId, Holdings};
 use crate::inbox::{INBOX_MESSAGES, Inbox, Message, Watch};
 use crate::input::Input;
-use crate::interfaces::InterfaceView;
+use crate::order::Order;
 use crate::platform::Platform;
 use crate::port::Port;
 use crate::receiver::Receiver;
 use crate::route::Route;
 use crate::settings::Settings;
 use crate::status::{Past, RouterStatus};
+use crate::view::InterfaceView;
 
 mod member;
 
@@ -41,21 +41,6 @@ const RESTART_DOUBLINGS: u32 = 6;
 const RECHECK: Duration = Duration::from_secs(5);
 /// How long a router has to run for its deaths to be forgotten.
 const RESTART_FORGOTTEN: Duration = Duration::from_secs(120);
-
-/// What a router is told by the rest of its host.
-#[derive(Debug)]
-pub(crate) enum Order {
-    /// Something for its engine; apart, because an inbox has many places and few of these.
-    Input(Box<Input>),
-    /// Whether adverts can be received may have changed.
-    Hearing,
-    /// Say when everything before this is done.
-    Done(Sender<()>),
-    /// Another thread is to drive it from now on.
-    Release,
-    /// If it waits to be started again, that is worth another try now.
-    TryAgain,
-}
 
 /// What others see of a router without asking it.
 #[derive(Debug)]

@@ -1,0 +1,20 @@
+//! What reaches a router besides adverts.
+
+use crossbeam_channel::Sender;
+
+use crate::input::Input;
+
+/// What a router is told by the rest of its host.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Something for its engine; apart, because an inbox has many places and few of these.
+    Input(Box<Input>),
+    /// Whether adverts can be received may have changed.
+    Hearing,
+    /// Say when everything before this is done.
+    Done(Sender<()>),
+    /// Another thread is to drive it from now on.
+    Release,
+    /// If it waits to be started again, that is worth another try now.
+    TryAgain,
+}
