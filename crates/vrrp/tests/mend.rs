@@ -3,8 +3,9 @@
 
 mod common;
 
+use std::io::Write as _;
 use std::net::IpAddr;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -312,6 +313,24 @@ fn cpu_ticks() -> u64 {
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
+/// The `nth` further address of router `vrid`.
+fn further(vrid: u8, nth: u32) -> String {
+    format!("10.{vrid}.{}.{}/32", nth / 250, nth % 250 + 1)
+}
+
+/// Takes every further address away once: `ip addr flush` would go on taking away what is back.
+fn remove_each(routers: u8, addresses_each: u32) {
+    let mut ip = Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut commands = ip.stdin.take().unwrap();
+    for vrid in 1..=routers {
+        for nth in 0..addresses_each {
+            writeln!(commands, "addr del {} dev left", further(vrid, nth)).unwrap();
+        }
+    }
+    drop(commands);
+    assert!(ip.wait().unwrap().success());
+}
+
 /// Lets routers have addresses, takes all of these away by hand, and waits until all are back.
 fn flush(routers: u8, addresses_each: u32) {
     isolated(|_| {
@@ -322,10 +341,8 @@ fn flush(routers: u8, addresses_each: u32) {
             let router = router.address(&format!("192.0.2.{}/32", 100 + u16::from(vrid)));
             let mut settings = router.build().unwrap();
             // More than an advert carries.
-            settings.addresses.extend((0..addresses_each).map(|nth| {
-                let (high, low) = (nth / 250, nth % 250 + 1);
-                format!("10.{vrid}.{high}.{low}/32").parse::<VirtualAddress>().unwrap()
-            }));
+            let parsed = |nth| further(vrid, nth).parse::<VirtualAddress>().unwrap();
+            settings.addresses.extend((0..addresses_each).map(parsed));
             settings.machine.announce.repeat = 1;
             Arc::new(settings)
         };
@@ -342,9 +359,7 @@ fn flush(routers: u8, addresses_each: u32) {
         eventually("all addresses are there", || count() == total);
         let (ticks, changes) = (cpu_ticks(), trouble.changes.load(Ordering::SeqCst));
         let begun = Instant::now();
-        let flushed =
-            Command::new("ip").args(["addr", "flush", "dev", "left", "to", "10.0.0.0/8"]).status();
-        assert!(flushed.unwrap().success());
+        remove_each(routers, addresses_each);
         eventually("all addresses are back", || {
             thread::sleep(Duration::from_millis(100));
             count() == total
@@ -352,8 +367,8 @@ fn flush(routers: u8, addresses_each: u32) {
         let work = trouble.changes.load(Ordering::SeqCst) - changes;
         let cpu = Duration::from_millis((cpu_ticks() - ticks) * 10);
         println!("{total} addresses back after {:?}: {work} changes, {cpu:?} CPU", begun.elapsed());
-        // Those that were removed again before the flush ended count again.
-        assert!(work <= 4 * total, "{work} changes for {total} addresses");
+        // An address is asked for again where the kernel refuses it at first.
+        assert!((total..=2 * total).contains(&work), "{work} changes for {total} addresses");
         service.shutdown(PATIENCE).unwrap();
     });
 }
