@@ -411,17 +411,10 @@ impl Unit {
 
     #[inline(never)]
     fn start(&mut self, now: Instant) -> Result<(), vrrp_net::NetError> {
-        let parts = &mut self.parts;
-        let kernel = match parts.kernel.take() {
-            Some(kernel) => kernel,
-            None => parts.platform.open_kernel(parts.settings.family)?,
-        };
-        let (holdings, settings) = (parts.holdings.clone(), Arc::clone(&parts.settings));
-        parts.route.demand(&settings, &parts.view);
-        let engine = Engine::sharing(settings, kernel, holdings, parts.holder);
-        let (view, influences) = (parts.view.clone(), parts.influences.clone());
-        let can_hear = !parts.receiver.is_deaf();
-        self.phase = Phase::Running(Box::new(engine), now);
+        let engine = self.engine()?;
+        let (view, influences) = (self.parts.view.clone(), self.parts.influences.clone());
+        let can_hear = !self.parts.receiver.is_deaf();
+        self.phase = Phase::Running(engine, now);
         if let Phase::Running(engine, _) = &mut self.phase {
             if self.is_member {
                 engine.join_group();
@@ -430,6 +423,19 @@ impl Unit {
         }
         self.tell_events();
         Ok(())
+    }
+
+    /// An engine that has not begun.
+    #[inline(never)]
+    fn engine(&mut self) -> Result<Box<Engine>, vrrp_net::NetError> {
+        let parts = &mut self.parts;
+        let kernel = match parts.kernel.take() {
+            Some(kernel) => kernel,
+            None => parts.platform.open_kernel(parts.settings.family)?,
+        };
+        let (holdings, settings) = (parts.holdings.clone(), Arc::clone(&parts.settings));
+        parts.route.demand(&settings, &parts.view);
+        Ok(Box::new(Engine::sharing(settings, kernel, holdings, parts.holder)))
     }
 
     /// What a dead router held is removed and it resigns, so that its peers need not wait for its
