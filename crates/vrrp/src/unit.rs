@@ -5,7 +5,6 @@
 //! what is called from here: an idle router has three pages.
 
 use std::any::Any;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -113,7 +112,8 @@ pub(crate) struct Unit {
     deaths: u32,
     /// Whether it was told to shut down: then it is not started again, whatever happens.
     is_ending: bool,
-    history: VecDeque<Past>,
+    /// Shared with the status, and made anew with each transition.
+    history: Arc<[Past]>,
     /// The counters of engines that died.
     before: Totals,
     /// Whether a sync group decides when it starts and becomes Active.
@@ -142,13 +142,12 @@ enum Phase {
 impl Unit {
     /// A router that is not started yet.
     pub(crate) fn new(parts: Parts) -> Self {
-        let history = VecDeque::new();
         Self {
             parts,
             phase: Phase::Waiting(Instant::ZERO),
             deaths: 0,
             is_ending: false,
-            history,
+            history: Arc::default(),
             before: Totals::default(),
             is_member: false,
             is_released: false,
@@ -527,11 +526,9 @@ impl Unit {
         let name = &self.parts.settings.name;
         for kind in engine.take_events() {
             if let EventKind::Transition(transition) = &kind {
-                if self.history.len() == HISTORY {
-                    self.history.pop_front();
-                }
-                let (transition, at) = (transition.clone(), SystemTime::now());
-                self.history.push_back(Past { transition, at });
+                let kept = &self.history[usize::from(self.history.len() == HISTORY)..];
+                let past = Past { transition: transition.clone(), at: SystemTime::now() };
+                self.history = kept.iter().cloned().chain([past]).collect();
             }
             self.parts.events.send(Some(Arc::clone(name)), kind);
         }
@@ -566,7 +563,7 @@ impl Unit {
             _ => None,
         };
         status.became_active = self.before.became_active;
-        status.history = self.history.iter().cloned().collect();
+        status.history = Arc::clone(&self.history);
         status
     }
 }
