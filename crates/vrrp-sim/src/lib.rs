@@ -73,6 +73,7 @@ mod lan;
 mod machine;
 mod node;
 mod occurrence;
+mod packet;
 mod run;
 mod scenario;
 mod trace;

@@ -6,25 +6,9 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use fastrand::Rng;
-use vrrp_proto::IpMeta;
 
-use crate::node::Kind;
+use crate::packet::Packet;
 use crate::scenario::{NodeId, Wire};
-
-/// Longer than any advert of the simulation's few virtual addresses.
-pub(crate) const MESSAGE_LEN_MAX: usize = 64;
-
-/// A message and what the IP header around it says.
-#[derive(Debug, Clone)]
-pub(crate) struct Packet {
-    pub(crate) from: NodeId,
-    pub(crate) to: NodeId,
-    /// The sender's, when it was sent.
-    pub(crate) kind: Kind,
-    pub(crate) ip: IpMeta,
-    pub(crate) message: ArrayVec<u8, MESSAGE_LEN_MAX>,
-    pub(crate) damaged: bool,
-}
 
 /// What becomes of one packet.
 pub(crate) struct Transit {
@@ -51,14 +35,6 @@ impl Transit {
         }
         let damaged = happens(&mut draws, wire.corruption);
         Self { delays, damage: damaged.then(|| draws.usize(..)) }
-    }
-}
-
-impl Packet {
-    pub(crate) fn damage(&mut self, which: usize) {
-        let bit = which % (self.message.len() * 8);
-        self.message[bit / 8] ^= 1 << (bit % 8);
-        self.damaged = true;
     }
 }
 
