@@ -71,25 +71,32 @@ mod incidents;
 mod kernel;
 mod lan;
 mod machine;
+mod network;
 mod node;
 mod occurrence;
 mod packet;
 mod run;
 mod scenario;
+mod summary;
 mod trace;
 mod wire;
 
 pub use checks::{Bounds, Checks, Violation};
 pub use clock::Clock;
 pub use cluster::Cluster;
-pub use explore::explore;
+pub use explore::{explore, explore_networks};
 pub use kernel::{Asked, Held, Sent};
 pub use lan::{DEFAULT_DELAY, Lan, LanError, LanHost};
 pub use machine::{Machine, Make};
+pub use network::{
+    Honest, Network, NetworkFinding, NetworkViolation, Peers, Program, Role, Trouble, narrow,
+    run_network,
+};
 pub use node::Node;
 pub use occurrence::{Dropped, Occurrence, Stimulus, Turn};
-pub use run::{Counterexample, Finding, Summary, shrink, simulate, simulate_traced};
+pub use run::{Counterexample, Finding, shrink, simulate, simulate_traced};
 pub use scenario::{Incident, InterfaceState, Member, NodeId, Scenario, Scheduled, Wire};
+pub use summary::Summary;
 pub use trace::Trace;
 
 /// The examples of the page that registries show.

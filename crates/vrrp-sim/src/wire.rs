@@ -53,6 +53,11 @@ pub(crate) fn flip(seed: u64, node: NodeId, at: Duration) -> bool {
     draws(seed, [node as u64, u64::MAX - 1, at.as_micros() as u64]).bool()
 }
 
+/// Whether this packet is one of those that get lost.
+pub(crate) fn is_lost(seed: u64, per_mille: u16, which: [u64; 3]) -> bool {
+    per_mille > 0 && happens(&mut draws(seed, which), per_mille)
+}
+
 fn draws(seed: u64, what: [u64; 3]) -> Rng {
     let mut rng = Rng::with_seed(seed);
     for word in what {
