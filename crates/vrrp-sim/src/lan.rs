@@ -325,6 +325,10 @@ impl Platform for LanHost {
         self.lan.now()
     }
 
+    fn is_real_time(&self) -> bool {
+        false
+    }
+
     fn open_kernel(&self, _: Family) -> Result<Box<dyn Kernel>, NetError> {
         Ok(Box::new(LanKernel {
             host: self.clone(),
