@@ -19,7 +19,9 @@ pub(crate) struct Judge {
     electorates: Vec<Electorate>,
     disturbed_at: Duration,
     lost: u64,
-    /// Whether the last disturbance is long ago and everyone is in their place.
+    /// Whether the last disturbance is long ago.
+    is_calm: bool,
+    /// Whether everyone has been found in their place since.
     settled: bool,
     pub(crate) takeovers: u64,
     pub(crate) splits: u64,
@@ -41,6 +43,7 @@ impl Judge {
             electorates: electorates(network),
             disturbed_at: Duration::ZERO,
             lost: 0,
+            is_calm: false,
             settled: false,
             takeovers: 0,
             splits: 0,
@@ -55,7 +58,8 @@ impl Judge {
         if !what.is_empty() {
             self.trace.push(format!("{now:>14.6?}  -- {what}"));
         }
-        (self.disturbed_at, self.settled) = (now, false);
+        self.disturbed_at = now;
+        (self.is_calm, self.settled) = (false, false);
     }
 
     /// Judges everybody after something has happened.
@@ -78,11 +82,12 @@ impl Judge {
                 check_machine(stage, machine)?;
             }
         }
-        if !self.settled && stage.now().saturating_sub(self.disturbed_at) > self.settled_after {
-            self.check_calm(stage)?;
-            self.settled = true;
-            self.settlings += 1;
+        if self.is_calm || stage.now().saturating_sub(self.disturbed_at) <= self.settled_after {
+            return Ok(());
         }
+        self.is_calm = true;
+        self.settled = self.check_calm(stage)?;
+        self.settlings += u64::from(self.settled);
         Ok(())
     }
 
@@ -98,8 +103,10 @@ impl Judge {
             let EventKind::Transition(transition) = &event.kind else { continue };
             if transition.to == State::Active {
                 self.takeovers += 1;
-                self.splits += u64::from(transition.from == State::Backup);
             }
+            // Who was Active beside another one has heard it.
+            self.splits +=
+                u64::from((transition.from, transition.to) == (State::Active, State::Backup));
             if self.settled {
                 return Err(NetworkViolation::NotAtRest { machine, what: event.to_string() });
             }
@@ -107,19 +114,26 @@ impl Judge {
         Ok(has_told)
     }
 
-    fn check_calm(&self, stage: &Stage<'_>) -> Result<(), NetworkViolation> {
+    /// Judges the calm, and says whether everyone has to have come to rest: where the ways are
+    /// neither whole nor cut for all, several routers find their places one after the other.
+    fn check_calm(&self, stage: &Stage<'_>) -> Result<bool, NetworkViolation> {
         let statuses: Statuses = (stage.machines.iter())
             .map(|machine| machine.awake().map(|host| host.observer().routers()))
             .map(Option::unwrap_or_default)
             .collect();
+        let mut is_simple = true;
         for electorate in &self.electorates {
             let all = electorate.able(stage);
-            let Some(parts) = electorate.parts(stage, &all) else { continue };
+            let Some(parts) = electorate.parts(stage, &all) else {
+                is_simple = false;
+                continue;
+            };
             for part in parts {
                 electorate.check(stage, &statuses, &part)?;
             }
         }
-        (0..statuses.len()).try_for_each(|machine| check_refusals(stage, &statuses, machine))
+        (0..statuses.len()).try_for_each(|machine| check_refusals(stage, &statuses, machine))?;
+        Ok(is_simple)
     }
 }
 

@@ -12,22 +12,19 @@ use crate::lan::{Lan, LanHost};
 /// What machines run: a [`vrrp::Host`] with what it is given, or a test's version of that which has
 /// an error planted.
 pub trait Program: Sync {
-    /// What it takes its setup for.
-    fn setup(&self, setup: Setup) -> Setup {
-        setup
-    }
-
-    /// What it stands on.
-    fn platform(&self, machine: LanHost) -> Arc<dyn Platform> {
-        Arc::new(machine)
-    }
+    /// What it stands on, and what it takes its setup for.
+    fn on(&self, machine: LanHost, setup: Setup) -> (Arc<dyn Platform>, Setup);
 }
 
 /// The program as it is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Honest;
 
-impl Program for Honest {}
+impl Program for Honest {
+    fn on(&self, machine: LanHost, setup: Setup) -> (Arc<dyn Platform>, Setup) {
+        (Arc::new(machine), setup)
+    }
+}
 
 /// One machine, whether its program runs or not.
 pub(crate) struct Machine {
@@ -146,9 +143,9 @@ impl<'a> Stage<'a> {
             return Ok(());
         }
         let setup = self.network.setup(number).map_err(|error| broken(number, &error))?;
-        let platform = self.program.platform(machine.lan.clone());
+        let (platform, setup) = self.program.on(machine.lan.clone(), setup);
         let mut host = Host::on(platform).map_err(|error| broken(number, &error))?;
-        host.apply(self.program.setup(setup)).map_err(|error| broken(number, &error))?;
+        host.apply(setup).map_err(|error| broken(number, &error))?;
         machine.host = Some(host);
         Ok(())
     }
