@@ -11,7 +11,7 @@ use common::env_number;
 use vrrp_sim::{Honest, Network, explore_networks, narrow, run_network};
 
 /// How many seeds are tried where nobody says how many: whole hosts take longer than engines.
-const NETWORKS: u64 = 3_000;
+const NETWORKS: u64 = 4_000;
 
 #[test]
 fn every_invariant_holds_in_every_network() {
