@@ -17,6 +17,9 @@
 //! - A [`Machine`] is what is simulated: an `Engine`, or a wrapper that plants an error in one.
 //! - A [`Lan`] is another level: whole programs, written for `vrrp::Host`, on simulated machines
 //!   and with a simulated clock.
+//! - A [`Network`] is a random one of these: machines with sync groups, unicast routers or both
+//!   versions. [`run_network`] judges it, [`explore_networks`] many of them, and [`narrow`] leaves
+//!   out what a finding does not need. A [`Program`] is what its machines run.
 //!
 //! It does *not* touch a socket, a clock or a file, and it does not simulate the daemon: how
 //! threads, kernel and scripts behave is shown by `vrrpd`'s own tests.
