@@ -12,13 +12,14 @@ use vrrp_proto::{DecodeError, Family, InterfaceName, IpMeta, TableName};
 use inbound::{Inbox, Queue};
 pub use inbound::{RecordedMonitor, RecordedReceiver};
 
+use crate::address::{AddressKey, AddressSpec, InterfaceAddress};
 use crate::advert::Datagram;
 use crate::error::{NetError, Operation};
 use crate::filter::Filter;
 use crate::frame::Announcement;
 use crate::kernel::Kernel;
 use crate::monitor::{NetEvent, Snapshot};
-use crate::netlink::{AddressKey, AddressSpec, InterfaceAddress, Link};
+use crate::netlink::Link;
 use crate::object::{Change, Object, ObjectKey, Outcome};
 use crate::words::Interface;
 
