@@ -18,6 +18,13 @@ pub trait Platform: Send + Sync {
     /// The time now. It never runs backwards.
     fn now(&self) -> Instant;
 
+    /// Whether that is the time of this machine, so that a timer of its kernel can wait for a
+    /// [`Host`](crate::Host). Where a simulation answers no, whoever drives the host looks at its
+    /// [`deadline`](crate::Host::deadline).
+    fn is_real_time(&self) -> bool {
+        true
+    }
+
     /// The way to send adverts and to hold objects, for one router of this family.
     ///
     /// # Errors

@@ -231,18 +231,25 @@ impl Unit {
         !self.parts.inbox.is_empty() || self.parts.route.mailbox.has_parked()
     }
 
-    /// Says which advert needs no wake-up from now on.
-    pub(crate) fn publish_template(&mut self) {
+    /// Says which advert needs no wake-up from now on, and whether one that came meanwhile was
+    /// handled.
+    pub(crate) fn publish_template(&mut self) -> bool {
         let route = Arc::clone(&self.parts.route);
+        let mut has_heard = false;
         loop {
             let expected = match &self.phase {
                 Phase::Running(engine, _) => engine.router().expected_advert(),
                 _ => None,
             };
             let Some((at, heard)) = route.mailbox.publish(&self.parts.inbox, expected) else {
-                return;
+                return has_heard;
             };
-            self.guarded(|unit, _| unit.tell(at, Input::Advert(heard)));
+            has_heard = true;
+            self.guarded(|unit, _| {
+                unit.tell(at, Input::Advert(heard));
+                unit.refresh();
+            });
+            self.publish();
         }
     }
 
