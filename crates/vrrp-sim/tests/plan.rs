@@ -242,7 +242,7 @@ impl Bench {
         let groups = self.groups();
         let receivers = observer.receivers().into_iter().map(|it| {
             let groups = it.interface.and_then(|name| groups.get(&name.to_string()));
-            format!("{} listens {}: {groups:?}", it.interface, it.is_listening)
+            format!("{:?} listens {}: {groups:?}", it.interface, it.is_listening)
         });
         let objects = self.machine.objects().into_iter().map(|object| format!("{object:?}"));
         routers.chain(receivers).chain(objects).collect()
