@@ -271,7 +271,7 @@ impl KernelHandle {
 }
 
 impl Kernel for KernelHandle {
-    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+    fn attach(&mut self, interface: Option<Interface>) -> Result<(), NetError> {
         self.kernel.attach(interface)
     }
 

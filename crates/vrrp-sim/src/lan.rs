@@ -339,7 +339,7 @@ impl Platform for LanHost {
 
     fn open_receiver(
         &self,
-        interface: Interface,
+        interface: Option<Interface>,
         family: Family,
         groups: &[IpAddr],
     ) -> Result<Box<dyn AdvertSource>, NetError> {
@@ -359,10 +359,11 @@ struct LanKernel {
 }
 
 impl Kernel for LanKernel {
-    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+    /// There are no routes: without an interface nothing can be sent.
+    fn attach(&mut self, interface: Option<Interface>) -> Result<(), NetError> {
         self.attached = None;
         self.kernel.attach(interface)?;
-        self.attached = Some(interface);
+        self.attached = interface;
         Ok(())
     }
 
@@ -387,7 +388,7 @@ impl Kernel for LanKernel {
         let interface = self.attached.ok_or(detached)?;
         // The record has one socket for all: it is that of the sender at each time.
         if self.host.recorder.attached() != Some(interface) {
-            self.kernel.attach(interface)?;
+            self.kernel.attach(Some(interface))?;
         }
         self.kernel.send_advert(ip, message)?;
         let links = self.host.recorder.snapshot().links;

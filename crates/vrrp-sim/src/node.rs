@@ -122,7 +122,7 @@ impl<M: Machine> Node<M> {
         let settings = settings(family, member.config.clone(), authentication, false);
         Self {
             id,
-            kernel: SimKernel::new(id, settings.interface, member.address),
+            kernel: SimKernel::new(id, settings.carrier, member.address),
             settings: Arc::new(settings),
             replacement: None,
             clock: Clock::new(reading, member.drift_ppm),

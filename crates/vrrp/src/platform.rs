@@ -31,13 +31,13 @@ pub trait Platform: Send + Sync {
     /// [`NetError`] if what it takes cannot be had.
     fn open_kernel(&self, family: Family) -> Result<Box<dyn Kernel>, NetError>;
 
-    /// The adverts of this family that arrive at this interface for these groups.
+    /// The adverts of this family that arrive at this interface, or at any, for these groups.
     ///
     /// # Errors
     /// [`NetError`] if what it takes cannot be had.
     fn open_receiver(
         &self,
-        interface: Interface,
+        interface: Option<Interface>,
         family: Family,
         groups: &[IpAddr],
     ) -> Result<Box<dyn AdvertSource>, NetError>;
@@ -110,7 +110,7 @@ impl Platform for System {
 
     fn open_receiver(
         &self,
-        interface: Interface,
+        interface: Option<Interface>,
         family: Family,
         groups: &[IpAddr],
     ) -> Result<Box<dyn AdvertSource>, NetError> {
@@ -174,7 +174,7 @@ impl Platform for Recorder {
 
     fn open_receiver(
         &self,
-        interface: Interface,
+        interface: Option<Interface>,
         family: Family,
         groups: &[IpAddr],
     ) -> Result<Box<dyn AdvertSource>, NetError> {

@@ -36,8 +36,8 @@ pub struct Drained {
     pub is_more: bool,
 }
 
-/// Receives the adverts that arrive at one interface over one family, for all of its virtual
-/// routers.
+/// Receives the adverts that arrive at one interface, or at any, over one family, for all of its
+/// virtual routers.
 ///
 /// What arrives: packets of protocol 112 to the groups that were joined or to one of this host's
 /// addresses, with any hop limit and any VRRP checksum. What this host sends does not. Needs
@@ -50,7 +50,7 @@ pub struct Drained {
 /// there is something to drain, so that the waiting needs no lock that the draining takes.
 pub struct AdvertReceiver {
     socket: Socket,
-    interface: Interface,
+    interface: Option<Interface>,
     family: Family,
     groups: Groups,
     waker: Waker,
@@ -60,16 +60,18 @@ pub struct AdvertReceiver {
 }
 
 impl AdvertReceiver {
-    /// A receiver of adverts over this family that is in no group yet.
+    /// A receiver of adverts over this family that is in no group yet. Without an interface it
+    /// hears what is sent to any of this host's addresses, wherever it arrives.
     ///
     /// The receive buffer is large where the system allows it.
     ///
     /// # Errors
     /// [`NetError::Refused`]: `EPERM` without `CAP_NET_RAW`, `ENODEV` if the interface is gone.
-    pub fn open(interface: Interface, family: Family) -> Result<Self, NetError> {
-        let empty_at = monotonic();
+    pub fn open(interface: impl Into<Option<Interface>>, family: Family) -> Result<Self, NetError> {
+        let (interface, empty_at) = (interface.into(), monotonic());
         let (socket, groups) = open(interface, family).map_err(|errno| {
-            NetError::refused_on(Operation::OpenAdvertReceiver, interface.name, errno)
+            let name = interface.map(|interface| interface.name);
+            NetError::refused_at(Operation::OpenAdvertReceiver, name, errno)
         })?;
         let (waker, slots) = (Waker::new()?, Slots::new());
         Ok(Self { socket, interface, family, groups, waker, slots, empty_at })
@@ -78,7 +80,8 @@ impl AdvertReceiver {
     /// Is in these groups from now on and in no others: leaves the others, joins those that are
     /// new, and leaves alone what stays. The number is not limited.
     ///
-    /// The groups are joined on this interface alone, and what other programs join does not arrive
+    /// The groups are joined on its interface alone (without one, on that which the kernel routes
+    /// them to), and what other programs join does not arrive
     /// here.
     ///
     /// # Errors
@@ -95,8 +98,8 @@ impl AdvertReceiver {
         self.groups.iter()
     }
 
-    /// The interface that it listens on.
-    pub fn interface(&self) -> Interface {
+    /// The interface that it listens on, if it is one.
+    pub fn interface(&self) -> Option<Interface> {
         self.interface
     }
 
@@ -167,7 +170,8 @@ impl AdvertReceiver {
     }
 
     fn refused(&self, operation: Operation, errno: Errno) -> NetError {
-        NetError::refused_on(operation, self.interface.name, errno)
+        let name = self.interface.map(|interface| interface.name);
+        NetError::refused_at(operation, name, errno)
     }
 }
 
@@ -197,7 +201,7 @@ impl AsRawFd for AdvertReceiver {
     }
 }
 
-fn open(interface: Interface, family: Family) -> Result<(Socket, Groups), Errno> {
+fn open(interface: Option<Interface>, family: Family) -> Result<(Socket, Groups), Errno> {
     let errno = |error: std::io::Error| Errno::from(&error);
     let socket = raw_socket(family, PROTOCOL.into()).map_err(errno)?;
     bind_to(&socket, interface).map_err(errno)?;
