@@ -70,6 +70,6 @@ const TRACKED: &str = "NAME [weight NUMBER [reverse|noreverse]]";
 pub(crate) const FEATURES: &[&Feature] = &[&AUTH_HEADER, &VRF_OF_INTERFACE];
 
 pub(super) const VRF_OF_INTERFACE: Feature =
-    Feature { about: "`vrf` of an instance with `interface`", support: NotYet(Warn) };
+    Feature { about: "`vrf` of an instance with `interface`", support: NotYet(Refuse) };
 pub(super) const AUTH_HEADER: Feature =
     Feature { about: "`auth_type AH`", support: NotYet(Refuse) };
