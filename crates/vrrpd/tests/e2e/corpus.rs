@@ -16,7 +16,7 @@ use crate::stage::{Stage, start, status};
 /// How long a file may take: `advert_int` may be many seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How many machines there are at a time. They mostly wait.
-const MACHINES: usize = 16;
+const MACHINES: usize = 32;
 /// What runs in the place of all programs that the files name: those are not here, and some
 /// would end processes of this machine.
 const STAND_IN: &str = "/bin/true";
