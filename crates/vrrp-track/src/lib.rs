@@ -8,6 +8,7 @@
 //! | [`Process`] | how many processes of a kind are running | up or down | pidfds and the kernel's process connector, else scans of /proc |
 //! | [`File`] | the number in a file | the number | inotify on the file's directory |
 //! | [`Interface`] | whether a link can carry packets | up or down | whoever follows the links |
+//! | [`Delay`] | the time since a start | up when it is over | a deadline |
 //! | [`Script`] | the exit code of a program run at intervals | up or down, after rise and fall | pidfds |
 //!
 //! [`Trackers`] takes sources of any kind together, with one sink, and starts what a kind needs when it is used: a
@@ -47,6 +48,7 @@
 //! ```
 
 mod damper;
+pub mod delay;
 mod error;
 pub mod file;
 mod handle;
@@ -66,6 +68,7 @@ mod verdict;
 mod weakness;
 
 pub use damper::Damper;
+pub use delay::Delay;
 pub use error::TrackError;
 pub use file::File;
 pub use interface::Interface;

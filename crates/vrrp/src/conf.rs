@@ -26,7 +26,9 @@ use vrrp_net::{AddressFlags, Broadcast, Preferred, Scope};
 use vrrp_proto::{ChecksumForm, Family, HOP_LIMIT, HopLimits, InterfaceName, Password, Version};
 use vrrp_track::interface::Links;
 use vrrp_track::process::ParamMatch;
-use vrrp_track::{File, Interface, Kind, Matcher, Process, Program, Script, Source, SourceKind};
+use vrrp_track::{
+    Delay, File, Interface, Kind, Matcher, Process, Program, Script, Source, SourceKind,
+};
 
 use crate::authentication::Authentication;
 use crate::destination::{Destination, OldChecksum, Unicast, UnicastPeer};
@@ -85,6 +87,10 @@ pub fn settings_in(config: &Config, instance: &model::Instance) -> Result<Settin
     let is_its = |group: &&model::SyncGroup| {
         group.members.iter().any(|member| member.value == instance.name.value)
     };
+    settings.tracks.extend(delays(config).map(|delay| Track {
+        tracker: TrackerKey { kind: Delay::KIND, name: delay.name },
+        weight: Weight { points: 0, reverse: false },
+    }));
     let Some(group) = config.sync_groups.iter().find(is_its) else { return Ok(settings) };
     if !group.tracks.bfd_sessions.is_empty() {
         return Err(SettingsError::Unsupported("track_bfd"));
@@ -137,7 +143,19 @@ pub fn sources<E>(
             sources.push(script(defined, program(defined)?));
         }
     }
+    sources.extend(delays(config).map(Source::from));
     Ok(sources)
+}
+
+/// What holds all instances back after a start.
+fn delays(config: &Config) -> impl Iterator<Item = Delay> {
+    let global = &config.global;
+    let delays = [
+        Delay::after_start("vrrp_startup_delay", global.startup_delay),
+        Delay::after_boot("vrrp_delay_after_boot", global.delay_after_boot),
+    ];
+    let is_wanted = [!global.startup_delay.is_zero(), !global.delay_after_boot.is_zero()];
+    delays.into_iter().zip(is_wanted).filter_map(|(delay, is_wanted)| is_wanted.then_some(delay))
 }
 
 /// What is left out here would decide silently who is master, so nothing is.

@@ -9,6 +9,7 @@ mod accept;
 mod article;
 mod corpus;
 mod daemon;
+mod election;
 mod frr;
 mod groups;
 mod hostile;

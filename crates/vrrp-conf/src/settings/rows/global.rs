@@ -142,7 +142,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         "hold instances back after the daemon's start",
     )
     .default("0")
-    .support(NotYet(Refuse))
     .fills(Fill::Time(|to, time| to.global.startup_delay = *time))
     .shown(|config, _, mut line| line.secs_unless_zero(config.global.startup_delay)),
     row::<Globals>(
@@ -151,7 +150,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         "hold instances back after the machine's start",
     )
     .default("0")
-    .support(NotYet(Refuse))
     .fills(Fill::Time(|to, time| to.global.delay_after_boot = *time))
     .shown(|config, _, mut line| line.secs_unless_zero(config.global.delay_after_boot)),
     row::<Globals>("log_unknown_vrids", Flag, "")

@@ -1,0 +1,33 @@
+//! What holds instances back from the election.
+
+use std::time::{Duration, Instant};
+
+use vrrp_lab::Exit;
+
+use crate::stage::{
+    CONFIG, Stage, VRRPD, eventually, instance, router, start, status, wait_for_state,
+};
+
+#[test]
+fn a_start_up_delay_keeps_quiet_and_later_instances_do_not_wait() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let first = router("VI_1", 51, 255, "192.168.122.200/24", "");
+    let delays = "global_defs {\n vrrp_startup_delay 4\n vrrp_delay_after_boot 1\n}\n";
+    let begun = Instant::now();
+    let _daemon = start(host, &format!("{delays}{first}"));
+    let waiting = instance(host);
+    assert_eq!(waiting["state"], "INIT", "{waiting}");
+    assert!(waiting["waiting_for"].to_string().contains("vrrp_startup_delay"), "{waiting}");
+    wait_for_state(host, "MASTER");
+    assert!(begun.elapsed() >= Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_eq!(instance(host)["history"][0]["to"], "MASTER", "it was nothing before");
+
+    let second = router("VI_2", 52, 255, "192.168.122.201/24", "");
+    host.write_file(CONFIG, format!("{delays}{first}{second}")).unwrap();
+    assert_eq!(host.run([VRRPD, "reload"]).unwrap().exit, Exit::Code(0));
+    eventually("the second is MASTER", || status(host)["instances"][1]["state"] == "MASTER");
+    let told = status(host);
+    let delay = told["trackers"].as_array().unwrap().iter().find(|one| one["kind"] == "delay");
+    assert!(delay.is_some(), "{told}");
+}
