@@ -64,9 +64,7 @@ const RULE: &str = "[from PREFIX] [to PREFIX] [OPTION…] ACTION preference NUMB
 const TRACKED: &str = "NAME [weight NUMBER [reverse|noreverse]]";
 
 /// What is more than a keyword, for the reference.
-pub(crate) const FEATURES: &[&Feature] = &[&AUTH_HEADER, &UNICAST_ANYWHERE];
+pub(crate) const FEATURES: &[&Feature] = &[&UNICAST_ANYWHERE];
 
 pub(super) const UNICAST_ANYWHERE: Feature =
     Feature { about: "a unicast router without `interface`", support: NotYet(Refuse) };
-pub(super) const AUTH_HEADER: Feature =
-    Feature { about: "`auth_type AH`", support: NotYet(Refuse) };
