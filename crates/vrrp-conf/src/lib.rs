@@ -52,6 +52,7 @@ mod did_you_mean;
 mod expand;
 mod fix;
 mod keywords;
+mod lines;
 mod mend;
 pub mod model;
 mod options;

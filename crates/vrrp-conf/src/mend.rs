@@ -8,7 +8,7 @@
 //! space, and all else stays where it was.
 
 use crate::keywords::{Block, Keyword, Shape};
-use crate::outline::{Lines, telling_word};
+use crate::lines::{Lines, telling_word};
 use crate::syntax::{self, Part, Token};
 use crate::{Code, Diagnostic, Limits, Span};
 

@@ -417,10 +417,60 @@ fn unicast_routers_of_one_number_have_no_peer_in_common() {
 }
 
 #[test]
-fn a_unicast_router_needs_its_interface() {
-    let text = "vrrp_instance A {\n virtual_router_id 9\n unicast_peer {\n 192.0.2.8\n }\n \
-                virtual_ipaddress {\n 192.0.2.1\n }\n}\n";
-    assert_eq!(findings(text, false), ["E0409 3:15 error"]);
+fn a_unicast_router_without_interface_takes_a_source_and_addresses_of_no_link() {
+    let router = |lines: &str, peer: &str, address: &str| {
+        format!(
+            "vrrp_instance A {{\n virtual_router_id 9\n{lines} unicast_peer {{\n {peer}\n }}\n \
+             virtual_ipaddress {{\n {address}\n }}\n}}\n"
+        )
+    };
+    let source = " unicast_src_ip 192.0.2.9\n";
+    assert_eq!(findings(&router(source, "192.0.2.8", "192.0.2.1"), false), [""; 0]);
+    let missing = ["E0401 1:15 error"];
+    assert_eq!(findings(&router("", "192.0.2.8", "192.0.2.1"), false), missing);
+    // A multicast router needs its interface.
+    let text = "vrrp_instance A {\n virtual_router_id 9\n virtual_ipaddress {\n 192.0.2.1\n }\n}\n";
+    assert_eq!(findings(text, false), missing);
+    let (local, global) = ("fe80::8", "2001:db8::8");
+    let source = " unicast_src_ip 2001:db8::9\n";
+    assert_eq!(findings(&router(source, global, "fe80::1"), false), [""; 0]);
+    assert_eq!(findings(&router(source, local, "fe80::1"), false), missing);
+    let vrf = format!("{source} vrf blue\n");
+    assert_eq!(findings(&router(&vrf, global, "fe80::1"), false), [""; 0]);
+}
+
+#[test]
+fn addresses_of_an_instance_without_interface_go_on_the_default_one() {
+    let instance = "vrrp_instance A {\n virtual_router_id 9\n unicast_src_ip 192.0.2.9\n \
+                    unicast_peer {\n 192.0.2.8\n }\n virtual_ipaddress {\n 192.0.2.1\n 192.0.2.2 \
+                    dev eth7\n }\n}\n";
+    let devices = |globals: &str| {
+        let loaded = parse_str("t", &format!("{globals}{instance}"), &Options::default());
+        let instance = loaded.config.unwrap().instances.remove(0);
+        assert!(instance.interface.is_none());
+        let devices = instance.all_addresses().map(|address| instance.device_of(address));
+        devices.map(|device| device.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(devices(""), ["eth0", "eth7"]);
+    assert_eq!(devices("global_defs {\n default_interface eth5\n}\n"), ["eth5", "eth7"]);
+}
+
+#[test]
+fn a_router_without_interface_shares_no_peer_with_one_on_any() {
+    let router = |name: &str, interface: &str, address: &str, peer: &str| {
+        format!(
+            "vrrp_instance {name} {{\n{interface} virtual_router_id 9\n unicast_src_ip \
+             192.0.2.99\n unicast_peer {{\n {peer}\n }}\n virtual_ipaddress {{\n \
+             {address}\n }}\n}}\n"
+        )
+    };
+    let on = |peer: &str| router("A", " interface eth0\n", "192.0.2.1", peer);
+    let anywhere = |name: &str, peer: &str| router(name, "", "192.0.2.2", peer);
+    let (one, other) = ("192.0.2.8", "192.0.2.9");
+    assert_eq!(findings(&(on(one) + &anywhere("B", other)), false), [""; 0]);
+    assert_eq!(findings(&(on(one) + &anywhere("B", one)), false), ["E0403 12:20 error"]);
+    assert_eq!(findings(&(anywhere("B", one) + &on(one)), false), ["E0403 12:20 error"]);
+    assert_eq!(findings(&(anywhere("B", one) + &anywhere("C", one)), false), ["E0403 11:20 error"]);
 }
 
 #[test]

@@ -21,13 +21,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, sethostname};
 
-use crate::error::Step;
-use crate::intercept::{MYSELF, Role, die_with_parent};
 use crate::netlink;
 use crate::packet;
 use crate::protocol::{
     Answer, Channel, CommandLine, Failure, Handle, Message, Numbered, Program, Request, SetUp, Sink,
 };
+use crate::role::{MYSELF, Role, die_with_parent};
+use crate::step::Step;
 use crate::words::Exit;
 
 /// Where an init keeps the names under which it starts its own program.

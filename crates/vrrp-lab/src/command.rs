@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::intercept::Role;
 use crate::protocol::{CommandLine, Program, Sink};
+use crate::role::Role;
 
 /// Where commands are looked up unless the command says otherwise.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::LabError;
-use crate::process::ProcessState;
+use crate::progress::ProcessState;
 use crate::protocol::{Answer, Channel, Failure, Handle, Message, Numbered, Request};
 use crate::pump::Source;
 

@@ -16,12 +16,13 @@ use crate::capture::{Capture, Injector};
 use crate::command::Command;
 use crate::connection::{Connection, ConnectionSource};
 use crate::error::LabError;
-use crate::lab::{World, eventually};
-use crate::process::{Output, OutputSource, Process, ProcessState, STDERR, STDOUT, output_pipe};
+use crate::process::{Output, OutputSource, Process, output_pipe};
+use crate::progress::{ProcessState, STDERR, STDOUT};
 use crate::protocol::{Answer, Channel, CommandLine, PacketPurpose, Request, SetUp, Sink};
 use crate::traffic::{self, Traffic};
 use crate::wire::{Cable, Nic, Wire};
 use crate::words::{Cidr, Interface};
+use crate::world::{World, eventually};
 
 /// The longest file that is read from a host.
 const FILE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;

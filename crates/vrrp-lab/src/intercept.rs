@@ -11,7 +11,6 @@
 //! the new ones. Executing instead of forking is what lets a caller with many threads do this
 //! without `unsafe`: a process may only leave its user namespace while it has one thread.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
@@ -19,51 +18,12 @@ use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
 use nix::unistd::{getegid, geteuid, pause, setsid};
 
 use crate::agent;
-use crate::error::Step;
 use crate::protocol::{Channel, Failure, Message};
-
-/// This very program, also where its path is hidden by a mount.
-pub(crate) const MYSELF: &str = "/proc/self/exe";
-
-/// What a program was executed again for; the first argument says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Creates the lab's namespaces and starts the wire room's init.
-    EnterLab,
-    /// Creates a host's namespaces and starts its init.
-    EnterHost,
-    /// Process 1 of the wire room, as its parent could create it: with a user namespace.
-    InitInUserNamespace,
-    /// Process 1 of the wire room or of a host.
-    Init,
-    /// Sleeps until a signal ends it.
-    Idle,
-}
-
-impl Role {
-    const ALL: [Self; 5] =
-        [Self::EnterLab, Self::EnterHost, Self::InitInUserNamespace, Self::Init, Self::Idle];
-
-    /// The argument that asks for the role.
-    pub(crate) const fn marker(self) -> &'static str {
-        match self {
-            Self::EnterLab => "vrrp-lab:enter-lab",
-            Self::EnterHost => "vrrp-lab:enter-host",
-            Self::InitInUserNamespace => "vrrp-lab:init-in-user-namespace",
-            Self::Init => "vrrp-lab:init",
-            Self::Idle => "vrrp-lab:idle",
-        }
-    }
-
-    fn from_marker(marker: &OsStr) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| marker == role.marker())
-    }
-}
+use crate::role::{MYSELF, Role, die_with_parent};
+use crate::step::Step;
 
 /// Becomes a part of a lab if this program was executed for that, and returns otherwise.
 ///
@@ -152,9 +112,4 @@ fn start_init(role: Role) -> Result<(), Failure> {
     // How an init ends says nothing: it is killed or told to.
     let _ = init.wait();
     Ok(())
-}
-
-/// Has the kernel kill this process when its parent ends.
-pub(crate) fn die_with_parent() -> Result<(), Failure> {
-    set_pdeathsig(Signal::SIGKILL).map_err(Failure::at(Step::StartInit, "bound to its parent"))
 }

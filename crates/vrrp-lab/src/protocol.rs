@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vrrp_proto::MacAddress;
 
-use crate::error::Step;
+use crate::step::Step;
 use crate::words::{Cidr, Exit, Interface};
 
 /// The longest message, as JSON.

@@ -10,9 +10,9 @@ use vrrp_proto::MacAddress;
 use crate::capture::Capture;
 use crate::connection::Connection;
 use crate::error::LabError;
-use crate::lab::World;
 use crate::protocol::{PacketPurpose, Request};
 use crate::traffic::{self, Traffic};
+use crate::world::World;
 
 /// A wire that any number of hosts plug into: a bridge that passes on every frame for everyone
 /// at once and learns who is where.

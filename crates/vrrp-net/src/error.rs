@@ -181,14 +181,14 @@ pub enum NetError {
         explanation: Option<Box<str>>,
     },
     /// A multicast group could not be joined or left.
-    #[error("cannot {operation} {group}{}: {errno}", on(&Some(.interface.name)))]
+    #[error("cannot {operation} {group}{}: {errno}", on(&.interface.map(|interface| interface.name)))]
     Group {
         /// [`Operation::JoinGroup`] or [`Operation::LeaveGroup`].
         operation: Operation,
         /// The group.
         group: IpAddr,
-        /// The interface that it was for.
-        interface: Interface,
+        /// The interface that it was for; `None` where the kernel chooses.
+        interface: Option<Interface>,
         /// The kernel's reason.
         errno: Errno,
     },
@@ -245,8 +245,15 @@ impl NetError {
         interface: InterfaceName,
         errno: impl Into<Errno>,
     ) -> Self {
-        let (interface, errno) = (Some(interface), errno.into());
-        Self::Refused { operation, interface, errno, explanation: None }
+        Self::refused_at(operation, Some(interface), errno)
+    }
+
+    pub(crate) fn refused_at(
+        operation: Operation,
+        interface: Option<InterfaceName>,
+        errno: impl Into<Errno>,
+    ) -> Self {
+        Self::Refused { operation, interface, errno: errno.into(), explanation: None }
     }
 
     /// The same error, said of this interface.

@@ -15,14 +15,14 @@ use crate::words::Interface;
 /// A thread that drives one takes a `Box<dyn Kernel>`: [`SystemKernel`] in the daemon, a
 /// [`Recorder`](crate::Recorder)'s in tests. Nothing here waits for the network.
 pub trait Kernel: Send {
-    /// Sends adverts from this interface from now on.
+    /// Sends adverts from this interface from now on; without one, along the routing table.
     ///
     /// Once when the interface is there, and again when it was made anew: an index does not
     /// come back.
     ///
     /// # Errors
     /// [`NetError`] if the interface is gone. Nothing is attached then.
-    fn attach(&mut self, interface: Interface) -> Result<(), NetError>;
+    fn attach(&mut self, interface: Option<Interface>) -> Result<(), NetError>;
 
     /// Sends no adverts any more until the next [`attach`](Self::attach).
     fn detach(&mut self);
@@ -48,7 +48,7 @@ pub trait Kernel: Send {
     /// and this hop limit.
     ///
     /// # Errors
-    /// [`NetError::Detached`] without an interface, else as [`AdvertSender::send_packet`].
+    /// [`NetError::Detached`] unless it is attached, else as [`AdvertSender::send_packet`].
     fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError>;
 
     /// Tells the links where addresses are now: gratuitous ARP, neighbour advertisements.
@@ -89,7 +89,7 @@ impl SystemKernel {
 }
 
 impl Kernel for SystemKernel {
-    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+    fn attach(&mut self, interface: Option<Interface>) -> Result<(), NetError> {
         self.adverts.attach(interface)
     }
 

@@ -71,6 +71,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod address;
 mod advert;
 #[cfg(test)]
 mod capture;
@@ -89,6 +90,10 @@ mod time;
 mod wake;
 mod words;
 
+pub use address::{
+    AddressFlags, AddressKey, AddressProtocol, AddressSpec, Broadcast, InterfaceAddress, Preferred,
+    Scope,
+};
 pub use advert::{AdvertReceiver, AdvertSender, DATAGRAM_BYTES_MAX, Datagram, Drained};
 pub use error::{NetError, Operation};
 pub use filter::Filter;
@@ -97,9 +102,8 @@ pub use kernel::{Kernel, SystemKernel};
 pub use monitor::{Monitor, NetEvent, Snapshot};
 pub use namespace::NetNamespace;
 pub use netlink::{
-    AddressFlags, AddressKey, AddressProtocol, AddressSpec, Broadcast, InterfaceAddress, Link,
-    LinkChange, LinkFlags, MacvlanMode, NetNs, Netlink, NewLink, NewLinkKind, OperationalState,
-    Preferred, Scope, VethPeer,
+    Link, LinkChange, LinkFlags, MacvlanMode, NetNs, Netlink, NewLink, NewLinkKind,
+    OperationalState, VethPeer,
 };
 pub use object::{Change, Object, ObjectKey, ObjectKind, Outcome};
 pub use privileges::Privileges;

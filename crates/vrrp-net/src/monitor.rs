@@ -4,10 +4,9 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use crate::address::InterfaceAddress;
 use crate::error::{NetError, Operation};
-use crate::netlink::{
-    DUMP_DATAGRAM_BYTES_MAX, InterfaceAddress, Link, Netlink, Notice, Received, Socket, messages,
-};
+use crate::netlink::{DUMP_DATAGRAM_BYTES_MAX, Link, Netlink, Notice, Received, Socket, messages};
 use crate::wake::{Wake, Waker, wait};
 use crate::words::{IfIndex, Interface};
 

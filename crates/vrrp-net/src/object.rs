@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::address::{AddressKey, AddressSpec, InterfaceAddress};
 use crate::filter::Filter;
-use crate::netlink::{AddressKey, AddressSpec, InterfaceAddress};
 
 /// Something that the kernel keeps for a virtual router while that is active, as it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -23,7 +23,7 @@ fn a_virtual_router_takes_over_and_gives_up() {
         let mut receiver = right.host.run(open).unwrap();
         receiver.set_groups(&[GROUP_V4.into()]).unwrap();
         let mut kernel = kernel(&left);
-        kernel.attach(left.interface).unwrap();
+        kernel.attach(Some(left.interface)).unwrap();
 
         let vip = AddressSpec::host(left.interface, ip("192.0.2.100"));
         kernel.send_advert(&IpMeta::multicast(left.address), b"I am here").unwrap();
@@ -58,22 +58,22 @@ fn without_an_interface_no_advert_is_sent() {
         let send =
             |kernel: &mut dyn Kernel| kernel.send_advert(&IpMeta::multicast(left.address), b"");
         assert!(matches!(send(&mut *kernel), Err(NetError::Detached { .. })));
-        kernel.attach(left.interface).unwrap();
+        kernel.attach(Some(left.interface)).unwrap();
         assert_eq!(send(&mut *kernel), Ok(()));
         kernel.detach();
         assert!(matches!(send(&mut *kernel), Err(NetError::Detached { .. })));
 
-        kernel.attach(left.interface).unwrap();
+        kernel.attach(Some(left.interface)).unwrap();
         left.host.netlink.delete_link(left.interface.index).unwrap();
         assert!(send(&mut *kernel).unwrap_err().is_interface_unusable());
-        assert!(kernel.attach(left.interface).unwrap_err().is_interface_unusable());
+        assert!(kernel.attach(Some(left.interface)).unwrap_err().is_interface_unusable());
         assert!(matches!(send(&mut *kernel), Err(NetError::Detached { .. })));
 
         left.host.plug("left", &right.host, "right");
         left.interface = left.host.interface("left");
         left.host.change(left.interface.index, &LinkChange::UP);
         // From a thread that is in another namespace than the kernel was opened in.
-        kernel.attach(left.interface).unwrap();
+        kernel.attach(Some(left.interface)).unwrap();
         assert_eq!(send(&mut *kernel), Ok(()), "the carrier is not asked for");
     });
 }

@@ -5,14 +5,14 @@ use core::net::IpAddr;
 
 use crate::addresses::Addresses;
 use crate::auth::Authentication;
-use crate::auth::sequence::Sequence;
 use crate::auth::trailer::TRAILER_LEN;
-use crate::checksum::{self, ChecksumForm};
+use crate::checksum;
 use crate::error::{DecodeError, EncodeError, Remark, Remarks};
 use crate::ip::IpMeta;
 use crate::message::{ADVERTISEMENT, Message, message_len};
 use crate::rules::Rules;
-use crate::words::{Family, Interval, Priority, Version, Vrid};
+use crate::sequence::Sequence;
+use crate::words::{ChecksumForm, Family, Interval, Priority, Version, Vrid};
 
 /// The length of an IPv4 packet that fills an Ethernet frame to its minimum. Devices exist that
 /// count the frame's padding into the IP packet's length.

@@ -5,52 +5,11 @@ use core::net::IpAddr;
 
 use etherparse::checksum::Sum16BitWords;
 
-use crate::ip::{GROUP_V4, IpMeta, PROTOCOL};
-use crate::words::{Family, Version};
-
-/// What a sender sums up for the checksum of its adverts.
-///
-/// VRRPv2 and IPv6 have one form each. For VRRPv3 over IPv4 RFC 5798 §5.2.8 was commonly read as
-/// asking for a pseudo-header, RFC 9568 §5.2.8 says that there is none, and both are in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ChecksumForm {
-    /// The message alone: VRRPv2, and VRRPv3 over IPv4 as RFC 9568 has it.
-    MessageOnly,
-    /// The family's pseudo-header and the message: VRRPv3 over IPv6, and over IPv4 as most of
-    /// the installed base has it.
-    PseudoHeader,
-    /// As [`PseudoHeader`](Self::PseudoHeader) over IPv4, but always with 224.0.0.18 as
-    /// destination, even of a unicast advert: keepalived up to 1.3.6.
-    OldUnicast,
-}
+use crate::ip::IpMeta;
+use crate::numbers::{GROUP_V4, PROTOCOL};
+use crate::words::ChecksumForm;
 
 impl ChecksumForm {
-    /// The form that most routers of a version send and understand.
-    pub const fn usual(version: Version) -> Self {
-        match version {
-            Version::V2 => Self::MessageOnly,
-            Version::V3 => Self::PseudoHeader,
-        }
-    }
-
-    /// A stable name in snake case, for logs and status.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MessageOnly => "message_only",
-            Self::PseudoHeader => "pseudo_header",
-            Self::OldUnicast => "old_unicast",
-        }
-    }
-
-    /// Whether messages of this version and family are ever summed in this form.
-    pub(crate) const fn exists_for(self, version: Version, family: Family) -> bool {
-        match (version, family) {
-            (Version::V2, _) => matches!(self, Self::MessageOnly),
-            (Version::V3, Family::V4) => true,
-            (Version::V3, Family::V6) => matches!(self, Self::PseudoHeader),
-        }
-    }
-
     /// The checksum of `message` in this form. Zero if it already holds the right one; the right
     /// one if its checksum field is zero.
     pub(crate) fn sum(self, message: &[u8], ip: &IpMeta) -> u16 {
@@ -104,7 +63,7 @@ mod tests {
     use core::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
-    use crate::ip::GROUP_V6;
+    use crate::numbers::GROUP_V6;
 
     /// VRRPv3, VRID 51, priority 100, 1 s, 192.0.2.100; checksum zero.
     const MESSAGE: [u8; 12] = [0x31, 0x33, 0x64, 0x01, 0x00, 0x64, 0, 0, 0xc0, 0x00, 0x02, 0x64];

@@ -4,13 +4,10 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr};
 
-use crate::auth::header::AUTH_HEADER_LEN;
-use crate::auth::sequence::Sequence;
-use crate::checksum::ChecksumForm;
-use crate::ip::PROTOCOL;
+use crate::numbers::{AUTH_HEADER_LEN, PROTOCOL};
 use crate::reason::DropReason;
-use crate::rules::HopLimits;
-use crate::words::{Family, Interval, Version, Vrid};
+use crate::sequence::Sequence;
+use crate::words::{ChecksumForm, Family, HopLimits, Interval, Version, Vrid};
 
 /// Why a received packet is dropped: each variant is one named [`DropReason`], and says what was
 /// required and what was there.

@@ -1,34 +1,14 @@
 //! What an advert needs of the IP packet around it, and the view that finds it there.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
 
 use etherparse::Ipv4HeaderSlice;
 use etherparse::err::ipv4::{HeaderError, HeaderSliceError};
 
-use crate::auth::header::{AUTH_HEADER_LEN, AUTH_HEADER_PROTOCOL, AuthHeader};
+use crate::auth_header::AuthHeader;
 use crate::error::{DecodeError, IpHeaderFault};
+use crate::numbers::{AUTH_HEADER_LEN, AUTH_HEADER_PROTOCOL, HOP_LIMIT, group};
 use crate::words::Family;
-
-/// The IP protocol number of VRRP (RFC 9568 §5.1.1.4).
-pub const PROTOCOL: u8 = 112;
-
-/// The group to which IPv4 adverts are sent (RFC 9568 §5.1.1.2).
-pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
-
-/// The group to which IPv6 adverts are sent (RFC 9568 §5.1.2.2).
-pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
-
-/// The hop limit (TTL) with which adverts leave, and the only one with which they arrive from
-/// the same link (RFC 9568 §5.1.1.3).
-pub const HOP_LIMIT: u8 = 255;
-
-/// The group to which a family's adverts are sent.
-pub const fn group(family: Family) -> IpAddr {
-    match family {
-        Family::V4 => IpAddr::V4(GROUP_V4),
-        Family::V6 => IpAddr::V6(GROUP_V6),
-    }
-}
 
 /// What the IP header around a message says, as far as VRRP asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +120,7 @@ fn fault_of(error: HeaderSliceError) -> IpHeaderFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::PROTOCOL;
 
     /// The header of an advert of 20 octets, 192.168.100.2 to 224.0.0.18.
     const HEADER: [u8; 20] = [

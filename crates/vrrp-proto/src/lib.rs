@@ -81,38 +81,46 @@
 mod addresses;
 mod advert;
 mod auth;
+mod auth_header;
 mod checksum;
 mod dissect;
 mod error;
 mod ip;
 mod link;
 mod message;
+mod numbers;
 mod prepared;
 mod reason;
+mod replay;
 mod rules;
+mod sequence;
 mod words;
 
 pub use addresses::{AddressList, AddressListError, Addresses, MAX_ADDRESSES};
 pub use advert::Advert;
 pub use auth::Authentication;
-pub use auth::header::{AUTH_HEADER_LEN, AUTH_HEADER_PROTOCOL, AuthHeader, HeaderKey};
+pub use auth::header::HeaderKey;
 pub use auth::password::Password;
-pub use auth::replay::{REPLAY_SLOTS, Replay, ReplaySlot};
 pub use auth::secret::Secret;
-pub use auth::sequence::{Sequence, Signer};
+pub use auth::signer::Signer;
 pub use auth::trailer::{
     AntiReplay, HmacKey, HmacKeyError, HmacMode, HmacSettings, TRAILER_LEN, UnixTime,
 };
-pub use checksum::ChecksumForm;
+pub use auth_header::AuthHeader;
 pub use dissect::{AuthData, Dissection, Field, Finding, Flaw};
 pub use error::{DecodeError, EncodeError, IpHeaderFault, Remark, Remarks};
-pub use ip::{GROUP_V4, GROUP_V6, HOP_LIMIT, IpMeta, PROTOCOL, group, split_ipv4};
+pub use ip::{IpMeta, split_ipv4};
 pub use link::{InterfaceName, Label, MacAddress, TableName};
 pub use message::{MAX_MESSAGE_LEN, peek_vrid};
+pub use numbers::{
+    AUTH_HEADER_LEN, AUTH_HEADER_PROTOCOL, GROUP_V4, GROUP_V6, HOP_LIMIT, PROTOCOL, group,
+};
 pub use prepared::{Payload, PreparedAdvert};
 pub use reason::DropReason;
-pub use rules::{Cast, HopLimits, Rules};
-pub use words::{Family, Interval, Priority, Version, Vrid, WordError};
+pub use replay::{REPLAY_SLOTS, Replay, ReplaySlot};
+pub use rules::{Cast, Rules};
+pub use sequence::Sequence;
+pub use words::{ChecksumForm, Family, HopLimits, Interval, Priority, Version, Vrid, WordError};
 
 /// The examples of the page that registries show.
 #[cfg(doctest)]

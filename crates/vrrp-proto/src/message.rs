@@ -1,8 +1,8 @@
 //! The message as bytes: where its fields are, and nothing about what they should hold.
 
 use crate::addresses::Addresses;
-use crate::auth::AUTH_DATA_LEN;
 use crate::error::DecodeError;
+use crate::numbers::AUTH_DATA_LEN;
 use crate::words::{Family, Priority, Version, Vrid};
 
 /// Field offsets and ranges.

@@ -2,14 +2,16 @@
 
 use crate::advert::Advert;
 use crate::auth::Authentication;
-use crate::auth::header::{AUTH_HEADER_PROTOCOL, AuthHeader, HeaderKey};
-use crate::auth::sequence::Sequence;
+use crate::auth::header::HeaderKey;
 use crate::auth::trailer::{HmacKey, TRAILER_LEN};
-use crate::checksum::{self, ChecksumForm};
+use crate::auth_header::AuthHeader;
+use crate::checksum;
 use crate::error::EncodeError;
-use crate::ip::{IpMeta, PROTOCOL};
+use crate::ip::IpMeta;
 use crate::message::Message;
-use crate::words::{Family, Priority};
+use crate::numbers::{AUTH_HEADER_PROTOCOL, PROTOCOL};
+use crate::sequence::Sequence;
+use crate::words::{ChecksumForm, Family, Priority};
 
 /// A message that is written once and sent many times: only the priority changes, and the
 /// checksum with it (RFC 1624), and what proves it if it is signed.

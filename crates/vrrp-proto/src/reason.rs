@@ -3,7 +3,7 @@
 use core::fmt;
 
 #[cfg(doc)]
-use crate::error::DecodeError;
+use crate::DecodeError;
 
 /// The name under which a dropped packet is counted, in the order of the checks.
 ///

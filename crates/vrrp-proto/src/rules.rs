@@ -1,12 +1,12 @@
 //! What a virtual router demands of the adverts that it listens to.
 
-use core::fmt;
 use core::net::IpAddr;
 
 use crate::addresses::Addresses;
 use crate::auth::Authentication;
-use crate::ip::{HOP_LIMIT, IpMeta, group};
-use crate::words::{Family, Interval, Version, Vrid};
+use crate::ip::IpMeta;
+use crate::numbers::group;
+use crate::words::{Family, HopLimits, Interval, Version, Vrid};
 
 /// What [`Advert::parse`](crate::Advert::parse) demands: the virtual router's own settings, and
 /// what this router knows about itself.
@@ -144,37 +144,5 @@ impl Cast<'_> {
     /// Whether the old unicast checksum is accepted.
     pub(crate) const fn admits_old_checksum(&self) -> bool {
         matches!(self, Self::Unicast { accept_old_checksum: true, .. })
-    }
-}
-
-/// A range of hop limits, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HopLimits {
-    /// The lowest allowed.
-    pub min: u8,
-    /// The highest allowed.
-    pub max: u8,
-}
-
-impl HopLimits {
-    /// 255 only: no router on the way has decremented it (RFC 9568 §7.1).
-    pub const SAME_LINK: Self = Self { min: HOP_LIMIT, max: HOP_LIMIT };
-
-    /// Any, as for unicast peers behind a router.
-    pub const ANY: Self = Self { min: 0, max: 255 };
-
-    /// Whether this hop limit is in the range.
-    pub const fn contains(self, hop_limit: u8) -> bool {
-        self.min <= hop_limit && hop_limit <= self.max
-    }
-}
-
-impl fmt::Display for HopLimits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.min == self.max {
-            self.min.fmt(f)
-        } else {
-            write!(f, "{} to {}", self.min, self.max)
-        }
     }
 }

@@ -273,6 +273,82 @@ impl fmt::Display for Interval {
     }
 }
 
+/// What a sender sums up for the checksum of its adverts.
+///
+/// VRRPv2 and IPv6 have one form each. For VRRPv3 over IPv4 RFC 5798 §5.2.8 was commonly read as
+/// asking for a pseudo-header, RFC 9568 §5.2.8 says that there is none, and both are in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ChecksumForm {
+    /// The message alone: VRRPv2, and VRRPv3 over IPv4 as RFC 9568 has it.
+    MessageOnly,
+    /// The family's pseudo-header and the message: VRRPv3 over IPv6, and over IPv4 as most of
+    /// the installed base has it.
+    PseudoHeader,
+    /// As [`PseudoHeader`](Self::PseudoHeader) over IPv4, but always with 224.0.0.18 as
+    /// destination, even of a unicast advert: keepalived up to 1.3.6.
+    OldUnicast,
+}
+
+impl ChecksumForm {
+    /// The form that most routers of a version send and understand.
+    pub const fn usual(version: Version) -> Self {
+        match version {
+            Version::V2 => Self::MessageOnly,
+            Version::V3 => Self::PseudoHeader,
+        }
+    }
+
+    /// A stable name in snake case, for logs and status.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MessageOnly => "message_only",
+            Self::PseudoHeader => "pseudo_header",
+            Self::OldUnicast => "old_unicast",
+        }
+    }
+
+    /// Whether messages of this version and family are ever summed in this form.
+    pub(crate) const fn exists_for(self, version: Version, family: Family) -> bool {
+        match (version, family) {
+            (Version::V2, _) => matches!(self, Self::MessageOnly),
+            (Version::V3, Family::V4) => true,
+            (Version::V3, Family::V6) => matches!(self, Self::PseudoHeader),
+        }
+    }
+}
+
+/// A range of hop limits, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HopLimits {
+    /// The lowest allowed.
+    pub min: u8,
+    /// The highest allowed.
+    pub max: u8,
+}
+
+impl HopLimits {
+    /// 255 only: no router on the way has decremented it (RFC 9568 §7.1).
+    pub const SAME_LINK: Self = Self { min: 255, max: 255 };
+
+    /// Any, as for unicast peers behind a router.
+    pub const ANY: Self = Self { min: 0, max: 255 };
+
+    /// Whether this hop limit is in the range.
+    pub const fn contains(self, hop_limit: u8) -> bool {
+        self.min <= hop_limit && hop_limit <= self.max
+    }
+}
+
+impl fmt::Display for HopLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.min == self.max {
+            self.min.fmt(f)
+        } else {
+            write!(f, "{} to {}", self.min, self.max)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

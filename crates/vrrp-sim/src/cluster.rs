@@ -9,10 +9,11 @@ use vrrp_proto::Advert;
 
 use crate::kernel::Sent;
 use crate::machine::{Machine, Make};
-use crate::node::{Delivery, Kind, News, Node};
+use crate::node::{Delivery, News, Node};
 use crate::occurrence::{Dropped, Occurrence, Stimulus, Turn};
+use crate::packet::{Kind, Packet};
 use crate::scenario::{NodeId, Scenario, Wire};
-use crate::wire::{InFlight, Packet, Transit, flip, lateness};
+use crate::wire::{InFlight, Transit, flip, lateness};
 
 /// What a frozen router's socket keeps for it.
 const INBOX_LEN_MAX: usize = 32;

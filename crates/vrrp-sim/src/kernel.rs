@@ -13,8 +13,8 @@ use vrrp_net::{
 };
 use vrrp_proto::{IpMeta, Priority, TableName};
 
+use crate::packet::MESSAGE_LEN_MAX;
 use crate::scenario::{InterfaceState, NodeId};
-use crate::wire::MESSAGE_LEN_MAX;
 
 /// Where the priority stands in an advert of either version (RFC 9568 §5.1, RFC 3768 §5.1).
 const PRIORITY_OFFSET: usize = 2;
@@ -271,7 +271,7 @@ impl KernelHandle {
 }
 
 impl Kernel for KernelHandle {
-    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+    fn attach(&mut self, interface: Option<Interface>) -> Result<(), NetError> {
         self.kernel.attach(interface)
     }
 

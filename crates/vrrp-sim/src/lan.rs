@@ -16,6 +16,8 @@ use vrrp_net::{
 };
 use vrrp_proto::{Family, IpMeta};
 
+use crate::wire::is_lost;
+
 /// How long a packet is on its way unless somebody says otherwise.
 pub const DEFAULT_DELAY: Duration = Duration::from_micros(100);
 
@@ -50,6 +52,11 @@ struct State {
     delay: Duration,
     hosts: Vec<Recorder>,
     cut: Vec<usize>,
+    /// Who is not heard by whom, and where.
+    closed: Vec<(usize, usize, InterfaceName)>,
+    /// Per mille of the packets to each host, and what decides which.
+    loss: (u16, u64),
+    lost: u64,
     in_flight: BTreeMap<(Instant, u64), Packet>,
     packets: u64,
 }
@@ -76,6 +83,9 @@ impl Lan {
             delay: DEFAULT_DELAY,
             hosts: Vec::new(),
             cut: Vec::new(),
+            closed: Vec::new(),
+            loss: (0, 0),
+            lost: 0,
             in_flight: BTreeMap::new(),
             packets: 0,
         })))
@@ -99,6 +109,17 @@ impl Lan {
         self.lock().delay = delay;
     }
 
+    /// Lets so many of a thousand packets get lost on their way to a host, from now on. The seed
+    /// decides which.
+    pub fn set_loss(&self, per_mille: u16, seed: u64) {
+        self.lock().loss = (per_mille, seed);
+    }
+
+    /// How many packets were lost so.
+    pub fn lost(&self) -> u64 {
+        self.lock().lost
+    }
+
     /// Lets so much time pass for these hosts. The others do nothing meanwhile, as if they were
     /// dead.
     ///
@@ -114,21 +135,30 @@ impl Lan {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_until(&self, hosts: &mut [&mut Host], until: Instant) -> Result<(), LanError> {
-        loop {
-            self.deliver();
-            for host in hosts.iter_mut() {
-                self.turn(host)?;
-            }
-            let next = self.next_at(hosts).filter(|next| *next <= until);
+        self.settle(hosts)?;
+        while self.step(hosts, until)? {}
+        Ok(())
+    }
+
+    /// Lets time pass for these hosts until the next arrival or deadline, and that happen; says
+    /// whether there was one until then.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn step(&self, hosts: &mut [&mut Host], until: Instant) -> Result<bool, LanError> {
+        let next = self.next_at(hosts).filter(|next| *next <= until);
+        {
             let mut state = self.lock();
-            match next {
-                Some(next) => state.now = next.max(state.now),
-                None => {
-                    state.now = until.max(state.now);
-                    return Ok(());
-                }
-            }
+            state.now = next.unwrap_or(until).max(state.now);
         }
+        self.settle(hosts)?;
+        Ok(next.is_some())
+    }
+
+    /// Lets these hosts do all that there is to do for them at this time.
+    pub(crate) fn settle(&self, hosts: &mut [&mut Host]) -> Result<(), LanError> {
+        self.deliver();
+        hosts.iter_mut().try_for_each(|host| self.turn(host))
     }
 
     /// Lets a host do all that there is to do for it at this time.
@@ -166,17 +196,23 @@ impl Lan {
 
 impl State {
     fn send(&mut self, packet: Packet) {
+        if self.cut.contains(&packet.from) {
+            return;
+        }
         self.packets += 1;
         let arrival = (self.now + self.delay, self.packets);
         self.in_flight.insert(arrival, packet);
     }
 
-    fn arrive(&self, at: Instant, packet: &Packet) {
+    fn arrive(&mut self, at: Instant, packet: &Packet) {
         let arrived = Timestamp::from_micros(at.as_micros());
         let datagram = Datagram::new(packet.ip, &packet.message, arrived);
         let is_cut = |id: usize| self.cut.contains(&id);
+        let mut lost = 0;
         for (id, host) in self.hosts.iter().enumerate() {
-            if id == packet.from || is_cut(id) || is_cut(packet.from) {
+            let way = (packet.from, id, packet.interface);
+            if id == packet.from || is_cut(id) || is_cut(packet.from) || self.closed.contains(&way)
+            {
                 continue;
             }
             let Snapshot { links, addresses } = host.snapshot();
@@ -185,10 +221,17 @@ impl State {
             if !to.is_multicast() && !addresses.iter().any(|address| address.address == to) {
                 continue;
             }
-            if let Some(link) = link.filter(|link| link.is_running()) {
+            let Some(link) = link.filter(|link| link.is_running()) else { continue };
+            let (per_mille, seed) = self.loss;
+            let index = u64::from(link.interface.index.get());
+            let which = [packet.from as u64, (id as u64) << 32 | index, at.as_micros()];
+            if is_lost(seed, per_mille, which) {
+                lost += 1;
+            } else {
                 host.deliver(link.interface, Ok(datagram));
             }
         }
+        self.lost += lost;
     }
 }
 
@@ -250,6 +293,17 @@ impl LanHost {
         }
     }
 
+    /// Closes or opens the way from here to another host on the wire of this name. The way back is
+    /// its own.
+    pub fn set_way(&self, to: &Self, name: InterfaceName, is_open: bool) {
+        let mut state = self.lan.lock();
+        let way = (self.id, to.id, name);
+        state.closed.retain(|closed| *closed != way);
+        if !is_open {
+            state.closed.push(way);
+        }
+    }
+
     /// The objects that its kernel holds for its routers.
     pub fn objects(&self) -> Vec<Object> {
         self.recorder.objects()
@@ -271,6 +325,10 @@ impl Platform for LanHost {
         self.lan.now()
     }
 
+    fn is_real_time(&self) -> bool {
+        false
+    }
+
     fn open_kernel(&self, _: Family) -> Result<Box<dyn Kernel>, NetError> {
         Ok(Box::new(LanKernel {
             host: self.clone(),
@@ -281,7 +339,7 @@ impl Platform for LanHost {
 
     fn open_receiver(
         &self,
-        interface: Interface,
+        interface: Option<Interface>,
         family: Family,
         groups: &[IpAddr],
     ) -> Result<Box<dyn AdvertSource>, NetError> {
@@ -301,10 +359,11 @@ struct LanKernel {
 }
 
 impl Kernel for LanKernel {
-    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+    /// There are no routes: without an interface nothing can be sent.
+    fn attach(&mut self, interface: Option<Interface>) -> Result<(), NetError> {
         self.attached = None;
         self.kernel.attach(interface)?;
-        self.attached = Some(interface);
+        self.attached = interface;
         Ok(())
     }
 
@@ -329,7 +388,7 @@ impl Kernel for LanKernel {
         let interface = self.attached.ok_or(detached)?;
         // The record has one socket for all: it is that of the sender at each time.
         if self.host.recorder.attached() != Some(interface) {
-            self.kernel.attach(interface)?;
+            self.kernel.attach(Some(interface))?;
         }
         self.kernel.send_advert(ip, message)?;
         let links = self.host.recorder.snapshot().links;

@@ -17,6 +17,9 @@
 //! - A [`Machine`] is what is simulated: an `Engine`, or a wrapper that plants an error in one.
 //! - A [`Lan`] is another level: whole programs, written for `vrrp::Host`, on simulated machines
 //!   and with a simulated clock.
+//! - A [`Network`] is a random one of these: machines with sync groups, unicast routers or both
+//!   versions. [`run_network`] judges it, [`explore_networks`] many of them, and [`narrow`] leaves
+//!   out what a finding does not need. A [`Program`] is what its machines run.
 //!
 //! It does *not* touch a socket, a clock or a file, and it does not simulate the daemon: how
 //! threads, kernel and scripts behave is shown by `vrrpd`'s own tests.
@@ -71,24 +74,32 @@ mod incidents;
 mod kernel;
 mod lan;
 mod machine;
+mod network;
 mod node;
 mod occurrence;
+mod packet;
 mod run;
 mod scenario;
+mod summary;
 mod trace;
 mod wire;
 
 pub use checks::{Bounds, Checks, Violation};
 pub use clock::Clock;
 pub use cluster::Cluster;
-pub use explore::explore;
+pub use explore::{explore, explore_networks};
 pub use kernel::{Asked, Held, Sent};
 pub use lan::{DEFAULT_DELAY, Lan, LanError, LanHost};
 pub use machine::{Machine, Make};
+pub use network::{
+    Honest, Network, NetworkFinding, NetworkViolation, Peers, Program, Role, Trouble, narrow,
+    run_network,
+};
 pub use node::Node;
 pub use occurrence::{Dropped, Occurrence, Stimulus, Turn};
-pub use run::{Counterexample, Finding, Summary, shrink, simulate, simulate_traced};
+pub use run::{Counterexample, Finding, shrink, simulate, simulate_traced};
 pub use scenario::{Incident, InterfaceState, Member, NodeId, Scenario, Scheduled, Wire};
+pub use summary::Summary;
 pub use trace::Trace;
 
 /// The examples of the page that registries show.

@@ -8,13 +8,13 @@ use std::time::Duration;
 use vrrp::{Authentication, Input, Interfaces, Settings, VirtualAddress};
 use vrrp_fsm::{Config, Heard, Influence, Instant, State};
 use vrrp_net::{InterfaceName, NetEvent, RecordedMonitor};
-use vrrp_proto::{Family, Interval, Priority, Rules, Version, Vrid};
+use vrrp_proto::{Family, Priority, Rules, Version, Vrid};
 
 use crate::clock::Clock;
 use crate::kernel::{Held, SimKernel};
 use crate::machine::Machine;
+use crate::packet::{Kind, Packet};
 use crate::scenario::{InterfaceState, Member, NodeId};
-use crate::wire::Packet;
 
 /// The virtual router that all of them form.
 pub(crate) const VRID: Vrid = Vrid::new(51).expect("51 is not 0");
@@ -122,7 +122,7 @@ impl<M: Machine> Node<M> {
         let settings = settings(family, member.config.clone(), authentication, false);
         Self {
             id,
-            kernel: SimKernel::new(id, settings.interface, member.address),
+            kernel: SimKernel::new(id, settings.carrier, member.address),
             settings: Arc::new(settings),
             replacement: None,
             clock: Clock::new(reading, member.drift_ppm),
@@ -238,21 +238,6 @@ impl<M: Machine> Node<M> {
             authentication: authentication.as_proto(),
             ..Rules::new(machine.version, VRID, machine.interval, advertised.as_addresses())
         })
-    }
-}
-
-/// What two routers must have in common to hear each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kind {
-    version: Version,
-    /// VRRPv2's alone.
-    interval: Option<Interval>,
-}
-
-impl Kind {
-    pub(crate) fn of(config: &Config) -> Self {
-        let Config { version, interval, .. } = *config;
-        Self { version, interval: (version == Version::V2).then_some(interval) }
     }
 }
 

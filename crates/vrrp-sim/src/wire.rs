@@ -6,25 +6,9 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use fastrand::Rng;
-use vrrp_proto::IpMeta;
 
-use crate::node::Kind;
+use crate::packet::Packet;
 use crate::scenario::{NodeId, Wire};
-
-/// Longer than any advert of the simulation's few virtual addresses.
-pub(crate) const MESSAGE_LEN_MAX: usize = 64;
-
-/// A message and what the IP header around it says.
-#[derive(Debug, Clone)]
-pub(crate) struct Packet {
-    pub(crate) from: NodeId,
-    pub(crate) to: NodeId,
-    /// The sender's, when it was sent.
-    pub(crate) kind: Kind,
-    pub(crate) ip: IpMeta,
-    pub(crate) message: ArrayVec<u8, MESSAGE_LEN_MAX>,
-    pub(crate) damaged: bool,
-}
 
 /// What becomes of one packet.
 pub(crate) struct Transit {
@@ -54,14 +38,6 @@ impl Transit {
     }
 }
 
-impl Packet {
-    pub(crate) fn damage(&mut self, which: usize) {
-        let bit = which % (self.message.len() * 8);
-        self.message[bit / 8] ^= 1 << (bit % 8);
-        self.damaged = true;
-    }
-}
-
 /// How late a timer is: as with [`Transit`], it depends on nothing but itself.
 pub(crate) fn lateness(wire: &Wire, seed: u64, node: NodeId, deadline_micros: u64) -> Duration {
     let max_micros = wire.lateness_max.as_micros() as u64;
@@ -75,6 +51,11 @@ pub(crate) fn lateness(wire: &Wire, seed: u64, node: NodeId, deadline_micros: u6
 /// One of two ways in which the kernel's news of a moment may reach a router.
 pub(crate) fn flip(seed: u64, node: NodeId, at: Duration) -> bool {
     draws(seed, [node as u64, u64::MAX - 1, at.as_micros() as u64]).bool()
+}
+
+/// Whether this packet is one of those that get lost.
+pub(crate) fn is_lost(seed: u64, per_mille: u16, which: [u64; 3]) -> bool {
+    per_mille > 0 && happens(&mut draws(seed, which), per_mille)
 }
 
 fn draws(seed: u64, what: [u64; 3]) -> Rng {

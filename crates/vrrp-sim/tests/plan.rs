@@ -241,8 +241,8 @@ impl Bench {
         });
         let groups = self.groups();
         let receivers = observer.receivers().into_iter().map(|it| {
-            let groups = groups.get(&it.interface.to_string());
-            format!("{} listens {}: {groups:?}", it.interface, it.is_listening)
+            let groups = it.interface.and_then(|name| groups.get(&name.to_string()));
+            format!("{:?} listens {}: {groups:?}", it.interface, it.is_listening)
         });
         let objects = self.machine.objects().into_iter().map(|object| format!("{object:?}"));
         routers.chain(receivers).chain(objects).collect()
@@ -252,7 +252,7 @@ impl Bench {
     fn groups(&self) -> BTreeMap<String, BTreeSet<IpAddr>> {
         let joined = self.calls.iter().filter_map(|call| match call {
             Call::SetGroups { interface, groups } => {
-                Some((interface.name.to_string(), groups.iter().copied().collect()))
+                Some(((*interface)?.name.to_string(), groups.iter().copied().collect()))
             }
             _ => None,
         });

@@ -42,14 +42,13 @@ use crate::tracker::TrackerKey;
 /// [`SettingsError::Unsupported`] for what the language has and a router cannot do yet.
 pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
     refuse_unsupported(instance)?;
-    let interface = instance.interface.value;
     let advertised = instance.addresses.iter().map(|address| address.address);
     let addresses = instance.all_addresses().map(virtual_address).collect::<Result<_, _>>()?;
     let version = *instance.version;
     let settings = Settings {
         name: Arc::clone(&instance.name),
-        interface,
-        carrier: interface,
+        interface: instance.interface.or(instance.vrf).map(|interface| interface.value),
+        carrier: instance.carrier,
         vrid: *instance.vrid,
         family: instance.family,
         machine: machine(instance)?,
@@ -151,7 +150,6 @@ fn refuse_unsupported(instance: &model::Instance) -> Result<(), SettingsError> {
         ("virtual_routes", !instance.routes.is_empty()),
         ("virtual_rules", !instance.rules.is_empty()),
         ("track_bfd", !instance.tracks.bfd_sessions.is_empty()),
-        ("vrf", instance.vrf.is_some()),
     ];
     match features.into_iter().find(|(_, used)| *used) {
         Some((what, _)) => Err(SettingsError::Unsupported(what)),
@@ -305,10 +303,11 @@ fn used<'a>(
 /// The interfaces that an instance depends on beside its own: those that it tracks, and those of
 /// its addresses.
 fn interfaces(instance: &model::Instance) -> impl Iterator<Item = InterfaceName> {
+    let own = instance.interface.map(|interface| interface.value);
     let tracked = instance.tracks.interfaces.iter().map(|track| track.target.value);
     let watched = instance.all_addresses().filter(|address| !address.no_track);
     let devices = watched.filter_map(|address| address.device).map(|device| device.value);
-    tracked.chain(devices.filter(|name| *name != instance.interface.value))
+    tracked.chain(devices.filter(move |name| Some(*name) != own))
 }
 
 fn process(defined: &model::TrackedProcess) -> Source {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver as Reply, bounded};
 use thiserror::Error;
-use vrrp_net::{InterfaceName, NetError, Object, Waker};
+use vrrp_net::{NetError, Object, Waker};
 use vrrp_proto::Family;
 use vrrp_track::{SourceStatus, TrackError, Trackers, interface};
 
@@ -23,7 +23,7 @@ use crate::order::Order;
 use crate::plan::{Change, Setup, SetupError, plan};
 use crate::platform::{LinkSource, Platform};
 use crate::port::address_of;
-use crate::receiver::{Receiver, ReceiverStatus};
+use crate::receiver::{Receiver, ReceiverKey, ReceiverStatus};
 use crate::route::Route;
 use crate::settings::Settings;
 use crate::status::RouterStatus;
@@ -126,7 +126,7 @@ pub struct Observer {
 #[derive(Default)]
 struct Directory {
     routers: Vec<(Arc<Published>, Arc<Route>)>,
-    receivers: HashMap<(InterfaceName, Family), Arc<Receiver>>,
+    receivers: HashMap<ReceiverKey, Arc<Receiver>>,
     groups: Vec<Arc<PublishedGroup>>,
 }
 

@@ -119,8 +119,8 @@ pub enum OldChecksum {
 /// Two of one process cannot have the same, unless both are unicast and have no peer in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RouterKey {
-    /// The interface of its adverts.
-    pub interface: InterfaceName,
+    /// The interface of its adverts; none where they follow the routing table.
+    pub interface: Option<InterfaceName>,
     /// The family of its adverts.
     pub family: Family,
     /// Its number.
@@ -132,7 +132,11 @@ pub struct RouterKey {
 impl fmt::Display for RouterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { interface, family, vrid, group } = self;
-        write!(f, "VRID {vrid} over {family} on {interface} ")?;
+        write!(f, "VRID {vrid} over {family} on ")?;
+        match interface {
+            Some(interface) => write!(f, "{interface} ")?,
+            None => f.write_str("any interface ")?,
+        }
         match group {
             Some(group) => write!(f, "({group})"),
             None => f.write_str("(unicast)"),

@@ -134,8 +134,8 @@ pub enum EventKind {
     Tracker(Update),
     /// No adverts can be received on an interface.
     NotListening {
-        /// The interface.
-        interface: InterfaceName,
+        /// The interface; none if it is all of them.
+        interface: Option<InterfaceName>,
         /// The family of the adverts.
         family: Family,
         /// Why.

@@ -125,13 +125,21 @@ impl GroupUnit {
     fn turn(&mut self) {
         self.units.iter_mut().for_each(Unit::turn);
         self.settle();
-        self.units.iter_mut().for_each(Unit::publish_template);
+        // What a member hears of its mailbox may concern the others, and then their templates.
+        while self.publish_templates() {
+            self.settle();
+        }
         if !self.has_ended && self.units.iter().all(Unit::has_ended) {
             self.has_ended = true;
             self.published.lock().state = State::Initialize;
             let group = Arc::clone(&self.published.lock().name);
             self.events.send(Some(group), EventKind::GroupStopped);
         }
+    }
+
+    /// Says which adverts need no wake-up, and whether a member has handled one for that.
+    fn publish_templates(&mut self) -> bool {
+        self.units.iter_mut().fold(false, |has_heard, unit| unit.publish_template() | has_heard)
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -343,3 +351,6 @@ impl Moves {
         self.at_once.contains(unit.name())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,8 +13,7 @@ use rustix::time::{
 };
 use thiserror::Error;
 use vrrp_fsm::Instant;
-use vrrp_net::{InterfaceName, NetError, NetEvent, Privileges, Waker};
-use vrrp_proto::Family;
+use vrrp_net::{NetError, NetEvent, Privileges, Waker};
 use vrrp_track::interface;
 
 use crate::core::{ApplyError, Committed, Core, Mode, Observer};
@@ -23,6 +22,7 @@ use crate::group::Driven;
 use crate::holdings::{Holdings, LeftBehind};
 use crate::plan::{Change, Setup};
 use crate::platform::{LinkSource, Platform, System};
+use crate::receiver::ReceiverKey;
 use crate::service::Service;
 use crate::settings::{SettingsError, VirtualRouter};
 use crate::unit::Unit;
@@ -111,7 +111,7 @@ struct Waiting {
     timer: OwnedFd,
     waker: Waker,
     /// The sockets of the receivers, with the number that changes when the socket does.
-    sockets: HashMap<(InterfaceName, Family), (u64, OwnedFd)>,
+    sockets: HashMap<ReceiverKey, (u64, OwnedFd)>,
 }
 
 impl Host {
@@ -262,7 +262,9 @@ impl Host {
         }
         self.drive();
         self.waiting.follow(&self.core)?;
-        self.waiting.arm(self.deadline(), self.core.platform().now())?;
+        if self.core.platform().is_real_time() {
+            self.waiting.arm(self.deadline(), self.core.platform().now())?;
+        }
         Ok(())
     }
 

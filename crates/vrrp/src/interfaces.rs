@@ -193,24 +193,29 @@ impl Interfaces {
 
     fn view(&self, settings: &Settings) -> InterfaceView {
         let carriers = self.carriers(settings);
-        let Some(link) = self.link(settings.interface) else {
+        let is_routed = settings.interface.is_none();
+        let link = settings.interface.and_then(|name| self.link(name));
+        if link.is_none() && !is_routed {
             return InterfaceView { carriers, ..InterfaceView::default() };
-        };
-        let all = self.addresses.get(&link.interface.index);
+        }
+        let here = link.and_then(|link| self.addresses.get(&link.interface.index));
+        let everywhere = is_routed.then(|| self.addresses.values());
+        let all = here.into_iter().chain(everywhere.into_iter().flatten());
         let is_own = |there: &&InterfaceAddress| {
             Family::of(there.address) == settings.family
                 && there.is_usable()
                 && !self.moving.contains_key(&there.address)
         };
-        let own: Vec<_> = all.into_iter().flat_map(Addresses::iter).filter(is_own).collect();
+        let own: Vec<_> = all.flat_map(Addresses::iter).filter(is_own).collect();
         let needs_source = settings.track_source || settings.destination.unicast().is_some();
         let missing = settings.source.filter(|source| needs_source && !self.is_anywhere(*source));
         let source = settings.source.or_else(|| primary(settings, &own));
         InterfaceView {
-            interface: Some(link.interface),
-            is_up: link.is_up(),
-            is_running: link.is_running(),
-            is_bridge_port: self.is_bridge_port(link),
+            interface: link.map(|link| link.interface),
+            is_routed,
+            is_up: link.is_none_or(Link::is_up),
+            is_running: link.is_none_or(Link::is_running),
+            is_bridge_port: link.is_some_and(|link| self.is_bridge_port(link)),
             primary: source.filter(|_| missing.is_none()),
             addresses: own.into_iter().map(|there| there.address).collect(),
             is_source_missing: missing.is_some(),
@@ -345,7 +350,7 @@ fn primary(settings: &Settings, own: &[&InterfaceAddress]) -> Option<IpAddr> {
     let best = own.iter().filter(|there| !is_virtual(there)).min_by_key(|there| !is_first(there));
     let owned = || {
         let here = |address: &&crate::settings::VirtualAddress| {
-            settings.device_of(address) == settings.interface
+            Some(settings.device_of(address)) == settings.interface
         };
         let mut here = settings.addresses.iter().filter(here).map(|address| address.address);
         here.find(|address| Family::of(*address) == settings.family && suits(settings, *address))

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use vrrp_net::{InterfaceName, NetEvent};
-use vrrp_proto::Family;
+use vrrp_net::NetEvent;
 
 use crate::inbox::Outlet;
 use crate::interfaces::Interfaces;
 use crate::order::Order;
-use crate::receiver::Receiver;
+use crate::receiver::{Receiver, ReceiverKey};
 use crate::settings::Settings;
 use crate::view::InterfaceView;
 
@@ -25,7 +24,7 @@ pub(crate) struct Table {
     /// For the trackers of interfaces.
     pub(crate) states: vrrp_track::interface::Links,
     outlets: HashMap<Arc<str>, Outlet>,
-    receivers: HashMap<(InterfaceName, Family), Arc<Receiver>>,
+    receivers: HashMap<ReceiverKey, Arc<Receiver>>,
 }
 
 impl Links {
@@ -59,7 +58,8 @@ impl Table {
 
     /// Keeps a receiver on its interface, whatever becomes of that.
     pub(crate) fn attach(&mut self, receiver: &Arc<Receiver>) {
-        receiver.follow(self.interfaces.interface(receiver.key().0));
+        let interface = receiver.key().0.and_then(|name| self.interfaces.interface(name));
+        receiver.follow(interface);
         self.receivers.insert(receiver.key(), Arc::clone(receiver));
     }
 
@@ -74,7 +74,7 @@ impl Table {
             self.states.replace(states);
         }
         for ((name, _), receiver) in &self.receivers {
-            receiver.follow(self.interfaces.interface(*name));
+            receiver.follow(name.and_then(|name| self.interfaces.interface(name)));
         }
         for (name, news) in self.interfaces.news() {
             let Some(outlet) = self.outlets.get(&name) else { continue };

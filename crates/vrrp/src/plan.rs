@@ -138,6 +138,7 @@ impl Setup {
     /// The first such thing.
     pub fn check(&self) -> Result<(), SetupError> {
         let (mut names, mut keys) = (HashMap::new(), HashMap::new());
+        self.check_routed()?;
         let sources: HashMap<_, _> =
             self.sources.iter().map(|source| (TrackerKey::of(source), source)).collect();
         for source in &self.sources {
@@ -169,6 +170,28 @@ impl Setup {
             }
         }
         self.check_groups(&names)
+    }
+
+    /// Finds a router on one interface that cannot be told apart from one whose adverts follow the
+    /// routing table: these are heard on that interface too.
+    fn check_routed(&self) -> Result<(), SetupError> {
+        let routed = self.routers.iter().filter(|router| router.interface.is_none());
+        let routed: HashMap<_, _> = routed
+            .flat_map(|router| {
+                let peers = router.destination.unicast().into_iter().flat_map(|it| &it.peers);
+                peers.map(move |peer| ((router.key(), peer.address), &router.name))
+            })
+            .collect();
+        for router in self.routers.iter().filter(|router| router.interface.is_some()) {
+            let key = RouterKey { interface: None, ..router.key() };
+            let peers = router.destination.unicast().into_iter().flat_map(|it| &it.peers);
+            for peer in peers.map(|peer| peer.address) {
+                let Some(&first) = routed.get(&(key, peer)) else { continue };
+                let (first, second) = (Arc::clone(first), Arc::clone(&router.name));
+                return Err(SetupError::Peer { key, first, second, peer });
+            }
+        }
+        Ok(())
     }
 
     fn check_groups(&self, routers: &HashMap<&Arc<str>, ()>) -> Result<(), SetupError> {

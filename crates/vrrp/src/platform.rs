@@ -18,19 +18,26 @@ pub trait Platform: Send + Sync {
     /// The time now. It never runs backwards.
     fn now(&self) -> Instant;
 
+    /// Whether that is the time of this machine, so that a timer of its kernel can wait for a
+    /// [`Host`](crate::Host). Where a simulation answers no, whoever drives the host looks at its
+    /// [`deadline`](crate::Host::deadline).
+    fn is_real_time(&self) -> bool {
+        true
+    }
+
     /// The way to send adverts and to hold objects, for one router of this family.
     ///
     /// # Errors
     /// [`NetError`] if what it takes cannot be had.
     fn open_kernel(&self, family: Family) -> Result<Box<dyn Kernel>, NetError>;
 
-    /// The adverts of this family that arrive at this interface for these groups.
+    /// The adverts of this family that arrive at this interface, or at any, for these groups.
     ///
     /// # Errors
     /// [`NetError`] if what it takes cannot be had.
     fn open_receiver(
         &self,
-        interface: Interface,
+        interface: Option<Interface>,
         family: Family,
         groups: &[IpAddr],
     ) -> Result<Box<dyn AdvertSource>, NetError>;
@@ -113,7 +120,7 @@ impl Platform for System {
 
     fn open_receiver(
         &self,
-        interface: Interface,
+        interface: Option<Interface>,
         family: Family,
         groups: &[IpAddr],
     ) -> Result<Box<dyn AdvertSource>, NetError> {
@@ -181,7 +188,7 @@ impl Platform for Recorder {
 
     fn open_receiver(
         &self,
-        interface: Interface,
+        interface: Option<Interface>,
         family: Family,
         groups: &[IpAddr],
     ) -> Result<Box<dyn AdvertSource>, NetError> {

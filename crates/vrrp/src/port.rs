@@ -95,7 +95,7 @@ pub(crate) struct Port {
 
 /// What depends on how the interface of the adverts is at the moment.
 struct Attachment {
-    interface: Interface,
+    interface: Option<Interface>,
     source: Option<IpAddr>,
     /// This machine's addresses: nothing is sent to them.
     own: Vec<IpAddr>,
@@ -193,13 +193,15 @@ impl Port {
     /// advert or announcement.
     pub(crate) fn follow(&mut self, view: &InterfaceView) -> Result<(), PortError> {
         self.carriers = view.carriers.iter().copied().collect();
-        let Some(interface) = view.interface else {
+        let interface = view.interface;
+        if interface.is_none() && !view.is_routed {
             self.kernel.detach();
             self.at = None;
             self.announcing = None;
             return Ok(());
-        };
-        if self.at.as_ref().is_none_or(|at| at.interface.index != interface.index) {
+        }
+        let index = |interface: Option<Interface>| interface.map(|it| it.index);
+        if self.at.as_ref().is_none_or(|at| index(at.interface) != index(interface)) {
             self.at = None;
             self.kernel.attach(interface)?;
         }

@@ -31,12 +31,15 @@ const PACE: Duration = Duration::from_millis(5);
 /// How many wake-ups in quick succession are not put off.
 const BURST: u32 = 16;
 
+/// The interface of a receiver, none for what arrives anywhere, and its family.
+pub(crate) type ReceiverKey = (Option<InterfaceName>, Family);
+
 /// A receiver: one socket, and the routers that hear through it.
 ///
 /// A thread of its own may [`serve`](Self::serve) it, or whoever owns it calls
 /// [`drain`](Self::drain) when its descriptor can be read.
 pub(crate) struct Receiver {
-    name: InterfaceName,
+    name: Option<InterfaceName>,
     family: Family,
     platform: Arc<dyn Platform>,
     events: EventSender,
@@ -58,7 +61,8 @@ pub(crate) struct Receiver {
 
 #[derive(Default)]
 struct Socket {
-    /// Where to listen. Without a socket there it is tried again until there is one.
+    /// Where to listen, unless everywhere. Without a socket there it is tried again until there is
+    /// one.
     wanted: Option<Interface>,
     open: Option<Box<dyn AdvertSource>>,
     error: Option<NetError>,
@@ -71,8 +75,8 @@ struct Socket {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ReceiverStatus {
-    /// Its interface.
-    pub interface: InterfaceName,
+    /// Its interface; none if it listens on all of them.
+    pub interface: Option<InterfaceName>,
     /// The family of the adverts.
     pub family: Family,
     /// Whether it listens now.
@@ -89,9 +93,9 @@ pub struct ReceiverStatus {
 }
 
 impl Receiver {
-    /// A receiver that waits for an interface to listen on.
+    /// A receiver that waits for an interface to listen on, or listens on all of them.
     pub(crate) fn new(
-        name: InterfaceName,
+        name: Option<InterfaceName>,
         family: Family,
         platform: Arc<dyn Platform>,
         events: EventSender,
@@ -113,8 +117,8 @@ impl Receiver {
         })
     }
 
-    /// The interface and the family that it is for.
-    pub(crate) fn key(&self) -> (InterfaceName, Family) {
+    /// What it is for.
+    pub(crate) fn key(&self) -> ReceiverKey {
         (self.name, self.family)
     }
 
@@ -122,7 +126,8 @@ impl Receiver {
     pub(crate) fn follow(&self, interface: Option<Interface>) {
         let mut socket = self.socket();
         let index = |interface: Option<Interface>| interface.map(|now| now.index);
-        if index(socket.wanted) == index(interface) {
+        let is_begun = self.name.is_some() || socket.generation > 0;
+        if is_begun && index(socket.wanted) == index(interface) {
             return;
         }
         self.close(&mut socket, None);
@@ -234,7 +239,7 @@ impl Receiver {
     pub(crate) fn retry(&self) -> bool {
         let mut socket = self.socket();
         let is_news = self.open(&mut socket);
-        let is_missing = socket.wanted.is_some() && socket.open.is_none();
+        let is_missing = self.place(&socket).is_some() && socket.open.is_none();
         drop(socket);
         if is_news {
             self.tell_hearing();
@@ -363,7 +368,7 @@ impl Receiver {
     /// Waits until there is another interface to listen on, or the end, or until it is time to
     /// try to open the socket again.
     fn wait_for_socket(&self) {
-        let retry = self.socket().wanted.map(|_| RETRY);
+        let retry = self.place(&self.socket()).map(|_| RETRY);
         let _ = self.wait(&mut [PollFd::new(&self.waker, PollFlags::IN)], retry);
         self.waker.take();
         self.retry();
@@ -416,7 +421,7 @@ impl Receiver {
                 Ok(()) | Err(Errno::INTR) => {}
                 Err(errno) => {
                     let errno = vrrp_net::Errno::from(errno);
-                    let (operation, interface) = (Operation::Wait, Some(self.name));
+                    let (operation, interface) = (Operation::Wait, self.name);
                     self.complain(&NetError::Refused {
                         operation,
                         interface,
@@ -477,7 +482,7 @@ impl Receiver {
     /// shows the last. Says whether that has made the routers deaf, or ended it.
     fn open(&self, socket: &mut Socket) -> bool {
         let was_refused = socket.is_refused;
-        match (socket.wanted, &socket.open) {
+        match (self.place(socket), &socket.open) {
             (Some(interface), None) => {
                 let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
                 let mut opened =
@@ -501,6 +506,14 @@ impl Receiver {
             _ => socket.is_refused = false,
         }
         socket.is_refused != was_refused
+    }
+
+    /// Where to listen, if that can be said now: on an interface, or on all of them.
+    fn place(&self, socket: &Socket) -> Option<Option<Interface>> {
+        match self.name {
+            Some(_) => socket.wanted.map(Some),
+            None => Some(None),
+        }
     }
 
     fn close(&self, socket: &mut Socket, why: Option<NetError>) {

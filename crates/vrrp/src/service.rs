@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver as Gate, RecvTimeoutError, Sender, bounded};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use vrrp_net::{InterfaceName, NetError, NetEvent, Waker};
-use vrrp_proto::Family;
+use vrrp_net::{NetError, NetEvent, Waker};
 use vrrp_track::interface;
 
 use crate::core::{ApplyError, Committed, Core, Mode, Observer, Prepared};
@@ -21,7 +20,7 @@ use crate::holdings::LeftBehind;
 use crate::links::Links;
 use crate::plan::{Change, Setup};
 use crate::platform::LinkSource;
-use crate::receiver::Receiver;
+use crate::receiver::{Receiver, ReceiverKey};
 use crate::unit::Unit;
 
 /// Deep enough for netlink answers, shallow enough for hundreds of routers.
@@ -53,7 +52,7 @@ type Retrying = Arc<Mutex<()>>;
 struct ThreadTable {
     /// By the key of what they drive.
     routers: HashMap<Arc<str>, RouterThread>,
-    receivers: HashMap<(InterfaceName, Family), JoinHandle<()>>,
+    receivers: HashMap<ReceiverKey, JoinHandle<()>>,
     /// Routers and receivers that found no thread, to be tried again.
     unstarted: Vec<Driven>,
     unserved: Vec<Arc<Receiver>>,
@@ -279,7 +278,8 @@ impl Threads {
 
     fn serve(&self, receiver: &Arc<Receiver>) -> io::Result<()> {
         let serving = Arc::clone(receiver);
-        let name = format!("rx-{}", receiver.key().0).chars().take(15).collect();
+        let place = receiver.key().0.map_or("any".to_owned(), |name| name.to_string());
+        let name = format!("rx-{place}").chars().take(15).collect();
         let thread = thread::Builder::new()
             .name(name)
             .stack_size(RECEIVER_STACK_BYTES)

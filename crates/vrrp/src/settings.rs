@@ -67,6 +67,9 @@ pub enum SettingsError {
     /// The source of adverts is none, or of the other family.
     #[error("{0} is no single address of the addresses' family, as the source of adverts is")]
     Source(IpAddr),
+    /// Adverts cannot follow the routing table.
+    #[error("without an interface for its adverts it takes {0}")]
+    Unbound(&'static str),
     /// Two trackers would go by one name.
     #[error("two different trackers are called {0}")]
     Tracker(TrackerKey),
@@ -96,8 +99,9 @@ pub struct Track {
 pub struct Settings {
     /// The name by which it goes in events and status.
     pub name: Arc<str>,
-    /// The interface that adverts are sent and received on.
-    pub interface: InterfaceName,
+    /// The interface that adverts are sent and received on. A unicast router can do without: its
+    /// adverts follow the routing table, and those of its peers may arrive anywhere.
+    pub interface: Option<InterfaceName>,
     /// The interface of the addresses that name none of their own.
     pub carrier: InterfaceName,
     /// Its number.
@@ -157,7 +161,7 @@ impl Settings {
         }
         Ok(Self {
             name: name.into(),
-            interface,
+            interface: Some(interface),
             carrier: interface,
             vrid,
             family,
@@ -193,6 +197,9 @@ impl Settings {
         if let Some(source) = self.source.filter(|source| !is_host(*source)) {
             return Err(SettingsError::Source(source));
         }
+        if self.interface.is_none() {
+            self.check_unbound()?;
+        }
         match &self.destination {
             Destination::Multicast(group) => {
                 let fits = group.is_multicast() && Family::of(*group) == self.family;
@@ -210,6 +217,22 @@ impl Settings {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Checks that adverts can do without an interface: a packet needs a source, and a link-local
+    /// address means nothing without a link.
+    fn check_unbound(&self) -> Result<(), SettingsError> {
+        let unicast = self.destination.unicast().ok_or(SettingsError::Unbound("unicast peers"))?;
+        let source = self.source.ok_or(SettingsError::Unbound("a source of adverts"))?;
+        let is_local = |address: IpAddr| match address {
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+            IpAddr::V4(_) => false,
+        };
+        let mut all = unicast.peers.iter().map(|peer| peer.address).chain([source]);
+        match all.any(is_local) {
+            true => Err(SettingsError::Unbound("peers and a source that are not link-local")),
+            false => Ok(()),
         }
     }
 
@@ -237,7 +260,7 @@ impl Settings {
     pub fn devices(&self) -> BTreeSet<InterfaceName> {
         let tracked = self.addresses.iter().filter(|address| address.is_tracked);
         let devices = tracked.map(|address| self.device_of(address));
-        devices.filter(|device| *device != self.interface).collect()
+        devices.filter(|device| Some(*device) != self.interface).collect()
     }
 
     /// The names by which its trackers are known to the state machine: a tracker's own, unless
@@ -397,6 +420,7 @@ pub struct VirtualRouter {
     password: Option<String>,
     destination: Option<Destination>,
     source: Option<IpAddr>,
+    is_routed: bool,
     tracks: Vec<(Weight, vrrp_track::Source)>,
     first_mistake: Option<SettingsError>,
 }
@@ -418,6 +442,7 @@ impl VirtualRouter {
             password: None,
             destination: None,
             source: None,
+            is_routed: false,
             tracks: Vec::new(),
             first_mistake: None,
         }
@@ -524,6 +549,14 @@ impl VirtualRouter {
         self
     }
 
+    /// Unicast adverts follow the routing table, whatever interface that leads to, and those of
+    /// peers are heard wherever they arrive. The interface carries the addresses alone, and its
+    /// state does not matter to the adverts. It takes a source.
+    pub fn routed(mut self) -> Self {
+        self.is_routed = true;
+        self
+    }
+
     /// Goes by this health source: with a weight of 0 its failure is a fault, any other weight
     /// moves the priority ([`Weight`]).
     pub fn track(mut self, weight: Weight, source: impl Into<vrrp_track::Source>) -> Self {
@@ -555,6 +588,7 @@ impl VirtualRouter {
         if let Some(destination) = &self.destination {
             settings.destination = destination.clone();
         }
+        settings.interface = settings.interface.filter(|_| !self.is_routed);
         settings.check_destination()?;
         settings.tracks = self
             .tracks

@@ -1,6 +1,6 @@
 //! How a router stands, for those who look at it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -73,7 +73,7 @@ pub struct RouterStatus {
     /// What was odd without being dropped, and what its state machine reported, by name.
     pub remarks: BTreeMap<&'static str, u64>,
     /// The last transitions, oldest first.
-    pub history: Vec<Past>,
+    pub history: Arc<[Past]>,
 }
 
 impl RouterStatus {
@@ -103,13 +103,13 @@ impl RouterStatus {
             became_active: 0,
             announced: 0,
             remarks: BTreeMap::new(),
-            history: Vec::new(),
+            history: Arc::default(),
             settings,
         }
     }
 
     /// A router that runs, without what others count.
-    pub(crate) fn of(engine: &Engine, history: &VecDeque<Past>, became_active: u64) -> Self {
+    pub(crate) fn of(engine: &Engine, history: &Arc<[Past]>, became_active: u64) -> Self {
         let router = engine.router();
         Self {
             state: router.state(),
@@ -124,7 +124,7 @@ impl RouterStatus {
             is_installed: engine.is_installed(),
             became_active,
             remarks: engine.reports().clone(),
-            history: history.iter().cloned().collect(),
+            history: Arc::clone(history),
             ..Self::new(Arc::clone(engine.settings()))
         }
     }

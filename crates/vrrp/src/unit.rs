@@ -5,7 +5,6 @@
 //! what is called from here: an idle router has three pages.
 
 use std::any::Any;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -113,7 +112,8 @@ pub(crate) struct Unit {
     deaths: u32,
     /// Whether it was told to shut down: then it is not started again, whatever happens.
     is_ending: bool,
-    history: VecDeque<Past>,
+    /// Shared with the status, and made anew with each transition.
+    history: Arc<[Past]>,
     /// The counters of engines that died.
     before: Totals,
     /// Whether a sync group decides when it starts and becomes Active.
@@ -142,13 +142,12 @@ enum Phase {
 impl Unit {
     /// A router that is not started yet.
     pub(crate) fn new(parts: Parts) -> Self {
-        let history = VecDeque::new();
         Self {
             parts,
             phase: Phase::Waiting(Instant::ZERO),
             deaths: 0,
             is_ending: false,
-            history,
+            history: Arc::default(),
             before: Totals::default(),
             is_member: false,
             is_released: false,
@@ -232,18 +231,25 @@ impl Unit {
         !self.parts.inbox.is_empty() || self.parts.route.mailbox.has_parked()
     }
 
-    /// Says which advert needs no wake-up from now on.
-    pub(crate) fn publish_template(&mut self) {
+    /// Says which advert needs no wake-up from now on, and whether one that came meanwhile was
+    /// handled.
+    pub(crate) fn publish_template(&mut self) -> bool {
         let route = Arc::clone(&self.parts.route);
+        let mut has_heard = false;
         loop {
             let expected = match &self.phase {
                 Phase::Running(engine, _) => engine.router().expected_advert(),
                 _ => None,
             };
             let Some((at, heard)) = route.mailbox.publish(&self.parts.inbox, expected) else {
-                return;
+                return has_heard;
             };
-            self.guarded(|unit, _| unit.tell(at, Input::Advert(heard)));
+            has_heard = true;
+            self.guarded(|unit, _| {
+                unit.tell(at, Input::Advert(heard));
+                unit.refresh();
+            });
+            self.publish();
         }
     }
 
@@ -415,17 +421,10 @@ impl Unit {
 
     #[inline(never)]
     fn start(&mut self, now: Instant) -> Result<(), vrrp_net::NetError> {
-        let parts = &mut self.parts;
-        let kernel = match parts.kernel.take() {
-            Some(kernel) => kernel,
-            None => parts.platform.open_kernel(parts.settings.family)?,
-        };
-        let (holdings, settings) = (parts.holdings.clone(), Arc::clone(&parts.settings));
-        parts.route.demand(&settings, &parts.view);
-        let engine = Engine::sharing(settings, kernel, holdings, parts.holder);
-        let (view, influences) = (parts.view.clone(), parts.influences.clone());
-        let can_hear = !parts.receiver.is_deaf();
-        self.phase = Phase::Running(Box::new(engine), now);
+        let engine = self.engine()?;
+        let (view, influences) = (self.parts.view.clone(), self.parts.influences.clone());
+        let can_hear = !self.parts.receiver.is_deaf();
+        self.phase = Phase::Running(engine, now);
         if let Phase::Running(engine, _) = &mut self.phase {
             if self.is_member {
                 engine.join_group();
@@ -434,6 +433,19 @@ impl Unit {
         }
         self.tell_events();
         Ok(())
+    }
+
+    /// An engine that has not begun.
+    #[inline(never)]
+    fn engine(&mut self) -> Result<Box<Engine>, vrrp_net::NetError> {
+        let parts = &mut self.parts;
+        let kernel = match parts.kernel.take() {
+            Some(kernel) => kernel,
+            None => parts.platform.open_kernel(parts.settings.family)?,
+        };
+        let (holdings, settings) = (parts.holdings.clone(), Arc::clone(&parts.settings));
+        parts.route.demand(&settings, &parts.view);
+        Ok(Box::new(Engine::sharing(settings, kernel, holdings, parts.holder)))
     }
 
     /// What a dead router held is removed and it resigns, so that its peers need not wait for its
@@ -525,11 +537,9 @@ impl Unit {
         let name = &self.parts.settings.name;
         for kind in engine.take_events() {
             if let EventKind::Transition(transition) = &kind {
-                if self.history.len() == HISTORY {
-                    self.history.pop_front();
-                }
-                let (transition, at) = (transition.clone(), SystemTime::now());
-                self.history.push_back(Past { transition, at });
+                let kept = &self.history[usize::from(self.history.len() == HISTORY)..];
+                let past = Past { transition: transition.clone(), at: SystemTime::now() };
+                self.history = kept.iter().cloned().chain([past]).collect();
             }
             self.parts.events.send(Some(Arc::clone(name)), kind);
         }
@@ -564,7 +574,7 @@ impl Unit {
             _ => None,
         };
         status.became_active = self.before.became_active;
-        status.history = self.history.iter().cloned().collect();
+        status.history = Arc::clone(&self.history);
         status
     }
 }

@@ -23,8 +23,11 @@ pub struct Carrier {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct InterfaceView {
-    /// The interface of its adverts; none while there is no interface of that name.
+    /// The interface of its adverts; none while there is no interface of that name, or where they
+    /// follow the routing table.
     pub interface: Option<Interface>,
+    /// Whether its adverts follow the routing table: no interface can fail them.
+    pub is_routed: bool,
     /// Whether an administrator wants it to work.
     pub is_up: bool,
     /// Whether it works.
@@ -33,7 +36,7 @@ pub struct InterfaceView {
     pub is_bridge_port: bool,
     /// The address to send adverts from.
     pub primary: Option<IpAddr>,
-    /// The interface's own addresses in the router's family, without those that routers move:
+    /// The own addresses of the interface, or of all of them, in the router's family, without those that routers move:
     /// these come and go, and adverts are not sent from them.
     pub addresses: Vec<IpAddr>,
     /// Whether the source that its settings name is needed, and on no interface.
@@ -46,7 +49,7 @@ impl InterfaceView {
     /// The reasons that an interface can be for not taking part, and whether each holds. A worse
     /// one covers the lesser ones.
     pub(crate) fn faults(&self, is_tracked: bool) -> [(FaultReason, bool); 5] {
-        let missing = self.interface.is_none();
+        let missing = self.interface.is_none() && !self.is_routed;
         let down = is_tracked && !missing && !self.is_up;
         let no_carrier = is_tracked && !missing && self.is_up && !self.is_running;
         [

@@ -76,7 +76,7 @@ impl Platform for Troubled {
 
     fn open_receiver(
         &self,
-        interface: Interface,
+        interface: Option<Interface>,
         family: Family,
         groups: &[IpAddr],
     ) -> Result<Box<dyn AdvertSource>, NetError> {
@@ -89,7 +89,7 @@ impl Platform for Troubled {
 }
 
 impl Kernel for TroubledKernel {
-    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+    fn attach(&mut self, interface: Option<Interface>) -> Result<(), NetError> {
         self.0.attach(interface)
     }
 

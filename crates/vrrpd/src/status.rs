@@ -233,7 +233,7 @@ impl InstanceStatus {
         let state = if router.died.is_some() { words::FAULT } else { words::state(router.state) };
         Self {
             name: settings.name.to_string(),
-            interface: settings.interface.to_string(),
+            interface: words::place(settings.interface),
             vrid: settings.vrid.get(),
             family: settings.family.to_string(),
             vrrp_version: settings.machine.version.get(),
@@ -318,7 +318,7 @@ impl InterfaceStatus {
     /// How a receiver stands.
     pub(crate) fn of(receiver: &ReceiverStatus) -> Self {
         Self {
-            name: receiver.interface.to_string(),
+            name: words::place(receiver.interface),
             family: receiver.family.to_string(),
             listening: receiver.is_listening,
             error: receiver.error.as_ref().map(ToString::to_string),

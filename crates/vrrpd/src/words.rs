@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use vrrp::EventKind;
+
 use vrrp_fsm::{GroupTransition, State, Transition};
-use vrrp_proto::{Priority, Remark};
+use vrrp_proto::{InterfaceName, Priority, Remark};
 
 /// The word for Active.
 pub(crate) const MASTER: &str = "MASTER";
@@ -76,6 +77,11 @@ pub(crate) fn group_line(transition: &GroupTransition) -> String {
     let GroupTransition { from, to, led_by } = transition;
     let why = led_by.as_ref().map(|(member, cause)| format!(": {member}, {cause}"));
     format!("sync group: {} -> {}{}", state(*from), state(*to), why.unwrap_or_default())
+}
+
+/// An interface, or where there is none: adverts follow the routing table.
+pub(crate) fn place(interface: Option<InterfaceName>) -> String {
+    interface.map_or("any interface".to_owned(), |name| name.to_string())
 }
 
 /// A remark's name in words; a name of another version stays as it is.

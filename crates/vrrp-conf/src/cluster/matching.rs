@@ -38,7 +38,7 @@ enum Feature<'c> {
 }
 
 fn features(instance: &Instance) -> Vec<Feature<'_>> {
-    let (vrid, name, interface) = (instance.vrid.value, &**instance.name, instance.interface.value);
+    let (vrid, name, interface) = (instance.vrid.value, &**instance.name, instance.carrier);
     let addresses = instance.addresses.iter().map(|address| Feature::Address(address.address));
     let others = [
         Feature::VridAndName(vrid, name),

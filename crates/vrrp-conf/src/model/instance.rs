@@ -301,8 +301,12 @@ pub struct Ipvlan {
 pub struct Instance {
     /// Its name.
     pub name: Spanned<Arc<str>>,
-    /// The interface that it works on.
-    pub interface: Spanned<InterfaceName>,
+    /// The interface that it works on; none for a unicast instance whose adverts follow the routing
+    /// table.
+    pub interface: Option<Spanned<InterfaceName>>,
+    /// The interface of the addresses that name none: its own, or without one
+    /// `default_interface`.
+    pub carrier: InterfaceName,
     /// Its virtual router identifier.
     #[serde(serialize_with = "plain")]
     pub vrid: Spanned<Vrid>,
@@ -386,7 +390,7 @@ pub struct Instance {
 impl Instance {
     /// The interface that carries an address of this instance.
     pub fn device_of(&self, address: &VirtualAddress) -> InterfaceName {
-        address.device.map_or(self.interface.value, |device| device.value)
+        address.device.map_or(self.carrier, |device| device.value)
     }
 
     /// All addresses that it puts on interfaces: those of its adverts, then the excluded.

@@ -11,11 +11,16 @@ use super::Reader;
 use crate::model::{Destination, Instance, InterfaceName};
 use crate::{Code, Diagnostic, Spanned};
 
+/// A group or a peer, and who sends to it.
+type Reached = (Family, Vrid, IpAddr);
+
 /// What the instances so far have taken, and the one that has it, where it says so.
 #[derive(Default)]
 pub(super) struct Taken {
     /// By the group or, for unicast, by each peer.
-    routers: HashMap<(InterfaceName, Family, Vrid, IpAddr), Spanned<Arc<str>>>,
+    routers: HashMap<(Option<InterfaceName>, Reached), Spanned<Arc<str>>>,
+    /// The first that has a peer, on whatever interface.
+    peers: HashMap<Reached, Spanned<Arc<str>>>,
     addresses: HashMap<(InterfaceName, IpAddr), Spanned<Arc<str>>>,
 }
 
@@ -29,25 +34,36 @@ impl Reader<'_> {
 
     /// Reports a virtual router that another instance is already.
     fn is_taken(&mut self, instance: &Instance) -> bool {
-        let reached = match &instance.destination {
+        let addresses = match &instance.destination {
             Destination::Multicast(group) => vec![group.value],
             Destination::Unicast(unicast) => unicast.peers.iter().map(|it| it.address).collect(),
         };
         let mut first = None;
-        for address in reached {
-            let interface = instance.interface.value;
-            let key = (interface, instance.family, instance.vrid.value, address);
-            match self.taken.routers.entry(key) {
-                Entry::Occupied(taken) => first = first.or(Some((taken.get().clone(), address))),
-                Entry::Vacant(free) => {
-                    free.insert(Spanned::new(Arc::clone(&instance.name.value), instance.vrid.span));
-                }
+        let interface = instance.interface.or(instance.vrf).map(|name| name.value);
+        for address in addresses {
+            let reached = (instance.family, instance.vrid.value, address);
+            let taken = &mut self.taken;
+            // One that listens everywhere hears what those on an interface hear.
+            let other = match interface {
+                Some(_) => taken.routers.get(&(None, reached)),
+                None => taken.peers.get(&reached),
+            };
+            let other = other.or(taken.routers.get(&(interface, reached)));
+            if let Some(other) = other {
+                first = first.or(Some((other.clone(), address)));
+                continue;
+            }
+            let own = Spanned::new(Arc::clone(&instance.name.value), instance.vrid.span);
+            taken.routers.insert((interface, reached), own.clone());
+            if !address.is_multicast() {
+                taken.peers.entry(reached).or_insert(own);
             }
         }
         let Some((first, address)) = first else { return false };
+        let place = interface.map_or("any interface".to_owned(), |name| format!("`{name}`"));
         let message = format!(
-            "`{}` and `{first}` are both the {} virtual router {} on `{}`",
-            instance.name, instance.family, instance.vrid, instance.interface
+            "`{}` and `{first}` are both the {} virtual router {} on {place}",
+            instance.name, instance.family, instance.vrid
         );
         let mut diagnostic = Diagnostic::new(Code::SameRouter, instance.vrid.span, message)
             .also(first.span, format!("the one of `{first}`"))

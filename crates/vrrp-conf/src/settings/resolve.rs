@@ -7,12 +7,12 @@ use vrrp_proto::{Family, Interval, Priority, Version};
 
 use super::Reader;
 use super::instance::{InstanceDraft, Name};
-use super::rows::UNICAST_ANYWHERE;
+use super::rows::{DEFAULT_INTERFACE, VRF_OF_INTERFACE};
 use super::seen::Seen;
 use crate::decimal::decimal;
 use crate::model::{
     Authentication, Checksum, Destination, FirstState, Instance, InterfaceName, Preempt, Unicast,
-    VirtualAddress, Vmac,
+    UnicastPeer, VirtualAddress, Vmac,
 };
 use crate::{Code, Diagnostic, Span, Spanned};
 
@@ -22,14 +22,10 @@ impl Reader<'_> {
         let vrid = self.require(draft.vrid, "virtual_router_id", &name);
         // A unicast instance can do without.
         let interface = match (draft.interface, &draft.peers) {
-            (None, Some(peers)) => {
-                self.report_feature(&UNICAST_ANYWHERE, peers.span);
-                let eth0 = || "eth0".parse().ok().map(|eth0| Spanned::new(eth0, name.span));
-                self.config.global.default_interface.or_else(eth0)
-            }
-            (interface, _) => self.require(interface, "interface", &name),
+            (None, Some(peers)) if !peers.is_empty() || draft.unicast_fault_no_peer => None,
+            (interface, _) => Some(self.require(interface, "interface", &name)?),
         };
-        let (vrid, interface) = (vrid?, interface?);
+        let (vrid, carrier) = (vrid?, self.carrier(interface)?);
         let family = self.family(&draft.addresses, draft.native_ipv6);
         let version = self.version(draft.version, family, name.span);
         let interval = self.interval(draft.interval, version, name.span);
@@ -39,6 +35,12 @@ impl Reader<'_> {
         let excluded_addresses = self.excluded(draft.excluded_addresses);
         let source = self.source(draft.source, family);
         let peers = draft.peers.map(|peers| peers.map(|all| self.others(all, source, family)));
+        if interface.is_none() {
+            self.check_unbound(&name, source, peers.as_ref().map(|peers| &peers[..]))?;
+        }
+        if let (Some(_), Some(vrf)) = (interface, draft.vrf) {
+            self.report_feature(&VRF_OF_INTERFACE, vrf.span);
+        }
         let destination = match self.peers(peers, draft.unicast_fault_no_peer, name.span) {
             Some(peers) => Destination::Unicast(Unicast {
                 peers,
@@ -83,6 +85,7 @@ impl Reader<'_> {
         });
         Some(Instance {
             interface,
+            carrier,
             vrid,
             family,
             version,
@@ -133,6 +136,32 @@ impl Reader<'_> {
             notify,
             name,
         })
+    }
+
+    /// What adverts that follow the routing table cannot do without: a source, and addresses that
+    /// mean the same on all links.
+    fn check_unbound(
+        &mut self,
+        name: &Name,
+        source: Option<Spanned<IpAddr>>,
+        peers: Option<&[Spanned<UnicastPeer>]>,
+    ) -> Option<()> {
+        self.require(source, "unicast_src_ip", name)?;
+        let all = peers.into_iter().flatten().map(|peer| peer.address).chain(source.map(|it| *it));
+        let is_local = |address: IpAddr| match address {
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+            IpAddr::V4(_) => false,
+        };
+        match all.into_iter().any(is_local) {
+            true => self.require(None::<()>, "interface", name),
+            false => Some(()),
+        }
+    }
+
+    /// The interface of the addresses that name none.
+    fn carrier(&self, interface: Option<Spanned<InterfaceName>>) -> Option<InterfaceName> {
+        let given = interface.or(self.config.global.default_interface);
+        given.map(|given| given.value).or_else(|| DEFAULT_INTERFACE.parse().ok())
     }
 
     /// The family that the first address gives.

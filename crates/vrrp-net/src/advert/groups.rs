@@ -21,7 +21,7 @@ use crate::words::{Errno, Interface};
 #[derive(Debug)]
 pub(super) struct Groups {
     family: Family,
-    interface: Interface,
+    interface: Option<Interface>,
     /// In the order of their addresses.
     memberships: Vec<Membership>,
     /// The sockets beyond the receiver's own.
@@ -37,7 +37,11 @@ struct Membership {
 
 impl Groups {
     /// No group. The socket shall take nothing of other sockets' groups.
-    pub(super) fn none(family: Family, interface: Interface, socket: &Socket) -> io::Result<Self> {
+    pub(super) fn none(
+        family: Family,
+        interface: Option<Interface>,
+        socket: &Socket,
+    ) -> io::Result<Self> {
         set_multicast_all(family, socket, false).or_else(ignore_unknown)?;
         Ok(Self { family, interface, memberships: Vec::new(), holders: Vec::new() })
     }
@@ -68,6 +72,11 @@ impl Groups {
         outcome.and(self.close_idle_holders(own))
     }
 
+    /// The number of the interface; 0 lets the kernel choose.
+    fn index(&self) -> u32 {
+        self.interface.map_or(0, |interface| interface.index.get())
+    }
+
     fn position(&self, group: IpAddr) -> Result<usize, usize> {
         self.memberships.binary_search_by_key(&group, |membership| membership.group)
     }
@@ -85,7 +94,7 @@ impl Groups {
         if Family::of(group) != self.family {
             return Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT));
         }
-        let index = self.interface.index.get();
+        let index = self.index();
         for (place, socket) in std::iter::once(own).chain(&self.holders).enumerate() {
             match join(socket, group, index) {
                 Err(error) if is_full(&error) => {}
@@ -112,7 +121,7 @@ impl Groups {
         let Ok(position) = self.position(group) else { return Ok(()) };
         let Membership { place, .. } = self.memberships[position];
         let socket = if place == 0 { own } else { &self.holders[place - 1] };
-        match leave(socket, group, self.interface.index.get()) {
+        match leave(socket, group, self.index()) {
             Err(error) if error.raw_os_error() != Some(libc::EADDRNOTAVAIL) => {
                 Err(self.error(Operation::LeaveGroup, group, error))
             }
@@ -132,8 +141,8 @@ impl Groups {
         if self.holders.is_empty() {
             set_multicast_all(self.family, own, false).or_else(ignore_unknown).map_err(
                 |error| {
-                    let errno = Errno::from(&error);
-                    NetError::refused_on(Operation::LeaveGroup, self.interface.name, errno)
+                    let name = self.interface.map(|interface| interface.name);
+                    NetError::refused_at(Operation::LeaveGroup, name, Errno::from(&error))
                 },
             )?;
         }

@@ -33,9 +33,9 @@ fn raw_socket(family: Family, protocol: i32) -> io::Result<Socket> {
 }
 
 /// Ties a socket to an interface, which must be there: the kernel ties it to any index, and then
-/// the socket is silent.
-fn bind_to(socket: &Socket, interface: Interface) -> io::Result<()> {
-    let index = Some(interface.index.nonzero());
+/// the socket is silent. Without one, the socket is tied to none.
+fn bind_to(socket: &Socket, interface: Option<Interface>) -> io::Result<()> {
+    let index = interface.map(|interface| interface.index.nonzero());
     // An option of every socket's; that socket2 has it twice is for other systems.
     socket.bind_device_by_index_v4(index)?;
     // Asking back for the name is an error if nothing has the index.

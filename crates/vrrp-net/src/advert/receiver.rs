@@ -37,8 +37,8 @@ pub struct Drained {
     pub is_more: bool,
 }
 
-/// Receives the adverts that arrive at one interface over one family, for all of its virtual
-/// routers.
+/// Receives the adverts that arrive at one interface, or at any, over one family, for all of its
+/// virtual routers.
 ///
 /// What arrives: packets of protocol 112 to the groups that were joined or to one of this host's
 /// addresses, with any hop limit and any VRRP checksum, and those with an authentication header if
@@ -54,7 +54,7 @@ pub struct Drained {
 pub struct AdvertReceiver {
     queue: Queue,
     headers: Option<Headers>,
-    interface: Interface,
+    interface: Option<Interface>,
     family: Family,
     groups: Groups,
     waker: Waker,
@@ -78,16 +78,18 @@ struct Headers {
 }
 
 impl AdvertReceiver {
-    /// A receiver of adverts over this family that is in no group yet.
+    /// A receiver of adverts over this family that is in no group yet. Without an interface it
+    /// hears what is sent to any of this host's addresses, wherever it arrives.
     ///
     /// The receive buffer is large where the system allows it.
     ///
     /// # Errors
     /// [`NetError::Refused`]: `EPERM` without `CAP_NET_RAW`, `ENODEV` if the interface is gone.
-    pub fn open(interface: Interface, family: Family) -> Result<Self, NetError> {
-        let empty_at = monotonic();
+    pub fn open(interface: impl Into<Option<Interface>>, family: Family) -> Result<Self, NetError> {
+        let (interface, empty_at) = (interface.into(), monotonic());
         let (socket, groups) = open(interface, family).map_err(|errno| {
-            NetError::refused_on(Operation::OpenAdvertReceiver, interface.name, errno)
+            let name = interface.map(|interface| interface.name);
+            NetError::refused_at(Operation::OpenAdvertReceiver, name, errno)
         })?;
         let (waker, slots) = (Waker::new()?, Slots::new());
         let queue = Queue { socket, empty_at };
@@ -117,7 +119,8 @@ impl AdvertReceiver {
     /// Is in these groups from now on and in no others: leaves the others, joins those that are
     /// new, and leaves alone what stays. The number is not limited.
     ///
-    /// The groups are joined on this interface alone, and what other programs join does not arrive
+    /// The groups are joined on its interface alone (without one, on that which the kernel routes
+    /// them to), and what other programs join does not arrive
     /// here.
     ///
     /// # Errors
@@ -134,8 +137,8 @@ impl AdvertReceiver {
         self.groups.iter()
     }
 
-    /// The interface that it listens on.
-    pub fn interface(&self) -> Interface {
+    /// The interface that it listens on, if it is one.
+    pub fn interface(&self) -> Option<Interface> {
         self.interface
     }
 
@@ -169,14 +172,14 @@ impl AdvertReceiver {
         &mut self,
         mut deliver: impl FnMut(Result<Datagram<'_>, DecodeError>),
     ) -> Result<Drained, NetError> {
+        let name = self.interface.map(|interface| interface.name);
         let mut drained = Drained { datagrams: 0, is_more: false };
         for queue in
             self.headers.iter_mut().map(|headers| &mut headers.queue).chain([&mut self.queue])
         {
             let some = queue.drain(self.family, &self.groups, &mut self.slots, &mut deliver);
-            let some = some.map_err(|errno| {
-                NetError::refused_on(Operation::ReceiveAdverts, self.interface.name, errno)
-            })?;
+            let some =
+                some.map_err(|errno| NetError::refused_at(Operation::ReceiveAdverts, name, errno))?;
             drained.datagrams += some.datagrams;
             drained.is_more |= some.is_more;
         }
@@ -198,7 +201,8 @@ impl AdvertReceiver {
     }
 
     fn refused(&self, operation: Operation, errno: Errno) -> NetError {
-        NetError::refused_on(operation, self.interface.name, errno)
+        let name = self.interface.map(|interface| interface.name);
+        NetError::refused_at(operation, name, errno)
     }
 }
 
@@ -267,7 +271,7 @@ impl Queue {
 impl Headers {
     /// The groups are joined by the receiver's own socket; this one takes what they bring, and the
     /// receiver sorts out which are its own.
-    fn open(interface: Interface, family: Family, own: &Socket) -> Result<Self, Errno> {
+    fn open(interface: Option<Interface>, family: Family, own: &Socket) -> Result<Self, Errno> {
         let errno = |error: std::io::Error| Errno::from(&error);
         let empty_at = monotonic();
         let socket = open_socket(interface, family, AUTH_HEADER_PROTOCOL)?;
@@ -282,7 +286,7 @@ impl Headers {
     }
 }
 
-fn open(interface: Interface, family: Family) -> Result<(Socket, Groups), Errno> {
+fn open(interface: Option<Interface>, family: Family) -> Result<(Socket, Groups), Errno> {
     let errno = |error: std::io::Error| Errno::from(&error);
     let socket = open_socket(interface, family, PROTOCOL)?;
     let groups = Groups::none(family, interface, &socket).map_err(errno)?;
@@ -290,7 +294,11 @@ fn open(interface: Interface, family: Family) -> Result<(Socket, Groups), Errno>
     Ok((socket, groups))
 }
 
-fn open_socket(interface: Interface, family: Family, protocol: u8) -> Result<Socket, Errno> {
+fn open_socket(
+    interface: Option<Interface>,
+    family: Family,
+    protocol: u8,
+) -> Result<Socket, Errno> {
     let errno = |error: std::io::Error| Errno::from(&error);
     let socket = raw_socket(family, protocol.into()).map_err(errno)?;
     bind_to(&socket, interface).map_err(errno)?;

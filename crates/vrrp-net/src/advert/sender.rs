@@ -1,6 +1,6 @@
 //! Sending adverts.
 
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -22,7 +22,7 @@ const QUEUE_PRIORITY: u32 = 6;
 const IPV4_HEADER_BYTES: usize = 20;
 const IPV6_HEADER_BYTES: usize = 40;
 
-/// Sends adverts out of one interface.
+/// Sends adverts out of one interface, or along the routing table.
 ///
 /// What leaves: hop limit 255 unless another is asked for, type of service or traffic class 0xc0, over IPv4 "may be fragmented"
 /// and an identification that counts, and never a copy to this host. Sending never waits. Needs
@@ -40,8 +40,18 @@ const IPV6_HEADER_BYTES: usize = 40;
 pub struct AdvertSender {
     socket: Socket,
     family: Family,
-    interface: Option<Interface>,
+    place: Place,
     identification: u16,
+}
+
+/// Where adverts leave from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Nowhere,
+    Interface(Interface),
+    /// Along the routing table. The socket is bound to this source, if to any yet: rules that
+    /// select by the source look at that.
+    Routes(Option<IpAddr>),
 }
 
 impl AdvertSender {
@@ -52,29 +62,31 @@ impl AdvertSender {
     /// [`NetError::Refused`]: `EPERM` without `CAP_NET_RAW`.
     pub fn open(family: Family) -> Result<Self, NetError> {
         match open(family) {
-            Ok(socket) => Ok(Self { socket, family, interface: None, identification: 0 }),
+            Ok(socket) => Ok(Self { socket, family, place: Place::Nowhere, identification: 0 }),
             Err(error) => Err(NetError::refused(Operation::OpenAdvertSender, Errno::from(&error))),
         }
     }
 
     /// Sends from this interface from now on. Again when it was made anew: an index does not
-    /// come back.
+    /// come back. Without an interface it sends along the routing table, which may look at the
+    /// source; only what is sent to a single address goes out then.
     ///
     /// # Errors
     /// [`NetError::Refused`]: `ENODEV` if the interface is gone; then it sends from none.
-    pub fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
-        self.interface = None;
+    pub fn attach(&mut self, interface: impl Into<Option<Interface>>) -> Result<(), NetError> {
+        let interface = interface.into();
+        self.place = Place::Nowhere;
         bind_to(&self.socket, interface).map_err(|error| {
-            let errno = Errno::from(&error);
-            NetError::refused_on(Operation::OpenAdvertSender, interface.name, errno)
+            let (name, errno) = (interface.map(|interface| interface.name), Errno::from(&error));
+            NetError::refused_at(Operation::OpenAdvertSender, name, errno)
         })?;
-        self.interface = Some(interface);
+        self.place = interface.map_or(Place::Routes(None), Place::Interface);
         Ok(())
     }
 
     /// Sends nothing any more until the next [`attach`](Self::attach).
     pub fn detach(&mut self) {
-        self.interface = None;
+        self.place = Place::Nowhere;
     }
 
     /// The family that it sends over.
@@ -82,9 +94,12 @@ impl AdvertSender {
         self.family
     }
 
-    /// The interface that it sends from.
+    /// The interface that it sends from, if it is one.
     pub fn interface(&self) -> Option<Interface> {
-        self.interface
+        match self.place {
+            Place::Interface(interface) => Some(interface),
+            Place::Nowhere | Place::Routes(_) => None,
+        }
     }
 
     /// Sends `message`, a whole VRRP message, in one packet with hop limit 255.
@@ -110,17 +125,20 @@ impl AdvertSender {
     /// without one swallows what it is given.
     ///
     /// # Errors
-    /// [`NetError::Detached`] without an interface. [`NetError::Family`] unless both addresses
+    /// [`NetError::Detached`] unless it is attached. [`NetError::Family`] unless both addresses
     /// are of its family. [`NetError::TooLong`] for a message beyond an IP packet. Else
     /// [`NetError::Refused`]: `EMSGSIZE` if the interface cannot carry it in one piece, `EAGAIN`
     /// or `ENOBUFS` if it does not send fast enough ([`NetError::is_congestion`]),
     /// `ENETUNREACH`, `ENODEV` or `ENXIO` if it is down or gone
     /// ([`NetError::is_interface_unusable`]); over IPv6 `EADDRNOTAVAIL` while it has no address of
-    /// that family that may be used.
+    /// that family that may be used, and along the routing table while this host does not have
+    /// the source.
     pub fn send_packet(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {
         let IpMeta { source, destination, .. } = *ip;
         let operation = Operation::SendAdvert;
-        let interface = self.interface.ok_or(NetError::Detached { operation })?;
+        if self.place == Place::Nowhere {
+            return Err(NetError::Detached { operation });
+        }
         if [source, destination].map(Family::of) != [self.family; 2] {
             return Err(NetError::Family { operation, from: source, to: destination });
         }
@@ -131,6 +149,9 @@ impl AdvertSender {
         let header = Header::new(identification, ip, message.len())
             .ok_or(NetError::TooLong { operation, len: message.len() })?;
         let auth_header = ip.auth_header.as_ref().map_or(&[][..], |header| header.as_octets());
+        let name = self.interface().map(|interface| interface.name);
+        let refused = |errno| NetError::refused_at(operation, name, errno);
+        self.bind_source(source).map_err(|error| refused(Errno::from(&error)))?;
         sendmsg_addr(
             &self.socket,
             &SocketAddr::new(destination, 0),
@@ -139,7 +160,17 @@ impl AdvertSender {
             SendFlags::DONTWAIT,
         )
         .map(drop)
-        .map_err(|errno| NetError::refused_on(operation, interface.name, errno))
+        .map_err(|errno| refused(errno.into()))
+    }
+
+    /// Along the routing table, has the kernel look for the way of packets from there.
+    fn bind_source(&mut self, source: IpAddr) -> io::Result<()> {
+        let Place::Routes(bound) = &mut self.place else { return Ok(()) };
+        if *bound != Some(source) {
+            self.socket.bind(&SocketAddr::new(source, 0).into())?;
+            *bound = Some(source);
+        }
+        Ok(())
     }
 
     /// 1 to 65535, and again: the kernel would put its own in the place of a 0.
@@ -155,7 +186,7 @@ impl AsFd for AdvertSender {
     }
 }
 
-fn open(family: Family) -> std::io::Result<Socket> {
+fn open(family: Family) -> io::Result<Socket> {
     // A raw socket of this protocol brings its own header, over either family.
     let socket = raw_socket(family, libc::IPPROTO_RAW)?;
     socket.attach_filter(&KEEP_NOTHING)?;

@@ -1,6 +1,7 @@
 //! Requests to rtnetlink: links and addresses listed, made, changed and removed.
 
 mod address;
+mod filter;
 mod link;
 mod message;
 mod secondaries;
@@ -12,24 +13,23 @@ use neli::rtnl::{Ifaddrmsg, IfaddrmsgBuilder};
 use neli::types::{Buffer, RtBuffer};
 use neli::{Size, ToBytes};
 
-pub use address::{
-    AddressFlags, AddressKey, AddressProtocol, AddressSpec, Broadcast, InterfaceAddress, Preferred,
-    Scope,
-};
+pub(crate) use message::messages;
+pub(crate) use socket::{Received, Socket};
+
 pub use link::{
     Link, LinkChange, LinkFlags, MacvlanMode, NetNs, NewLink, NewLinkKind, OperationalState,
     VethPeer,
 };
-pub(crate) use message::{Answer, Message, messages};
-pub(crate) use socket::{Received, Socket};
 
 use vrrp_proto::{InterfaceName, TableName};
 
+use crate::address::{AddressSpec, InterfaceAddress};
 use crate::error::{NetError, Operation};
-use crate::filter::{Filter, Filters};
+use crate::filter::Filter;
 use crate::object::{Change, Object, Outcome};
 use crate::words::{Errno, IfIndex};
-use message::Requests;
+use filter::Filters;
+use message::{Answer, Message, Requests};
 use secondaries::Guard;
 
 /// Requests in one datagram. A thousand acknowledgements overflow a receive buffer of the
@@ -130,6 +130,7 @@ impl Netlink {
         outcomes
     }
 
+    #[inline(never)]
     fn change_filters(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
         let opened = match self.filters.take() {
             Some(filters) => Ok(filters),
@@ -158,6 +159,7 @@ impl Netlink {
     ///
     /// What comes back has one entry for each address, in their order: one that is refused keeps
     /// none of the others back.
+    #[inline(never)]
     pub fn add_addresses(&mut self, addresses: &[AddressSpec]) -> Vec<Result<Outcome, NetError>> {
         let operation = Operation::AddAddress;
         let flags = NlmF::CREATE | NlmF::EXCL;

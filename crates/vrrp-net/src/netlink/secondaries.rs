@@ -5,6 +5,9 @@
 //! `promote_secondaries` makes the next one primary. A virtual address may have become the primary
 //! one at any time: it did if the host's own address was removed and added again.
 //!
+//! What is seldom needed is kept out of the frames of its callers: the stack that one removal touched
+//! stays with the thread of each router.
+//!
 //! The setting is read and made through netlink (`IFLA_AF_SPEC`) and not through `/proc/sys/net`:
 //! that shows the network namespace of the thread that looks, and may be read-only.
 
@@ -19,7 +22,8 @@ use neli::types::{Buffer, RtBuffer};
 
 use super::link::{self, link_message};
 use super::message::{Answer, attribute, decode, payload};
-use super::{AddressFlags, AddressKey, AddressSpec, InterfaceAddress, Netlink, every_address};
+use super::{Netlink, every_address};
+use crate::address::{AddressFlags, AddressKey, AddressSpec, InterfaceAddress};
 use crate::error::{NetError, Operation};
 use crate::object::Outcome;
 use crate::words::{Errno, IfIndex};
@@ -49,6 +53,7 @@ struct Kept {
 }
 
 impl Netlink {
+    #[inline(never)]
     pub(super) fn remove_guarded(
         &mut self,
         addresses: &[AddressSpec],
@@ -70,6 +75,7 @@ impl Netlink {
     }
 
     /// Removes addresses from interfaces that do not promote secondaries by themselves.
+    #[inline(never)]
     fn remove_where_off(
         &mut self,
         addresses: &[AddressSpec],
@@ -108,6 +114,7 @@ impl Netlink {
     }
 
     /// Adds again what has gone with the addresses that were removed from these interfaces.
+    #[inline(never)]
     fn put_back(
         &mut self,
         removed: &[AddressSpec],
@@ -289,7 +296,8 @@ mod tests {
     use std::slice::from_ref;
 
     use super::*;
-    use crate::netlink::{AddressProtocol, Broadcast, LinkChange, Preferred, Scope};
+    use crate::address::{AddressProtocol, Broadcast, Preferred, Scope};
+    use crate::netlink::LinkChange;
     use crate::{Interface, NetNamespace};
 
     /// The loopback link of a new namespace, which takes any address and does not promote.

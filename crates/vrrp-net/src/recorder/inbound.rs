@@ -54,22 +54,22 @@ type Packet = Result<(IpMeta, Vec<u8>, Timestamp), DecodeError>;
 /// Where the datagrams for one receiver go.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    interface: Interface,
+    interface: Option<Interface>,
     family: Family,
     groups: Mutex<BTreeSet<IpAddr>>,
     queue: Queue<Packet>,
 }
 
 impl Inbox {
-    pub(super) fn new(interface: Interface, family: Family) -> Result<Self, NetError> {
+    pub(super) fn new(interface: Option<Interface>, family: Family) -> Result<Self, NetError> {
         Ok(Self { interface, family, groups: Mutex::default(), queue: Queue::new()? })
     }
 
     /// Takes what a receiver on this interface and in these groups would hear.
     pub(super) fn offer(&self, at: Interface, datagram: Result<Datagram<'_>, DecodeError>) -> bool {
         // What is malformed is heard by all, since nobody can say where it was sent.
-        let is_heard =
-            self.interface.index == at.index && datagram.map_or(true, |it| self.hears(&it));
+        let is_here = self.interface.is_none_or(|interface| interface.index == at.index);
+        let is_heard = is_here && datagram.map_or(true, |it| self.hears(&it));
         if is_heard {
             let packet = |it: Datagram<'_>| (it.ip(), it.message.to_vec(), it.arrived);
             self.queue.push(datagram.map(packet));
@@ -114,8 +114,8 @@ impl RecordedReceiver {
         groups.into_iter()
     }
 
-    /// The interface that it listens on.
-    pub fn interface(&self) -> Interface {
+    /// The interface that it listens on, if it is one.
+    pub fn interface(&self) -> Option<Interface> {
         self.inbox.interface
     }
 

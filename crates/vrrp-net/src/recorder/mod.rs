@@ -12,13 +12,14 @@ use vrrp_proto::{AuthHeader, DecodeError, Family, InterfaceName, IpMeta, TableNa
 use inbound::{Inbox, Queue};
 pub use inbound::{RecordedMonitor, RecordedReceiver};
 
+use crate::address::{AddressKey, AddressSpec, InterfaceAddress};
 use crate::advert::Datagram;
 use crate::error::{NetError, Operation};
 use crate::filter::Filter;
 use crate::frame::Announcement;
 use crate::kernel::Kernel;
 use crate::monitor::{NetEvent, Snapshot};
-use crate::netlink::{AddressKey, AddressSpec, InterfaceAddress, Link};
+use crate::netlink::Link;
 use crate::object::{Change, Object, ObjectKey, Outcome};
 use crate::words::Interface;
 
@@ -27,22 +28,22 @@ use crate::words::Interface;
 #[non_exhaustive]
 pub enum Call {
     /// [`Kernel::attach`].
-    Attach(Interface),
+    Attach(Option<Interface>),
     /// [`Kernel::detach`].
     Detach,
     /// [`Kernel::link`].
     Link(InterfaceName),
     /// [`Recorder::receiver`].
     OpenReceiver {
-        /// The interface that it listens on.
-        interface: Interface,
+        /// The interface that it listens on, if it is one.
+        interface: Option<Interface>,
         /// The family that it listens to.
         family: Family,
     },
     /// [`RecordedReceiver::set_groups`].
     SetGroups {
-        /// The interface of the receiver.
-        interface: Interface,
+        /// The interface of the receiver, if it has one.
+        interface: Option<Interface>,
         /// The groups.
         groups: Vec<IpAddr>,
     },
@@ -73,7 +74,7 @@ pub enum Call {
 ///
 /// Clones share one record, so that a test keeps one and gives the thread that it tests
 /// [`Recorder::kernel`]. It answers as Linux would: an object that is there is
-/// [`Outcome::AlreadyThere`], an advert without an interface is [`NetError::Detached`]. For the
+/// [`Outcome::AlreadyThere`], an advert of one that is not attached is [`NetError::Detached`]. For the
 /// rest there is [`Recorder::refuse_next`].
 ///
 /// A program can run on it: [`Recorder::receiver`] yields what the test delivers, and what happens to
@@ -113,7 +114,7 @@ struct State {
     objects: Vec<Object>,
     receivers: Vec<Weak<Inbox>>,
     monitors: Vec<Weak<Queue<NetEvent>>>,
-    attached: Option<Interface>,
+    attached: Option<Option<Interface>>,
     refusals: VecDeque<NetError>,
 }
 
@@ -150,15 +151,17 @@ impl Recorder {
         Some(std::mem::take(&mut state.calls))
     }
 
-    /// A receiver of what is [delivered](Self::deliver) at this interface over this family.
+    /// A receiver of what is [delivered](Self::deliver) at this interface, or at any, over this
+    /// family.
     ///
     /// # Errors
     /// What [`Recorder::refuse_next`] was given; and if there is no descriptor left.
     pub fn receiver(
         &self,
-        interface: Interface,
+        interface: impl Into<Option<Interface>>,
         family: Family,
     ) -> Result<RecordedReceiver, NetError> {
+        let interface = interface.into();
         let inbox = Arc::new(Inbox::new(interface, family)?);
         self.call(Call::OpenReceiver { interface, family }, |state| {
             state.receivers.retain(|it| it.strong_count() > 0);
@@ -258,7 +261,7 @@ impl Recorder {
 
     /// The interface that is attached now.
     pub fn attached(&self) -> Option<Interface> {
-        self.lock().attached
+        self.lock().attached.flatten()
     }
 
     /// Refuses the next thing that is asked for with this error: one call, or of several
@@ -348,7 +351,7 @@ impl State {
 }
 
 impl Kernel for Recorder {
-    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+    fn attach(&mut self, interface: Option<Interface>) -> Result<(), NetError> {
         self.lock().attached = None;
         self.call(Call::Attach(interface), |state| {
             state.attached = Some(interface);
@@ -463,7 +466,7 @@ mod tests {
         assert_eq!(recorder.addresses(), [address(2)]);
 
         recorder.refuse_next(error.clone());
-        assert_eq!(kernel.attach(eth0()), Err(error));
+        assert_eq!(kernel.attach(Some(eth0())), Err(error));
         assert_eq!(recorder.attached(), None);
     }
 
@@ -473,7 +476,7 @@ mod tests {
         let mut kernel = recorder.kernel();
         let ip = IpMeta::multicast([192, 0, 2, 1].into());
         assert!(matches!(kernel.send_advert(&ip, b"x"), Err(NetError::Detached { .. })));
-        kernel.attach(eth0()).unwrap();
+        kernel.attach(Some(eth0())).unwrap();
         assert_eq!(kernel.send_advert(&ip, b"y"), Ok(()));
         kernel.detach();
         assert!(kernel.send_advert(&ip, b"z").is_err());
@@ -487,11 +490,11 @@ mod tests {
         let mut kernel = recorder.kernel();
         thread::scope(|scope| {
             scope.spawn(move || {
-                kernel.attach(eth0()).unwrap();
+                kernel.attach(Some(eth0())).unwrap();
                 kernel.detach();
             });
             let both = recorder.take_when(Duration::from_secs(20), |calls| calls.len() == 2);
-            assert_eq!(both, Some(vec![Call::Attach(eth0()), Call::Detach]));
+            assert_eq!(both, Some(vec![Call::Attach(Some(eth0())), Call::Detach]));
         });
         assert_eq!(recorder.take_when(Duration::ZERO, |calls| !calls.is_empty()), None);
     }
@@ -522,8 +525,8 @@ mod tests {
         assert_eq!(rest, [Ok(Timestamp::from_micros(7)), Err(DecodeError::Fragment)]);
         assert_eq!(receiver.wait(Some(Duration::ZERO)), Ok(Wake::TimedOut));
         let (open, set) = (
-            Call::OpenReceiver { interface: eth0(), family: Family::V4 },
-            Call::SetGroups { interface: eth0(), groups: vec![group] },
+            Call::OpenReceiver { interface: Some(eth0()), family: Family::V4 },
+            Call::SetGroups { interface: Some(eth0()), groups: vec![group] },
         );
         assert_eq!(recorder.take(), [open, set]);
     }

@@ -3,16 +3,13 @@
 use self::header::HeaderKey;
 use self::password::Password;
 use self::trailer::HmacSettings;
+use crate::numbers::{AUTH_DATA_LEN, AUTH_HEADER_LEN};
 
 pub(crate) mod header;
 pub(crate) mod password;
-pub(crate) mod replay;
 pub(crate) mod secret;
-pub(crate) mod sequence;
+pub(crate) mod signer;
 pub(crate) mod trailer;
-
-/// The octets of authentication data that end every VRRPv2 message.
-pub(crate) const AUTH_DATA_LEN: usize = 8;
 
 /// How a virtual router's adverts are authenticated.
 ///
@@ -65,7 +62,7 @@ impl Authentication<'_> {
     pub(crate) const fn around(&self) -> (usize, usize) {
         match self {
             Self::None | Self::Password(_) => (0, 0),
-            Self::Header(_) => (header::AUTH_HEADER_LEN, 0),
+            Self::Header(_) => (AUTH_HEADER_LEN, 0),
             Self::Hmac(_) => (0, trailer::TRAILER_LEN),
         }
     }

@@ -1,7 +1,7 @@
 //! VRRPv2's authentication type 1: a password in clear text.
 
-use super::AUTH_DATA_LEN;
 use super::secret::Secret;
+use crate::numbers::AUTH_DATA_LEN;
 
 /// The password of VRRPv2's type 1: eight octets, filled up with NUL.
 ///

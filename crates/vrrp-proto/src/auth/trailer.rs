@@ -10,10 +10,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::sequence::Sequence;
 use crate::error::DecodeError;
 use crate::ip::IpMeta;
 use crate::message::field as message_field;
+use crate::sequence::Sequence;
 use crate::words::Interval;
 
 /// The octets of the trailer.

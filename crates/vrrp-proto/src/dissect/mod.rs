@@ -7,13 +7,14 @@ use core::ops::Range;
 
 use crate::addresses::Addresses;
 use crate::advert::{Advert, MIN_ETHERNET_PAYLOAD_LEN};
+use crate::auth::Authentication;
 use crate::auth::trailer::{self, TRAILER_LEN};
-use crate::auth::{AUTH_DATA_LEN, Authentication};
-use crate::checksum::{self, ChecksumForm};
-use crate::ip::{HOP_LIMIT, IpMeta, group};
+use crate::checksum;
+use crate::ip::IpMeta;
 use crate::message::{ADVERTISEMENT, HEADER_LEN, field, message_len};
+use crate::numbers::{AUTH_DATA_LEN, HOP_LIMIT, group};
 use crate::reason::DropReason;
-use crate::words::{Family, Priority, Version};
+use crate::words::{ChecksumForm, Family, Priority, Version};
 
 mod show;
 

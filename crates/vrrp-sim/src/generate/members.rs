@@ -8,7 +8,7 @@ use fastrand::Rng;
 use vrrp_fsm::{Announce, Config};
 use vrrp_proto::{Family, Interval, Priority, Version};
 
-use super::Situation;
+use super::situation::Situation;
 use crate::scenario::Member;
 
 /// What members are made of.

@@ -1,6 +1,7 @@
 //! Random scenarios: a cluster, trouble, calm, and again.
 
 mod members;
+mod situation;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -13,23 +14,7 @@ use vrrp_proto::{Family, Password, Priority};
 use crate::checks::Bounds;
 use crate::scenario::{Incident, InterfaceState, Member, NodeId, Scenario, Scheduled, Wire};
 use members::Members;
-
-/// What a scenario is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Situation {
-    /// Routers that elect one of them, whatever happens; then one of them fails.
-    Troubles,
-    /// Routers of both versions, which do not hear each other until the migration is done.
-    TwoVersions,
-    /// VRRPv2 routers with two intervals, which do not hear each other either.
-    TwoIntervals,
-    /// Two routers that own the addresses and hear each other.
-    TwoOwners,
-    /// Two routers that own the addresses and do not listen.
-    DeafOwners,
-    /// One router does not hear the best one, while everyone else does.
-    OneWay,
-}
+use situation::Situation;
 
 impl Scenario {
     /// The scenario of this seed: two to five routers with settings of every kind, on a wire

@@ -348,7 +348,7 @@ impl PlantedKernel {
 }
 
 impl Kernel for PlantedKernel {
-    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+    fn attach(&mut self, interface: Option<Interface>) -> Result<(), NetError> {
         self.shared().kernel.attach(interface)
     }
 

@@ -55,7 +55,8 @@ fn interfaces(config: &Config) -> Vec<&Spanned<InterfaceName>> {
         let tracked = instance.tracks.interfaces.iter().map(|track| &track.target);
         let addresses = instance.addresses.iter().chain(&instance.excluded_addresses);
         let devices = addresses.filter_map(|address| address.device.as_ref());
-        [&instance.interface].into_iter().chain(tracked).chain(devices)
+        let own = instance.interface.as_ref().or(instance.vrf.as_ref());
+        own.into_iter().chain(tracked).chain(devices)
     });
     let mut known = HashSet::new();
     all.filter(|name| known.insert(name.value)).collect()

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use vrrp_lab::{Frame, Host, Injector};
-use vrrp_proto::{AUTH_HEADER_PROTOCOL, split_ipv4};
+use vrrp_proto::{AUTH_HEADER_LEN, AUTH_HEADER_PROTOCOL, split_ipv4};
 
 use crate::interop::{self, assert_peace, config};
 use crate::stage::{
@@ -58,9 +58,11 @@ fn recorded_and_forged_headers_are_refused_and_counted() {
     neighbour.send(&recorded).unwrap();
     eventually("the replay is counted", || dropped(server2, "replay") == before + 1);
 
-    // The priority is raised by one: the check value does not cover that message.
-    let mut forged = recorded;
-    forged[14 + 20 + 24 + 2] += 1;
+    // The priority is raised by one, and the checksum with it: the check value is of another
+    // message.
+    let (mut forged, message) = (recorded, 14 + 20 + AUTH_HEADER_LEN);
+    forged[message + 2] += 1;
+    forged[message + 6] -= 1;
     neighbour.send(&forged).unwrap();
     eventually("the forgery is counted", || dropped(server2, "invalid_icv") == 1);
     assert_eq!(instance(server1)["state"], "MASTER");

@@ -8,6 +8,7 @@
 mod accept;
 mod article;
 mod auth;
+mod corpus;
 mod daemon;
 mod frr;
 mod groups;

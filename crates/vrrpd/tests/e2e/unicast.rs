@@ -303,3 +303,103 @@ fn a_peer_that_is_this_machine_is_left_out_and_said() {
     wait_for_state(server1, "BACKUP");
     assert_eq!(instance(server2)["adverts"]["dropped"], serde_json::json!({}));
 }
+
+/// Two servers that reach each other over two networks, one with an instance without `interface`:
+/// its adverts leave by the routing table, and change their way with it.
+fn adverts_follow_the_routes(family: &str, prefix: &str, len: u8, loopbacks: [&str; 2], vip: &str) {
+    let Some(stage) = Stage::new() else { return };
+    let Stage { server1, server2, .. } = &stage;
+    let [here, there] = loopbacks;
+    for (host, own, last) in [(server1, here, 1), (server2, there, 2)] {
+        host.add_address("lo", format!("{own}/{len}").parse().unwrap()).unwrap();
+        for (nic, network) in [("eth0", 1), ("ens9", 2)] {
+            let address = format!("{prefix}{network}{last}/{}", len - 4);
+            host.add_address(nic, address.parse().unwrap()).unwrap();
+        }
+    }
+    let lead = |nic: &str, network: u8| {
+        for (host, to, last) in [(server1, there, 2), (server2, here, 1)] {
+            let via = format!("{prefix}{network}{last}");
+            let to = format!("{to}/{len}");
+            let route = ["ip", family, "route", "replace", &to, "via", &via, "dev", nic];
+            host.run(route).unwrap().success().unwrap();
+        }
+    };
+    lead("eth0", 1);
+    let config = |priority: u8, own: &str, peer: &str| {
+        format!(
+            "vrrp_instance VI_1 {{\n virtual_router_id 51\n version 3\n advert_int 0.2\n priority \
+             {priority}\n unicast_src_ip {own}\n unicast_peer {{\n {peer}\n }}\n \
+             virtual_ipaddress {{\n {vip} dev eth0\n }}\n}}\n"
+        )
+    };
+    let vip = vip.to_owned() + if len == 32 { "/32" } else { "/128" };
+    let master = start(server1, &config(150, here, there));
+    wait_for_state(server1, "MASTER");
+    assert_eq!(instance(server1)["interface"], "any interface");
+    let _backup = start(server2, &config(100, there, here));
+    wait_for_state(server2, "BACKUP");
+    let history = instance(server2)["history"].clone();
+    let is_advert = |frame: &Frame| {
+        let protocol = if len == 32 { 14 + 9 } else { 14 + 6 };
+        (frame.bytes.get(protocol) == Some(&PROTOCOL)).then_some(())
+    };
+    stage.lan.capture().unwrap().wait_for("an advert in front", LIMIT, is_advert).unwrap();
+
+    // Another way is taken without a change of state.
+    lead("ens9", 2);
+    stage.back.capture().unwrap().wait_for("an advert behind", LIMIT, is_advert).unwrap();
+    let heard = || instance(server2)["adverts"]["received"].as_u64().unwrap();
+    let before = heard();
+    eventually("it is heard there too", || heard() > before + 5);
+    assert_eq!(instance(server2)["history"], history);
+
+    // A stop hands over, a start takes back.
+    master.terminate(LIMIT).unwrap();
+    wait_for_state(server2, "MASTER");
+    server2.wait_for_address("eth0", &vip, true, LIMIT).unwrap();
+    let _master = start(server1, &config(150, here, there));
+    wait_for_state(server1, "MASTER");
+    wait_for_state(server2, "BACKUP");
+    server2.wait_for_address("eth0", &vip, false, LIMIT).unwrap();
+
+    // Without its source it takes no part.
+    let source = format!("{here}/{len}");
+    server1.remove_address("lo", source.parse().unwrap()).unwrap();
+    wait_for_state(server1, "FAULT");
+    server1.add_address("lo", source.parse().unwrap()).unwrap();
+    wait_for_state(server1, "MASTER");
+}
+
+#[test]
+fn without_an_interface_adverts_follow_the_routes() {
+    let loopbacks = ["203.0.113.1", "203.0.113.2"];
+    adverts_follow_the_routes("-4", "198.51.100.", 32, loopbacks, "192.0.2.9");
+}
+
+#[test]
+fn without_an_interface_adverts_follow_the_routes_of_ipv6() {
+    let loopbacks = ["2001:db8:f::1", "2001:db8:f::2"];
+    adverts_follow_the_routes("-6", "2001:db8::", 128, loopbacks, "2001:db8:9::9");
+}
+
+#[test]
+fn beside_keepalived_an_instance_without_interface_is_a_peer_like_others() {
+    let Some(stage) = Stage::new() else { return };
+    let Stage { server1, server2, .. } = &stage;
+    let text = config("version 3", 150, 101, 102).replace("  interface eth0\n", "");
+    let text = text.replace("192.168.122.200/24", "192.168.122.200/24 dev eth0");
+    let wire = stage.lan.capture().unwrap();
+    let ours = start(server1, &text);
+    wait_for_state(server1, "MASTER");
+    let Some(theirs) = keepalived(server2, &config("version 3", 100, 102, 101)) else { return };
+    theirs.wait_for_line(LIMIT, |line| line.contains("Entering BACKUP STATE")).unwrap();
+    wait_for_vip(server1, server2);
+    assert_peace(&wire, 101);
+    ours.terminate(LIMIT).unwrap();
+    wait_for_vip(server2, server1);
+    let _ours = start(server1, &text);
+    wait_for_vip(server1, server2);
+    assert_eq!(complaints(&theirs), Vec::<String>::new());
+    assert_unicast(&wire);
+}

@@ -167,10 +167,9 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
     row::<Globals>(
         "default_interface",
         Interface,
-        "the interface of static addresses that name none",
+        "the interface of addresses that name none, of an instance without `interface`",
     )
-    .default("eth0")
-    .support(NotYet(Warn))
+    .default(DEFAULT_INTERFACE)
     .fills(Fill::Interface(|to, name| to.global.default_interface = Some(name)))
     .shown(|config, _, mut line| line.option(config.global.default_interface.as_ref())),
     row::<Globals>("notify_fifo", Words(1, 3, FIFO), "a named pipe for all events")

@@ -41,9 +41,13 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
     .default("BACKUP")
     .fills(Fill::Choice(|to, state| to.state = Some(state.map(first_state))))
     .shown(|_, instance, mut line| line.value(&state_word(*instance.first_state))),
-    row::<InstanceDraft>("interface", Interface, "the interface to work on; required")
-        .fills(Fill::Interface(|to, name| to.interface = Some(name)))
-        .shown(|_, instance, mut line| line.value(&instance.interface)),
+    row::<InstanceDraft>(
+        "interface",
+        Interface,
+        "the interface to work on; required unless it has `unicast_peer`",
+    )
+    .fills(Fill::Interface(|to, name| to.interface = Some(name)))
+    .shown(|_, instance, mut line| line.option(instance.interface.as_ref())),
     row::<InstanceDraft>("virtual_router_id", Int(1, 255), "the VRID; required")
         .fills(Fill::Number(|to, number| {
             to.vrid = Vrid::new(*number as u8).map(|vrid| number.map(|_| vrid))
@@ -336,7 +340,6 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
     }))
     .shown(|_, instance, mut line| line.ipvlan(instance.ipvlan.as_deref())),
     row::<InstanceDraft>("vrf", Interface, "the VRF of a unicast instance without interface")
-        .support(NotYet(Refuse))
         .fills(Fill::Interface(|to, name| to.vrf = Some(name)))
         .shown(|_, instance, mut line| line.option(instance.vrf.as_ref())),
     row::<InstanceDraft>("accept", Flag, "packets to the addresses are accepted")

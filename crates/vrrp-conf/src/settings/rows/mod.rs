@@ -54,6 +54,9 @@ const LATE: Support = Accepted("nothing but the protocol runs on the protocol's 
 const RELOAD: Support = Accepted("a reload reads and checks the whole file first, always");
 const BUFFERS: Support = Accepted("vrrpd sizes its sockets itself");
 
+/// The interface of addresses where neither they nor their instance name one.
+pub(super) const DEFAULT_INTERFACE: &str = "eth0";
+
 const FIFO: &str = "PATH [USER [GROUP]]";
 const ADDRESS: &str = "ADDRESS[/LENGTH] [dev INTERFACE] [brd ADDRESS|+|-] [scope SCOPE] \
      [label LABEL] [peer ADDRESS[/LENGTH]] [home] [-nodad] [mngtmpaddr] [noprefixroute] \
@@ -64,7 +67,7 @@ const RULE: &str = "[from PREFIX] [to PREFIX] [OPTION…] ACTION preference NUMB
 const TRACKED: &str = "NAME [weight NUMBER [reverse|noreverse]]";
 
 /// What is more than a keyword, for the reference.
-pub(crate) const FEATURES: &[&Feature] = &[&UNICAST_ANYWHERE];
+pub(crate) const FEATURES: &[&Feature] = &[&VRF_OF_INTERFACE];
 
-pub(super) const UNICAST_ANYWHERE: Feature =
-    Feature { about: "a unicast router without `interface`", support: NotYet(Refuse) };
+pub(super) const VRF_OF_INTERFACE: Feature =
+    Feature { about: "`vrf` of an instance with `interface`", support: NotYet(Warn) };

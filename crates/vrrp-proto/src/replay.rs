@@ -2,10 +2,10 @@
 
 use core::net::IpAddr;
 
-use super::sequence::Sequence;
 use crate::advert::Advert;
 use crate::error::DecodeError;
 use crate::ip::IpMeta;
+use crate::sequence::Sequence;
 
 /// How many senders of multicast adverts are remembered.
 pub const REPLAY_SLOTS: usize = 4;

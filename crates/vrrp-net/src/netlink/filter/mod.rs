@@ -1,4 +1,4 @@
-//! Packet filters: addresses of this host at which nothing may arrive, as nftables keeps them.
+//! Packet filters as nftables keeps them.
 //!
 //! All of them are elements of three sets in one table of the family `inet`, in which one chain at
 //! the hook `input` has a rule for each set. The table comes with the first element and goes with
@@ -22,49 +22,26 @@
 mod batch;
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 
 use vrrp_proto::TableName;
 
 use batch::{Batch, Set, attributes};
 
+use super::DUMP_DATAGRAM_BYTES_MAX;
+use super::message::{Answer, Message, messages};
+use super::socket::{Received, Socket};
 use crate::error::{NetError, Operation};
-use crate::netlink::{Answer, DUMP_DATAGRAM_BYTES_MAX, Message, Received, Socket, messages};
+use crate::filter::Filter;
 use crate::object::{Change, Object, Outcome};
 use crate::sys;
-use crate::words::{Errno, IfIndex, Interface};
+use crate::words::{Errno, IfIndex};
 
 /// How often a transaction is begun again because somebody else changed nftables meanwhile.
 const ATTEMPTS: usize = 64;
 
-/// Drops every packet to an address of this host, except what IPv6 finds neighbours with
-/// (RFC 9568 §6.4.3, Accept_Mode false). What the host forwards is not touched, and ARP is none of
-/// its business.
-///
-/// It needs no address to be there, so that it can be there before the address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Filter {
-    /// The table of nftables that it is in, of the family `inet`. What is in it is this crate's.
-    pub table: TableName,
-    /// The address.
-    pub address: IpAddr,
-    /// The interface, for a link-local IPv6 address alone: other interfaces may have the same.
-    pub interface: Option<IfIndex>,
-}
-
 impl Filter {
-    /// The filter of an address that is on this interface.
-    pub fn new(table: TableName, address: IpAddr, on: Interface) -> Self {
-        let is_of_link = |address: Ipv6Addr| address.is_unicast_link_local();
-        let interface = match address {
-            IpAddr::V6(address) if is_of_link(address) => Some(on.index),
-            _ => None,
-        };
-        Self { table, address, interface }
-    }
-
     fn set(&self) -> Set {
         match (self.address, self.interface) {
             (IpAddr::V4(_), _) => Set::V4,
@@ -100,17 +77,6 @@ impl Filter {
     }
 }
 
-impl fmt::Display for Filter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { table, address, interface } = self;
-        write!(f, "{address}")?;
-        if let Some(interface) = interface {
-            write!(f, " dev #{interface}")?;
-        }
-        write!(f, " (table inet {table})")
-    }
-}
-
 /// What became of a transaction.
 enum Ended {
     Done,
@@ -120,14 +86,14 @@ enum Ended {
 
 /// A conversation with nftables. It never waits.
 #[derive(Debug)]
-pub(crate) struct Filters {
+pub(super) struct Filters {
     socket: Socket,
     sequence: u32,
 }
 
 impl Filters {
     /// Opens the conversation, which must be in the network namespace of this socket.
-    pub(crate) fn open(beside: &Socket) -> Result<Self, NetError> {
+    pub(super) fn open(beside: &Socket) -> Result<Self, NetError> {
         let operation = Operation::OpenNetlink;
         let socket = Socket::open_netfilter(operation)?;
         let cookie = |socket: &Socket| sys::namespace_cookie(socket.as_fd());
@@ -143,7 +109,7 @@ impl Filters {
     }
 
     /// Lists with a conversation for this once; a kernel without netfilter keeps nothing.
-    pub(crate) fn list_once(table: TableName, beside: &Socket) -> Result<Vec<Filter>, NetError> {
+    pub(super) fn list_once(table: TableName, beside: &Socket) -> Result<Vec<Filter>, NetError> {
         match Self::open(beside) {
             Ok(mut filters) => filters.list(table),
             Err(error) if error.errno() == Some(Errno::EPROTONOSUPPORT) => Ok(Vec::new()),
@@ -152,12 +118,12 @@ impl Filters {
     }
 
     /// The filters in a table.
-    pub(crate) fn list(&mut self, table: TableName) -> Result<Vec<Filter>, NetError> {
+    pub(super) fn list(&mut self, table: TableName) -> Result<Vec<Filter>, NetError> {
         Ok(self.read(table)?.unwrap_or_default().into_iter().collect())
     }
 
     /// Makes changes in their order. One outcome for each; one that is refused keeps none back.
-    pub(crate) fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
+    pub(super) fn apply(&mut self, changes: &[Change]) -> Vec<Result<Outcome, NetError>> {
         let wanted: Vec<_> = changes.iter().filter_map(wanted).collect();
         let mut outcomes = Vec::with_capacity(wanted.len());
         for run in wanted.chunk_by(|(_, one), (_, next)| one.table == next.table) {
@@ -353,6 +319,7 @@ fn about(error: NetError, change: (bool, Filter)) -> NetError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::Interface;
 
     fn eth0() -> Interface {
         Interface { index: IfIndex::new(7).unwrap(), name: "eth0".parse().unwrap() }

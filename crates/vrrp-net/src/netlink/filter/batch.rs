@@ -10,7 +10,7 @@ use libc::{
 };
 use vrrp_proto::TableName;
 
-use super::Filter;
+use crate::filter::Filter;
 
 const ALIGNMENT: usize = 4;
 /// NLA_F_NESTED, and the bits of an attribute's kind that are flags.
