@@ -126,7 +126,7 @@ fn dump_of(instance: &Instance) -> Vec<String> {
             "Wantstate = {}",
             if instance.first_state.value == FirstState::Master { "MASTER" } else { "BACKUP" }
         ),
-        format!("Interface = {}", instance.interface),
+        format!("Interface = {}", instance.carrier),
         format!("Gratuitous ARP delay = {}", seconds(instance.announce.delay)),
         format!("Gratuitous ARP repeat = {}", instance.announce.repeat),
         format!("Gratuitous ARP refresh = {}", seconds(instance.announce.refresh)),
@@ -168,7 +168,7 @@ fn dump_of(instance: &Instance) -> Vec<String> {
             32 => String::new(),
             len => format!("/{len}"),
         };
-        format!("{}{prefix} dev {} scope {scope}", address.address, instance.interface)
+        format!("{}{prefix} dev {} scope {scope}", address.address, instance.carrier)
     }));
     lines
 }

@@ -117,10 +117,10 @@ pub(crate) fn remove_address(interface: &str, address: Cidr) -> io::Result<()> {
 pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
     let mut interfaces: Vec<Interface> = Vec::new();
     for entry in getifaddrs()? {
-        let position = interfaces
-            .iter()
-            .position(|known| known.name == entry.interface_name)
-            .unwrap_or_else(|| {
+        // An address goes by its label where it has one, such as `eth0:1`.
+        let name = entry.interface_name.split(':').next().unwrap_or_default();
+        let position =
+            interfaces.iter().position(|known| known.name == name).unwrap_or_else(|| {
                 interfaces.push(interface_without_addresses(&entry));
                 interfaces.len() - 1
             });

@@ -117,7 +117,7 @@ impl Platform for Planted {
 
     fn open_receiver(
         &self,
-        interface: Interface,
+        interface: Option<Interface>,
         family: Family,
         groups: &[IpAddr],
     ) -> Result<Box<dyn AdvertSource>, NetError> {
@@ -150,7 +150,7 @@ struct OnePeer {
 }
 
 impl Kernel for OnePeer {
-    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+    fn attach(&mut self, interface: Option<Interface>) -> Result<(), NetError> {
         self.kernel.attach(interface)
     }
 

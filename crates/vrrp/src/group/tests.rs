@@ -97,7 +97,7 @@ impl Platform for Stage {
 
     fn open_receiver(
         &self,
-        interface: Interface,
+        interface: Option<Interface>,
         family: Family,
         groups: &[IpAddr],
     ) -> Result<Box<dyn AdvertSource>, NetError> {
@@ -115,7 +115,7 @@ struct StageKernel {
 }
 
 impl Kernel for StageKernel {
-    fn attach(&mut self, interface: Interface) -> Result<(), NetError> {
+    fn attach(&mut self, interface: Option<Interface>) -> Result<(), NetError> {
         self.kernel.attach(interface)
     }
 
@@ -160,7 +160,8 @@ fn an_advert_that_comes_while_the_group_takes_over_takes_all_back_at_once() {
     let mut committed = core.commit(prepared);
     let mut driven = core.arrange(std::mem::take(&mut committed.units));
     core.finish(committed);
-    let on_eth0 = |receiver: &Arc<Receiver>| receiver.key().0.to_string() == "eth0";
+    let on_eth0 =
+        |receiver: &Arc<Receiver>| receiver.key().0.is_some_and(|name| name.to_string() == "eth0");
     let receiver = core.receivers().into_iter().find(on_eth0).unwrap();
     assert!(stage.receiver.set(receiver).is_ok());
     let site = &mut driven[0];

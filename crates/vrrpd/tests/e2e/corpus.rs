@@ -35,13 +35,17 @@ fn files() -> Option<Vec<PathBuf>> {
     Some(files)
 }
 
-/// The same configuration with another program wherever it runs one.
+/// The same configuration with another program wherever it runs one, as a user that is here.
 fn with_stand_ins(text: &str) -> String {
     let line = |line: &str| {
         let word = line.split_whitespace().next().unwrap_or_default();
         let runs = word == "script" || (word.starts_with("notify") && word != "notify_fifo");
         let is_setting = word == "notify_priority_changes";
-        if runs && !is_setting { format!("{word} {STAND_IN}\n") } else { format!("{line}\n") }
+        match word {
+            "script_user" | "user" => format!("{word} root\n"),
+            _ if runs && !is_setting => format!("{word} {STAND_IN}\n"),
+            _ => format!("{line}\n"),
+        }
     };
     text.lines().map(line).collect()
 }

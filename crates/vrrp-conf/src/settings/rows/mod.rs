@@ -70,4 +70,4 @@ const TRACKED: &str = "NAME [weight NUMBER [reverse|noreverse]]";
 pub(crate) const FEATURES: &[&Feature] = &[&VRF_OF_INTERFACE];
 
 pub(super) const VRF_OF_INTERFACE: Feature =
-    Feature { about: "`vrf` of an instance with `interface`", support: NotYet(Warn) };
+    Feature { about: "`vrf` of an instance with `interface`", support: NotYet(Refuse) };

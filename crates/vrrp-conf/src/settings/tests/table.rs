@@ -23,7 +23,7 @@ const BLOCKS: &[(&str, &str)] = &[
 ];
 
 /// Keywords that say what holds anyway, or that the sound block has already, or whose effect is
-/// not in the model.
+/// not in the model, or that the sound block's `interface` forbids (`vrf`).
 const WITHOUT_EFFECT: &[&str] = &[
     "preempt",
     "accept",
@@ -37,6 +37,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "random_seed",
     "include_check",
     "native_ipv6",
+    "vrf",
     "vrrp_version",
 ];
 
