@@ -16,7 +16,7 @@ use vrrp_net::{
     AddressSpec, AdvertReceiver, AdvertSender, DATAGRAM_BYTES_MAX, Datagram, DecodeError, Family,
     Interface, Link, LinkChange, NetError, Timestamp, Wake,
 };
-use vrrp_proto::{GROUP_V4, GROUP_V6, IpMeta};
+use vrrp_proto::{AUTH_HEADER_LEN, AuthHeader, GROUP_V4, GROUP_V6, IpMeta, PROTOCOL};
 
 /// A VRRPv3 message; to these sockets it is bytes.
 const MESSAGE: [u8; 12] = [0x31, 51, 100, 1, 0, 100, 0x05, 0x72, 192, 0, 2, 100];
@@ -611,5 +611,53 @@ fn a_group_that_cannot_be_joined_is_named_with_the_interface_and_keeps_no_other_
         let error = receiver.set_groups(&[GROUP_V4.into(), GROUP_V6.into()]).unwrap_err();
         assert_eq!(error.errno().unwrap().raw(), libc::EAFNOSUPPORT);
         assert!(receiver.groups().eq([IpAddr::from(GROUP_V4)]));
+    });
+}
+
+#[test]
+fn an_authentication_header_arrives_where_it_is_wanted_with_the_identification_it_covers() {
+    isolated(|| {
+        let (left, right) = wire();
+        let mut sender = sender(&left);
+        let mut receiver = receiver(&right);
+        let mut octets = [7; AUTH_HEADER_LEN];
+        octets[..2].copy_from_slice(&[PROTOCOL, 4]);
+        let (header, _, _) = AuthHeader::split(&octets).unwrap();
+        let ip = |identification| IpMeta {
+            identification,
+            auth_header: Some(header),
+            ..IpMeta::multicast(left.address)
+        };
+        // Beside it an advert without a header: it shows that what came before is not to come.
+        let mut send = |identification| {
+            sender.send_packet(&ip(identification), &MESSAGE).unwrap();
+            sender.send(left.address, GROUP_V4.into(), &MESSAGE).unwrap();
+        };
+        let headers = |datagrams: &[Owned]| {
+            let headers = datagrams.iter().filter(|datagram| datagram.ip.auth_header.is_some());
+            headers.map(|datagram| datagram.ip).collect::<Vec<_>>()
+        };
+        send(1);
+        let datagrams = arrived(&mut receiver);
+        assert_eq!((datagrams.len(), headers(&datagrams)), (1, vec![]));
+
+        let hear = |receiver: &mut AdvertReceiver, wanted| {
+            right.host.run(|| receiver.hear_headers(wanted)).unwrap()
+        };
+        assert!(hear(&mut receiver, true), "another descriptor");
+        assert!(!hear(&mut receiver, true));
+        send(0x1234);
+        let mut datagrams = Vec::new();
+        while datagrams.len() < 2 {
+            datagrams.extend(arrived(&mut receiver));
+        }
+        assert_eq!(headers(&datagrams), [ip(0x1234)]);
+        assert!(datagrams.iter().all(|datagram| datagram.message == MESSAGE));
+
+        assert!(hear(&mut receiver, false));
+        send(2);
+        let datagrams = arrived(&mut receiver);
+        assert_eq!((datagrams.len(), headers(&datagrams)), (1, vec![]));
+        assert_eq!(receiver.overflowed(), Ok(0));
     });
 }

@@ -4,6 +4,7 @@ use crate::advert::Advert;
 use crate::auth::Authentication;
 use crate::auth::header::HeaderKey;
 use crate::auth::trailer::{HmacKey, TRAILER_LEN};
+use crate::auth_header::AuthHeader;
 use crate::checksum;
 use crate::error::EncodeError;
 use crate::ip::IpMeta;
@@ -60,6 +61,17 @@ pub struct Payload<'a> {
     pub protocol: u8,
     /// What follows the IP header.
     pub octets: &'a [u8],
+}
+
+impl<'a> Payload<'a> {
+    /// The authentication header in front, if there is one, and the rest: the message, and what
+    /// stands behind it.
+    pub fn split(self) -> (Option<AuthHeader>, &'a [u8]) {
+        match AuthHeader::split(self.octets) {
+            Ok((header, _, rest)) if self.protocol == AUTH_HEADER_PROTOCOL => (Some(header), rest),
+            _ => (None, self.octets),
+        }
+    }
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> PreparedAdvert<B> {

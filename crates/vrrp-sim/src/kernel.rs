@@ -207,7 +207,7 @@ impl SimKernel {
         let mut asked = Asked::default();
         for call in self.recorder.take() {
             match call {
-                Call::SendAdvert { source, destination, hop_limit, message } => {
+                Call::SendAdvert { source, destination, hop_limit, message, .. } => {
                     asked.sent.push(Sent {
                         priority: Priority::new(message[PRIORITY_OFFSET]),
                         ip: IpMeta::new(source, destination, hop_limit),

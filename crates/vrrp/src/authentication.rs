@@ -1,6 +1,6 @@
 //! How a router's adverts prove where they come from.
 
-use vrrp_proto::Password;
+use vrrp_proto::{HeaderKey, Password};
 
 /// How a virtual router's adverts are authenticated. `Debug` shows no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -11,6 +11,8 @@ pub enum Authentication {
     None,
     /// By a password in clear text, in VRRPv2.
     Password(Password),
+    /// By an IP authentication header, in VRRPv2: keepalived calls it AH.
+    Header(HeaderKey),
 }
 
 impl Authentication {
@@ -19,6 +21,21 @@ impl Authentication {
         match self {
             Self::None => vrrp_proto::Authentication::None,
             Self::Password(password) => vrrp_proto::Authentication::Password(password),
+            Self::Header(key) => vrrp_proto::Authentication::Header(key),
+        }
+    }
+
+    /// Whether adverts have an authentication header.
+    pub(crate) const fn is_header(&self) -> bool {
+        matches!(self, Self::Header(_))
+    }
+
+    /// What an operator calls it: `none`, `pass` or `ah`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Password(_) => "pass",
+            Self::Header(_) => "ah",
         }
     }
 }

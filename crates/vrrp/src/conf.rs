@@ -23,7 +23,9 @@ use std::sync::Arc;
 use vrrp_conf::model::{self, Authentication as ConfAuthentication, Config, Tracks};
 use vrrp_fsm::{Announce, Weight};
 use vrrp_net::{AddressFlags, Broadcast, Preferred, Scope};
-use vrrp_proto::{ChecksumForm, Family, HOP_LIMIT, HopLimits, InterfaceName, Password, Version};
+use vrrp_proto::{
+    ChecksumForm, Family, HOP_LIMIT, HeaderKey, HopLimits, InterfaceName, Password, Secret, Version,
+};
 use vrrp_track::interface::Links;
 use vrrp_track::process::ParamMatch;
 use vrrp_track::{
@@ -204,14 +206,15 @@ fn announce(announce: &model::Announce) -> Result<Announce, SettingsError> {
 
 fn authentication(instance: &model::Instance) -> Result<Authentication, SettingsError> {
     let Some(authentication) = &instance.authentication else { return Ok(Authentication::None) };
-    let what = match &authentication.value {
+    match &authentication.value {
         ConfAuthentication::Password(pass) => {
-            return Ok(Authentication::Password(Password::from_octets(*pass.as_bytes())));
+            Ok(Authentication::Password(Password::from_octets(*pass.as_bytes())))
         }
-        ConfAuthentication::Header(_) => "auth_type AH",
-        ConfAuthentication::Hmac(_) => "auth_hmac",
-    };
-    Err(SettingsError::Unsupported(what))
+        ConfAuthentication::Header(pass) => {
+            Ok(Authentication::Header(HeaderKey::from_secret(&Secret::new(*pass.as_bytes()))))
+        }
+        ConfAuthentication::Hmac(_) => Err(SettingsError::Unsupported("auth_hmac")),
+    }
 }
 
 fn destination(destination: &model::Destination) -> Destination {

@@ -133,6 +133,10 @@ impl Engine {
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
             Input::Advert(heard) => self.tell(now, Event::Advert(heard)),
+            Input::SignedAdvert(heard, sequence) => {
+                self.port.heard(sequence);
+                self.tell(now, Event::Advert(heard));
+            }
             Input::Interfaces(view) => self.take_interfaces(now, view),
             Input::Tracker { name, influence } => {
                 self.tell(now, Event::Tracker { name, influence });

@@ -25,6 +25,7 @@ use std::time;
 
 use vrrp_fsm::{Heard, Instant};
 use vrrp_net::{Timestamp, Waker};
+use vrrp_proto::Sequence;
 
 use crate::order::Order;
 
@@ -37,6 +38,8 @@ pub(crate) const INBOX_MESSAGES: usize = 256;
 pub(crate) enum Message {
     /// An advert that passed every check.
     Advert { at: Instant, heard: Heard },
+    /// The same, with its place in its sender's order.
+    SignedAdvert { at: Instant, heard: Heard, sequence: Sequence },
     /// Something that the machine tells.
     Order(Order),
 }
@@ -234,13 +237,29 @@ impl Outlet {
             slot.park(at, heard);
             return Delivery::Parked;
         }
+        self.put_advert(&mut slot, Message::Advert { at, heard })
+    }
+
+    /// Delivers a signed advert, of which none is like the one before: to the inbox.
+    pub(crate) fn signed_advert(
+        &self,
+        mailbox: &Mailbox,
+        at: Instant,
+        heard: Heard,
+        sequence: Sequence,
+    ) -> Delivery {
+        self.put_advert(&mut mailbox.slot(), Message::SignedAdvert { at, heard, sequence })
+    }
+
+    /// Puts an advert into the inbox, behind which nothing is parked.
+    fn put_advert(&self, slot: &mut Slot, message: Message) -> Delivery {
         (slot.template, slot.watch) = (None, None);
         let queue = self.0.queue();
         // Whoever waits for a place comes first: a flood of adverts must not keep orders out.
         if queue.messages.len() + queue.waiting >= INBOX_MESSAGES || queue.closed {
             return Delivery::Full;
         }
-        self.0.put(queue, Message::Advert { at, heard });
+        self.0.put(queue, message);
         Delivery::Queued
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use vrrp_fsm::{Heard, Influence};
 use vrrp_net::ObjectKey;
+use vrrp_proto::Sequence;
 
 use crate::settings::Settings;
 use crate::view::InterfaceView;
@@ -15,6 +16,9 @@ use crate::view::InterfaceView;
 pub enum Input {
     /// An advert that passed every check; the time of the call is that of its arrival.
     Advert(Heard),
+    /// The same, and where it stands in its sender's order: with an authentication header, whoever
+    /// takes over continues from there.
+    SignedAdvert(Heard, Sequence),
     /// How its interfaces are now.
     Interfaces(InterfaceView),
     /// What a tracker now means to it.

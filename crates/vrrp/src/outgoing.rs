@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use vrrp_proto::{
-    Advert, ChecksumForm, EncodeError, Family, HOP_LIMIT, IpMeta, PreparedAdvert, Version,
+    Advert, Authentication, ChecksumForm, EncodeError, Family, HOP_LIMIT, IpMeta, PreparedAdvert,
+    Priority, Sequence, Signer, Version,
 };
 
 use crate::destination::{Destination, OldChecksum};
@@ -45,6 +46,41 @@ impl Outgoing {
                 others.map(|peer| outgoing(IpMeta::new(source, peer, unicast.hop_limit))).collect()
             }
         }
+    }
+}
+
+/// What a router's signatures count by, from one advert to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Signing {
+    pub(crate) signer: Signer,
+    identification: u16,
+}
+
+impl Signing {
+    /// The identification of the next packet, which an authentication header covers: 1 to 65535,
+    /// and again. No other packet needs one: 0 leaves it to who sends.
+    fn identification(&mut self, sequence: Option<Sequence>) -> u16 {
+        if !matches!(sequence, Some(Sequence::Header(_))) {
+            return 0;
+        }
+        self.identification = self.identification.checked_add(1).unwrap_or(1);
+        self.identification
+    }
+}
+
+impl Outgoing {
+    /// The packet to send now, with this priority and whatever proves it.
+    pub(crate) fn packet(
+        &mut self,
+        priority: Priority,
+        authentication: &Authentication<'_>,
+        sequence: Option<Sequence>,
+        signing: &mut Signing,
+    ) -> Result<(IpMeta, &[u8]), EncodeError> {
+        let identification = signing.identification(sequence);
+        let payload = self.advert.sign(priority, authentication, sequence, identification)?;
+        let (auth_header, message) = payload.split();
+        Ok((IpMeta { identification, auth_header, ..self.ip }, message))
     }
 }
 

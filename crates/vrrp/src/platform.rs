@@ -65,6 +65,16 @@ pub trait AdvertSource: Send {
     /// [`NetError`] if one cannot be joined.
     fn set_groups(&mut self, groups: &[IpAddr]) -> Result<(), NetError>;
 
+    /// Receives packets with an authentication header (protocol 51) too from now on, or not any
+    /// more. Says whether that has changed the [descriptor](Self::as_fd). What makes no difference
+    /// between protocols, as a simulation, has nothing to do.
+    ///
+    /// # Errors
+    /// [`NetError`] if what it takes cannot be had.
+    fn hear_headers(&mut self, _wanted: bool) -> Result<bool, NetError> {
+        Ok(false)
+    }
+
     /// Hands over what has arrived, without waiting; says whether there may be more. A packet
     /// whose IP header is wrong is handed over as what is wrong with it.
     ///
@@ -132,6 +142,10 @@ impl Platform for System {
 impl AdvertSource for AdvertReceiver {
     fn set_groups(&mut self, groups: &[IpAddr]) -> Result<(), NetError> {
         Self::set_groups(self, groups)
+    }
+
+    fn hear_headers(&mut self, wanted: bool) -> Result<bool, NetError> {
+        Self::hear_headers(self, wanted)
     }
 
     fn drain(

@@ -12,10 +12,10 @@ use vrrp_net::{
     Announcement, Change, Errno, IfIndex, Interface, InterfaceName, Kernel, NetError, Object,
     ObjectKey, Outcome,
 };
-use vrrp_proto::{EncodeError, Priority};
+use vrrp_proto::{EncodeError, Priority, Sequence};
 
 use crate::holdings::{HolderId, Holdings};
-use crate::outgoing::Outgoing;
+use crate::outgoing::{Outgoing, Signing};
 use crate::settings::{Settings, VirtualAddress};
 use crate::view::{Carrier, InterfaceView};
 
@@ -84,6 +84,7 @@ pub(crate) struct Port {
     at: Option<Attachment>,
     /// Whether a peer was heard that knows the old checksum of unicast adverts alone.
     has_old_peer: bool,
+    signing: Signing,
     carriers: HashMap<InterfaceName, Carrier>,
     /// What this router has put there, on the interfaces where it was put: those may have other
     /// names by now.
@@ -157,6 +158,7 @@ impl Port {
             holder,
             at: None,
             has_old_peer: false,
+            signing: Signing::default(),
             carriers: HashMap::new(),
             held: Vec::new(),
             announcing: None,
@@ -180,6 +182,11 @@ impl Port {
     pub(crate) fn has_old_peer(&mut self, has_old_peer: bool) -> Result<(), EncodeError> {
         self.has_old_peer = has_old_peer;
         self.prepare()
+    }
+
+    /// Continues from the number that another router's authentication header was heard with.
+    pub(crate) fn heard(&mut self, sequence: Sequence) {
+        self.signing.signer.heard(sequence);
     }
 
     /// Follows the interfaces: another index needs another socket, another address or MAC another
@@ -217,9 +224,13 @@ impl Port {
         let Some(Attachment { source: Some(_), adverts, .. }) = &mut self.at else {
             return Err(NetError::Detached { operation: vrrp_net::Operation::SendAdvert }.into());
         };
+        let authentication = self.settings.authentication.as_proto();
+        let sequence = self.signing.signer.next(&authentication)?;
         let (all, mut failed, mut first) = (adverts.len(), 0, None);
-        for Outgoing { ip, advert } in adverts {
-            if let Err(error) = self.kernel.send_advert(ip, advert.with_priority(priority)) {
+        for advert in adverts {
+            let (ip, message) =
+                advert.packet(priority, &authentication, sequence, &mut self.signing)?;
+            if let Err(error) = self.kernel.send_advert(&ip, message) {
                 failed += 1;
                 first = first.or(Some((ip.destination, error)));
             }

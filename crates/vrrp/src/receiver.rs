@@ -152,8 +152,7 @@ impl Receiver {
         let mut socket = self.socket();
         let mut routes = self.routes_mut();
         routes.0.entry(vrid.get()).or_default().push(Arc::clone(&route));
-        let Some(open) = &mut socket.open else { return Ok(()) };
-        let Err(error) = open.set_groups(&routes.groups()) else { return Ok(()) };
+        let Err(error) = self.listen(&mut socket, &routes) else { return Ok(()) };
         if !all_the_same {
             Self::remove(&mut routes, vrid, &route);
             return Err(error);
@@ -173,13 +172,41 @@ impl Receiver {
         let mut routes = self.routes_mut();
         Self::remove(&mut routes, vrid, route);
         let left = !routes.0.is_empty();
-        if let Some(Err(error)) =
-            socket.open.as_mut().filter(|_| left).map(|open| open.set_groups(&routes.groups()))
-        {
+        if left && let Err(error) = self.listen(&mut socket, &routes) {
             // More is heard than is needed, and dropped: nobody is harmed.
             socket.error = Some(error);
         }
         left
+    }
+
+    /// Listens to what the routers want to hear, if there is a socket.
+    fn listen(&self, socket: &mut Socket, routes: &Routes) -> Result<(), NetError> {
+        let Some(open) = &mut socket.open else { return Ok(()) };
+        open.set_groups(&routes.groups())?;
+        self.listen_to_headers(socket, routes)
+    }
+
+    fn listen_to_headers(&self, socket: &mut Socket, routes: &Routes) -> Result<(), NetError> {
+        let Some(open) = &mut socket.open else { return Ok(()) };
+        if open.hear_headers(routes.hear_headers())? {
+            socket.generation += 1;
+            self.waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Receives authentication headers if one of the routers wants them by now. Where that cannot
+    /// be, the socket is closed, and opened again as soon as it can have all that is wanted.
+    pub(crate) fn hear_headers(&self) {
+        let mut socket = self.socket();
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let listening = self.listen_to_headers(&mut socket, &routes);
+        drop(routes);
+        if let Err(error) = listening {
+            self.complain(&error);
+            self.close(&mut socket, Some(error));
+            self.waker.wake();
+        }
     }
 
     fn remove(routes: &mut Routes, vrid: Vrid, route: &Arc<Route>) {
@@ -457,8 +484,15 @@ impl Receiver {
         let was_refused = socket.is_refused;
         match (self.place(socket), &socket.open) {
             (Some(interface), None) => {
-                let groups = self.routes.read().unwrap_or_else(PoisonError::into_inner).groups();
-                let opened = self.platform.open_receiver(interface, self.family, &groups);
+                let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+                let mut opened =
+                    self.platform.open_receiver(interface, self.family, &routes.groups());
+                if let Ok(open) = &mut opened
+                    && let Err(error) = open.hear_headers(routes.hear_headers())
+                {
+                    opened = Err(error);
+                }
+                drop(routes);
                 if let (Err(error), false) = (&opened, was_refused) {
                     self.complain(error);
                 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use vrrp_fsm::{Heard, Instant};
 use vrrp_net::Datagram;
 use vrrp_proto::{
-    Advert, Cast, ChecksumForm, DecodeError, Family, HopLimits, IpMeta, Remark, Rules, Version,
-    peek_vrid,
+    Advert, Cast, ChecksumForm, DecodeError, Family, HopLimits, IpMeta, REPLAY_SLOTS, Remark,
+    Replay, ReplaySlot, Rules, Version, peek_vrid,
 };
 
 use crate::counters::{Counter, Drops, RemarkCounts};
@@ -32,6 +32,8 @@ struct Demands {
     peers: Vec<IpAddr>,
     /// Whether the router was told of a peer with the old checksum of unicast adverts.
     has_told_old_peer: bool,
+    /// With which numbers signed adverts were heard last.
+    replay: Replay<Vec<ReplaySlot>>,
     /// The checksum that the last sound advert had: version 3 over IPv4 has two dialects.
     seen_checksum: Option<ChecksumForm>,
 }
@@ -40,10 +42,13 @@ impl Demands {
     fn new(settings: Arc<Settings>) -> Self {
         let unicast = settings.destination.unicast();
         let peers = unicast.into_iter().flat_map(|unicast| &unicast.peers);
+        let peers: Vec<_> = peers.map(|peer| peer.address).collect();
+        let slots = peers.len().max(REPLAY_SLOTS);
         Self {
             own_sources: Vec::new(),
             source: None,
-            peers: peers.map(|peer| peer.address).collect(),
+            replay: Replay::new(vec![ReplaySlot::default(); slots]),
+            peers,
             has_told_old_peer: false,
             seen_checksum: None,
             settings,
@@ -82,6 +87,17 @@ impl Demands {
             self.source == Some(ip.destination),
             self.settings.destination.unicast().is_some_and(hears_strangers),
         )
+    }
+
+    /// Takes over what was learnt by the demands before.
+    fn succeed(&mut self, before: &Self) {
+        self.seen_checksum = before.seen_checksum;
+        // Nobody can repeat what another key has signed, and whoever has a new one may begin anew.
+        if self.settings.authentication == before.settings.authentication
+            && self.settings.destination == before.settings.destination
+        {
+            self.replay = before.replay.clone();
+        }
     }
 
     /// Whether the router has to be told that a peer may know the old checksum alone.
@@ -150,8 +166,9 @@ impl Route {
     /// Judges by other settings from now on, and with the interface's addresses of now.
     pub(crate) fn demand(&self, settings: &Arc<Settings>, view: &InterfaceView) {
         let mut demands = self.demands();
-        let seen_checksum = demands.seen_checksum;
-        *demands = Demands { seen_checksum, ..Demands::new(Arc::clone(settings)) };
+        let mut wanted = Demands::new(Arc::clone(settings));
+        wanted.succeed(&demands);
+        *demands = wanted;
         demands.source = view.primary;
         demands.own_sources.clone_from(&view.addresses);
         demands.own_sources.extend(view.primary.filter(|own| !view.addresses.contains(own)));
@@ -176,20 +193,29 @@ impl Route {
             Ok(advert) => advert,
             Err(error) => return self.drop_advert(Dropped { at, source: ip.source, error }),
         };
-        self.received.accepted.add(1);
-        for remark in advert.remarks.iter() {
-            self.remark(ip.source, remark);
-        }
         let heard =
             Heard { source: ip.source, priority: advert.priority, interval: advert.interval };
-        let checksum = advert.checksum;
+        let Advert { checksum, sequence, remarks, .. } = advert;
+        if let Some(sequence) = sequence
+            && let Err(error) = demands.replay.admit(ip.source, sequence)
+        {
+            return self.drop_advert(Dropped { at, source: ip.source, error });
+        }
+        self.received.accepted.add(1);
+        for remark in remarks.iter() {
+            self.remark(ip.source, remark);
+        }
         demands.seen_checksum = Some(checksum);
         let is_old_peer = demands.is_news(checksum);
         drop(demands);
         if is_old_peer {
             self.outlet.order(Order::Input(Box::new(Input::OldPeer(ip.source))));
         }
-        if self.outlet.advert(&self.mailbox, at, heard) == Delivery::Full {
+        let delivery = match sequence {
+            Some(sequence) => self.outlet.signed_advert(&self.mailbox, at, heard, sequence),
+            None => self.outlet.advert(&self.mailbox, at, heard),
+        };
+        if delivery == Delivery::Full {
             self.received.crowded_out.add(1);
         }
     }
@@ -228,6 +254,11 @@ impl Routes {
     pub(crate) fn groups(&self) -> Vec<IpAddr> {
         let groups: BTreeSet<_> = self.iter().filter_map(|route| route.group).collect();
         groups.into_iter().collect()
+    }
+
+    /// Whether any of them wants adverts with an authentication header.
+    pub(crate) fn hear_headers(&self) -> bool {
+        self.iter().any(|route| route.demands().settings.authentication.is_header())
     }
 
     /// Leads one message to its router. An error is one that no router can be blamed for.

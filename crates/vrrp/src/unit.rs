@@ -326,6 +326,9 @@ impl Unit {
     fn take(&mut self, message: Message) {
         match message {
             Message::Advert { at, heard } => self.tell(at, Input::Advert(heard)),
+            Message::SignedAdvert { at, heard, sequence } => {
+                self.tell(at, Input::SignedAdvert(heard, sequence));
+            }
             Message::Order(Order::Input(input)) => self.take_input(*input),
             Message::Order(Order::Hearing) => {
                 let can_hear = !self.parts.receiver.is_deaf();
@@ -378,6 +381,7 @@ impl Unit {
 
     fn take_view(&mut self, view: InterfaceView) {
         self.parts.route.demand(&self.parts.settings, &view);
+        self.parts.receiver.hear_headers();
         self.parts.view = view;
     }
 }

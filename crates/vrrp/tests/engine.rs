@@ -4,8 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vrrp::{Carrier, Engine, Input, Instant, InterfaceView, Settings, State, VirtualRouter};
+use vrrp::{
+    Authentication, Carrier, Engine, Input, Instant, InterfaceView, Settings, State, VirtualRouter,
+};
+use vrrp_fsm::Heard;
 use vrrp_net::{Call, IfIndex, Interface, NetError, Operation, Recorder};
+use vrrp_proto::{Advert, HeaderKey, Interval, IpMeta, Priority, Rules, Sequence, Version};
 
 const NOW: Instant = Instant::from_micros(1_000_000);
 
@@ -86,4 +90,78 @@ fn become_active_and_be_refused(recorder: &Recorder, engine: &mut Engine, input:
     assert_eq!(adverts(recorder), 2, "it becomes Active and resigns");
     assert_eq!(engine.router().state(), State::Fault);
     assert_eq!(recorder.addresses(), []);
+}
+
+/// A router with authentication headers of this key.
+fn with_header(key: &str) -> Arc<Settings> {
+    let router = VirtualRouter::new("eth0", 51).version(Version::V2).address("192.0.2.100/24");
+    let mut settings = router.build().unwrap();
+    settings.authentication = Authentication::Header(HeaderKey::from_text(key));
+    Arc::new(settings)
+}
+
+/// The numbers of the adverts that were sent, each of which passes every check with this key.
+fn numbers(recorder: &Recorder, settings: &Settings) -> Vec<u32> {
+    let number = |call| {
+        let Call::SendAdvert { source, hop_limit, identification, auth_header, message, .. } = call
+        else {
+            return None;
+        };
+        assert!(hop_limit == 255 && identification != 0);
+        let ip = IpMeta { identification, auth_header, ..IpMeta::multicast(source) };
+        let rules = Rules {
+            authentication: settings.authentication.as_proto(),
+            ..Rules::new(
+                Version::V2,
+                settings.vrid,
+                settings.machine.interval,
+                settings.advertised.as_addresses(),
+            )
+        };
+        match Advert::parse(&message, &ip, &rules).unwrap().sequence {
+            Some(Sequence::Header(number)) => Some(number),
+            other => panic!("{other:?}"),
+        }
+    };
+    recorder.take().into_iter().filter_map(number).collect()
+}
+
+#[test]
+fn whoever_takes_over_continues_the_numbers_that_it_heard_also_with_another_key() {
+    let (recorder, old) = (Recorder::new(), with_header("s3cr3t"));
+    let mut engine = Engine::new(Arc::clone(&old), recorder.kernel());
+    engine.start(NOW, view(true), true, Vec::new());
+    let heard = |priority| Heard {
+        source: [192, 0, 2, 2].into(),
+        priority: Priority::new(priority),
+        interval: Interval::DEFAULT,
+    };
+    engine.handle(NOW, Input::SignedAdvert(heard(200), Sequence::Header(41)));
+    engine.handle(NOW, Input::SignedAdvert(heard(0), Sequence::Header(42)));
+    let now = engine.deadline().unwrap();
+    engine.timer(now);
+    assert_eq!(engine.router().state(), State::Active);
+    assert_eq!(numbers(&recorder, &old), [43]);
+
+    let new = with_header("0ther");
+    let settings = Arc::clone(&new);
+    let input = Input::Reconfigure { settings, view: view(true), influences: Vec::new() };
+    engine.handle(now, input);
+    assert_eq!(next_numbers(&recorder, &mut engine, &new), [44]);
+    assert_eq!(engine.router().state(), State::Active);
+
+    // A master that was cut off and has counted further is answered with numbers that it takes in.
+    engine.handle(now, Input::SignedAdvert(heard(50), Sequence::Header(1000)));
+    assert_eq!(next_numbers(&recorder, &mut engine, &new), [1001]);
+}
+
+/// The numbers of what is sent next, with or without a timer.
+fn next_numbers(recorder: &Recorder, engine: &mut Engine, settings: &Settings) -> Vec<u32> {
+    loop {
+        let sent = numbers(recorder, settings);
+        if !sent.is_empty() {
+            return sent;
+        }
+        engine.timer(engine.deadline().unwrap());
+    }
 }

@@ -88,6 +88,8 @@ pub(crate) struct InstanceStatus {
     pub(crate) waiting_for: Vec<String>,
     /// Who is master, as far as this node knows.
     pub(crate) master: Option<MasterStatus>,
+    /// How adverts are authenticated: `none`, `pass`, `ah`.
+    pub(crate) authentication: String,
     /// The checksum dialect of the last advert heard, in version 3 over IPv4.
     pub(crate) peer_checksum: Option<String>,
     pub(crate) advert_interval_ms: u64,
@@ -246,6 +248,7 @@ impl InstanceStatus {
                 priority: active.priority.get(),
                 this_node: active.is_this_node,
             }),
+            authentication: settings.authentication.name().to_owned(),
             peer_checksum: router.seen_checksum.map(|form| form.name().to_owned()),
             advert_interval_ms: settings.machine.interval.as_micros() / 1000,
             master_advert_interval_ms: router.interval.as_micros() / 1000,
@@ -417,6 +420,9 @@ impl fmt::Display for InstanceStatus {
         let held = if self.addresses_installed { "here" } else { "not here" };
         writeln!(f, "  addresses  {} ({held})", self.addresses.join(", "))?;
         writeln!(f, "  adverts    {}", self.adverts)?;
+        if self.authentication != "none" {
+            writeln!(f, "  auth       {}", self.authentication)?;
+        }
         if let Some(form) = &self.peer_checksum {
             writeln!(f, "  checksum   {form} in the last advert heard")?;
         }

@@ -30,7 +30,6 @@ pub(super) struct InstanceDraft {
     pub(super) interval: Option<Spanned<Duration>>,
     pub(super) version: Option<Spanned<Version>>,
     pub(super) authentication: Option<Spanned<Authentication>>,
-    pub(super) auth_type: Option<Span>,
     pub(super) addresses: Vec<Spanned<VirtualAddress>>,
     pub(super) excluded_addresses: Vec<Spanned<VirtualAddress>>,
     pub(super) no_addresses: bool,

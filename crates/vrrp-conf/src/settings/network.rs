@@ -51,7 +51,6 @@ impl Reader<'_> {
         let mut sent = PasswordDraft::default();
         self.fill(&AUTHENTICATION, &mut sent, body);
         let at = statement.keyword().span;
-        draft.auth_type = sent.kind.map(|kind| kind.span);
         let missing = match (sent.kind, sent.password) {
             (None, _) => "auth_type",
             (_, None) => "auth_pass",

@@ -7,7 +7,7 @@ use vrrp_proto::{Family, Interval, Priority, Version};
 
 use super::Reader;
 use super::instance::{InstanceDraft, Name};
-use super::rows::{AUTH_HEADER, DEFAULT_INTERFACE, VRF_OF_INTERFACE};
+use super::rows::{DEFAULT_INTERFACE, VRF_OF_INTERFACE};
 use super::seen::Seen;
 use crate::decimal::decimal;
 use crate::model::{
@@ -29,8 +29,7 @@ impl Reader<'_> {
         let family = self.family(&draft.addresses, draft.native_ipv6);
         let version = self.version(draft.version, family, name.span);
         let interval = self.interval(draft.interval, version, name.span);
-        let authentication =
-            self.permitted_authentication(draft.authentication, draft.auth_type, version);
+        let authentication = self.permitted_authentication(draft.authentication, version);
         let addresses =
             self.advertised(&name, draft.addresses, draft.no_addresses, family, version);
         let excluded_addresses = self.excluded(draft.excluded_addresses);
@@ -237,7 +236,6 @@ impl Reader<'_> {
     fn permitted_authentication(
         &mut self,
         authentication: Option<Spanned<Authentication>>,
-        auth_type: Option<Span>,
         version: Spanned<Version>,
     ) -> Option<Spanned<Authentication>> {
         let authentication = authentication?;
@@ -249,9 +247,6 @@ impl Reader<'_> {
                 .help("remove the block, or use version 2");
             self.push(diagnostic);
             return None;
-        }
-        if matches!(authentication.value, Authentication::Header(_)) {
-            self.report_feature(&AUTH_HEADER, auth_type.unwrap_or(authentication.span));
         }
         Some(authentication)
     }

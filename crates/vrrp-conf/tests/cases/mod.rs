@@ -78,7 +78,6 @@ pub(crate) const IN_INSTANCE: &[(&str, &str)] = &[
     (" authentication {\n auth_type PASS\n }", "E0413 2:2 error"),
     (" authentication {\n auth_pass x\n }", "E0413 2:2 error"),
     (" authentication {\n auth_type MD5\n auth_pass x\n }", "E0307 3:12 error"),
-    (" authentication {\n auth_type AH\n auth_pass x\n }", "E0409 3:12 error"),
     (" notify \"/bin/x 'a\"", "E0310 2:9 error"),
     (" notify \"\"", "E0310 2:9 error"),
     (" notify \u{201c}/bin/x a b\u{201d} root", "E0310 2:9 error"),

@@ -110,11 +110,7 @@ impl Groups {
     /// One more socket for memberships, while the receiver's own socket takes what they bring.
     fn open_holder(&self, own: &Socket) -> io::Result<Socket> {
         let holder = raw_socket(self.family, PROTOCOL.into())?;
-        // A kernel that has no such numbers cannot tell.
-        let namespace = |socket: &Socket| sys::namespace_cookie(socket.as_fd()).ok();
-        if namespace(&holder) != namespace(own) {
-            return Err(io::Error::from_raw_os_error(libc::EXDEV));
-        }
+        check_same_namespace(&holder, own)?;
         holder.attach_filter(&KEEP_NOTHING)?;
         bind_to(&holder, self.interface)?;
         set_multicast_all(self.family, own, true).or_else(ignore_unknown)?;
@@ -157,6 +153,16 @@ impl Groups {
         let errno = Errno::from(&error);
         NetError::Group { operation, group, interface: self.interface, errno }
     }
+}
+
+/// `EXDEV` unless both sockets belong to one network namespace.
+pub(super) fn check_same_namespace(one: &Socket, other: &Socket) -> io::Result<()> {
+    // A kernel that has no such numbers cannot tell.
+    let namespace = |socket: &Socket| sys::namespace_cookie(socket.as_fd()).ok();
+    if namespace(one) != namespace(other) {
+        return Err(io::Error::from_raw_os_error(libc::EXDEV));
+    }
+    Ok(())
 }
 
 fn join(socket: &Socket, group: IpAddr, index: u32) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg_addr};
 use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet};
 use socket2::Socket;
-use vrrp_proto::{Family, HOP_LIMIT, IpMeta, PROTOCOL};
+use vrrp_proto::{AUTH_HEADER_LEN, AUTH_HEADER_PROTOCOL, Family, HOP_LIMIT, IpMeta, PROTOCOL};
 
 use super::{KEEP_NOTHING, bind_to, raw_socket};
 use crate::error::{NetError, Operation};
@@ -115,8 +115,9 @@ impl AdvertSender {
         self.send_packet(&IpMeta::new(source, destination, HOP_LIMIT), message)
     }
 
-    /// Sends `message`, a whole VRRP message, in one packet with these addresses and this hop
-    /// limit.
+    /// Sends `message`, a whole VRRP message and what stands behind it, in one packet with these
+    /// addresses, this hop limit and the authentication header, if there is one. That covers the
+    /// packet's identification, which is then the given one; where that is 0, one that counts.
     ///
     /// To a group it goes out on the interface; to one address along the routes that lead out of
     /// it. The addresses are those that the message's checksum was computed for. That the
@@ -133,7 +134,7 @@ impl AdvertSender {
     /// that family that may be used, and along the routing table while this host does not have
     /// the source.
     pub fn send_packet(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {
-        let IpMeta { source, destination, hop_limit, .. } = *ip;
+        let IpMeta { source, destination, .. } = *ip;
         let operation = Operation::SendAdvert;
         if self.place == Place::Nowhere {
             return Err(NetError::Detached { operation });
@@ -141,16 +142,20 @@ impl AdvertSender {
         if [source, destination].map(Family::of) != [self.family; 2] {
             return Err(NetError::Family { operation, from: source, to: destination });
         }
-        let header =
-            Header::new(self.next_identification(), source, destination, hop_limit, message.len())
-                .ok_or(NetError::TooLong { operation, len: message.len() })?;
+        let identification = match ip.identification {
+            0 => self.next_identification(),
+            given => given,
+        };
+        let header = Header::new(identification, ip, message.len())
+            .ok_or(NetError::TooLong { operation, len: message.len() })?;
+        let auth_header = ip.auth_header.as_ref().map_or(&[][..], |header| header.as_octets());
         let name = self.interface().map(|interface| interface.name);
         let refused = |errno| NetError::refused_at(operation, name, errno);
         self.bind_source(source).map_err(|error| refused(Errno::from(&error)))?;
         sendmsg_addr(
             &self.socket,
             &SocketAddr::new(destination, 0),
-            &[IoSlice::new(header.as_bytes()), IoSlice::new(message)],
+            &[header.as_bytes(), auth_header, message].map(IoSlice::new),
             &mut SendAncillaryBuffer::default(),
             SendFlags::DONTWAIT,
         )
@@ -201,21 +206,21 @@ enum Header {
 
 impl Header {
     /// `None` if the message does not fit into a packet. Both addresses are of one family.
-    fn new(
-        identification: u16,
-        from: IpAddr,
-        to: IpAddr,
-        hop_limit: u8,
-        message_len: usize,
-    ) -> Option<Self> {
-        match (from, to) {
+    fn new(identification: u16, ip: &IpMeta, message_len: usize) -> Option<Self> {
+        let IpMeta { source, destination, hop_limit, .. } = *ip;
+        let (protocol, len) = match ip.auth_header {
+            Some(_) => (AUTH_HEADER_PROTOCOL, AUTH_HEADER_LEN + message_len),
+            None => (PROTOCOL, message_len),
+        };
+        match (source, destination) {
             (IpAddr::V4(from), IpAddr::V4(to)) => {
-                let total_len = u16::try_from(IPV4_HEADER_BYTES + message_len).ok()?;
-                Some(Self::V4(ipv4_header(identification, from, to, hop_limit, total_len)))
+                let total_len = u16::try_from(IPV4_HEADER_BYTES + len).ok()?;
+                let header = ipv4_header(identification, from, to, hop_limit, protocol, total_len);
+                Some(Self::V4(header))
             }
             (IpAddr::V6(from), IpAddr::V6(to)) => {
-                let payload_len = u16::try_from(message_len).ok()?;
-                Some(Self::V6(ipv6_header(from, to, hop_limit, payload_len)))
+                let payload_len = u16::try_from(len).ok()?;
+                Some(Self::V6(ipv6_header(from, to, hop_limit, protocol, payload_len)))
             }
             _ => None,
         }
@@ -234,6 +239,7 @@ fn ipv4_header(
     from: Ipv4Addr,
     to: Ipv4Addr,
     hop_limit: u8,
+    protocol: u8,
     total_len: u16,
 ) -> [u8; IPV4_HEADER_BYTES] {
     let mut bytes = [0; IPV4_HEADER_BYTES];
@@ -244,7 +250,7 @@ fn ipv4_header(
     header.set_total_len(total_len);
     header.set_ident(identification);
     header.set_hop_limit(hop_limit);
-    header.set_next_header(IpProtocol::from(PROTOCOL));
+    header.set_next_header(IpProtocol::from(protocol));
     header.set_src_addr(from);
     header.set_dst_addr(to);
     header.fill_checksum();
@@ -255,6 +261,7 @@ fn ipv6_header(
     from: Ipv6Addr,
     to: Ipv6Addr,
     hop_limit: u8,
+    protocol: u8,
     payload_len: u16,
 ) -> [u8; IPV6_HEADER_BYTES] {
     let mut bytes = [0; IPV6_HEADER_BYTES];
@@ -262,7 +269,7 @@ fn ipv6_header(
     header.set_version(6);
     header.set_traffic_class(DSCP << 2);
     header.set_payload_len(payload_len);
-    header.set_next_header(IpProtocol::from(PROTOCOL));
+    header.set_next_header(IpProtocol::from(protocol));
     header.set_hop_limit(hop_limit);
     header.set_src_addr(from);
     header.set_dst_addr(to);
@@ -284,7 +291,8 @@ mod tests {
         let (from, to) = (Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(224, 0, 0, 18));
         for (identification, advert) in (1..).zip(adverts) {
             let packet = &advert[14..];
-            let header = ipv4_header(identification, from, to, HOP_LIMIT, packet.len() as u16);
+            let header =
+                ipv4_header(identification, from, to, HOP_LIMIT, PROTOCOL, packet.len() as u16);
             assert_eq!(header, packet[..IPV4_HEADER_BYTES]);
         }
     }
@@ -300,7 +308,7 @@ mod tests {
         for advert in adverts {
             let packet = &advert[14..];
             let payload_len = (packet.len() - IPV6_HEADER_BYTES) as u16;
-            let header = ipv6_header(from, to, HOP_LIMIT, payload_len);
+            let header = ipv6_header(from, to, HOP_LIMIT, PROTOCOL, payload_len);
             let mut expected = packet[..IPV6_HEADER_BYTES].to_vec();
             expected[1] &= 0xf0;
             expected[2..4].fill(0);

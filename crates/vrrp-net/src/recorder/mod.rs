@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use vrrp_proto::{DecodeError, Family, InterfaceName, IpMeta, TableName};
+use vrrp_proto::{AuthHeader, DecodeError, Family, InterfaceName, IpMeta, TableName};
 
 use inbound::{Inbox, Queue};
 pub use inbound::{RecordedMonitor, RecordedReceiver};
@@ -59,7 +59,11 @@ pub enum Call {
         destination: IpAddr,
         /// The hop limit.
         hop_limit: u8,
-        /// The VRRP message.
+        /// The identification; 0 where it is left to the sender.
+        identification: u16,
+        /// The authentication header, if there is one.
+        auth_header: Option<AuthHeader>,
+        /// The VRRP message, and what stands behind it.
         message: Vec<u8>,
     },
     /// [`Kernel::announce`].
@@ -388,8 +392,16 @@ impl Kernel for Recorder {
     }
 
     fn send_advert(&mut self, ip: &IpMeta, message: &[u8]) -> Result<(), NetError> {
-        let IpMeta { source, destination, hop_limit, .. } = *ip;
-        let call = Call::SendAdvert { source, destination, hop_limit, message: message.to_vec() };
+        let IpMeta { source, destination, hop_limit, identification, auth_header, .. } = *ip;
+        let message = message.to_vec();
+        let call = Call::SendAdvert {
+            source,
+            destination,
+            hop_limit,
+            identification,
+            auth_header,
+            message,
+        };
         self.call(call, |state| match state.attached {
             Some(_) => Ok(()),
             None => Err(NetError::Detached { operation: Operation::SendAdvert }),

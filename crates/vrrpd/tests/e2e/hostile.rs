@@ -105,13 +105,13 @@ fn case(reason: DropReason) -> Result<(Place, Packet), &'static str> {
         | DropReason::MissingHeader
         | DropReason::UnexpectedHeader
         | DropReason::InvalidIcv
-        | DropReason::SpiMismatch => return Err("the socket hears protocol 112 alone"),
+        | DropReason::SpiMismatch => return Err("no instance demands a header"),
         DropReason::MissingHmac
         | DropReason::Malformed
         | DropReason::Stale
         | DropReason::UnknownKey
         | DropReason::InvalidHmac
-        | DropReason::Replay => return Err("no instance demands a trailer"),
+        | DropReason::Replay => return Err("no instance demands a signature"),
         new => panic!("nobody has tried what is dropped as {new}"),
     })
 }

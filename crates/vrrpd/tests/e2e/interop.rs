@@ -6,7 +6,7 @@ use vrrp_lab::{Capture, Host, Process, Signal};
 
 use crate::stage::{LIMIT, Stage, advert, skip, start, wait_for_state, wait_for_vip};
 
-fn config(extra: &str, priority: u8) -> String {
+pub(crate) fn config(extra: &str, priority: u8) -> String {
     format!(
         "vrrp_instance VI_1 {{
   state BACKUP
@@ -49,7 +49,7 @@ pub(crate) fn assert_peace(wire: &Capture, master: u8) {
     }
 }
 
-fn a_day(extra: &str) {
+pub(crate) fn a_day(extra: &str) {
     let Some(stage) = Stage::new() else { return };
     let Stage { server1, server2, .. } = &stage;
     let wire = stage.lan.capture().unwrap();

@@ -7,6 +7,7 @@
 
 mod accept;
 mod article;
+mod auth;
 mod corpus;
 mod daemon;
 mod election;

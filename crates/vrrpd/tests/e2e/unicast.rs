@@ -54,7 +54,7 @@ fn start_ours(host: &Host, extra: &str, priority: u8) -> Process {
 }
 
 /// Both roles, taken over by a stop, by a death and by a better priority.
-fn a_day(extra: &str) {
+pub(crate) fn a_day(extra: &str) {
     let Some(stage) = Stage::new() else { return };
     let Stage { server1, server2, .. } = &stage;
     let all = stage.lan.capture().unwrap();

@@ -67,9 +67,7 @@ const RULE: &str = "[from PREFIX] [to PREFIX] [OPTION…] ACTION preference NUMB
 const TRACKED: &str = "NAME [weight NUMBER [reverse|noreverse]]";
 
 /// What is more than a keyword, for the reference.
-pub(crate) const FEATURES: &[&Feature] = &[&AUTH_HEADER, &VRF_OF_INTERFACE];
+pub(crate) const FEATURES: &[&Feature] = &[&VRF_OF_INTERFACE];
 
 pub(super) const VRF_OF_INTERFACE: Feature =
     Feature { about: "`vrf` of an instance with `interface`", support: NotYet(Refuse) };
-pub(super) const AUTH_HEADER: Feature =
-    Feature { about: "`auth_type AH`", support: NotYet(Refuse) };
