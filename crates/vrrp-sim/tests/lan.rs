@@ -150,3 +150,45 @@ fn the_same_program_runs_on_a_recorder() {
     assert_eq!(recorder.addresses(), []);
     assert_eq!(priorities(&recorder.take()).last(), Some(&0));
 }
+
+/// How many announcements went out in each 100 ms of two seconds, while six owners on two
+/// interfaces begin with two rounds.
+fn announcements(together: Option<&str>) -> Vec<usize> {
+    let lan = Lan::new();
+    let (machine, mut host) = machine(&lan, 1);
+    machine.set_interface("eth1".parse().unwrap(), [198, 51, 100, 1].into(), 24);
+    let router = |nth: u8| {
+        let (interface, net) = if nth < 3 { ("eth0", "192.0.2") } else { ("eth1", "198.51.100") };
+        let address = format!("{net}.{}/24", 200 + nth);
+        let router = VirtualRouter::new(interface, 51 + nth).name(format!("VI_{nth}"));
+        let mut settings = router.priority(255).address(&address).build().unwrap();
+        settings.machine.announce.repeat = 2;
+        settings.announce_pace = Duration::from_millis(100);
+        settings.announce_together = together.map(Into::into);
+        Arc::new(settings)
+    };
+    let setup = Setup { routers: (0..6).map(router).collect(), ..Setup::default() };
+    host.apply(setup).unwrap();
+    let announced = |_| {
+        lan.run(&mut [&mut host], Duration::from_millis(100)).unwrap();
+        let calls = machine.recorder().take();
+        let sent = |call: &Call| match call {
+            Call::Announce(announcements) => announcements.len(),
+            _ => 0,
+        };
+        calls.iter().map(sent).sum()
+    };
+    (0..20).map(announced).collect()
+}
+
+#[test]
+fn the_announcements_of_all_routers_on_an_interface_keep_one_pace() {
+    let each_its_own = announcements(None);
+    assert_eq!(each_its_own.iter().sum::<usize>(), 12);
+    assert!(each_its_own.iter().all(|sent| *sent <= 2 * 2), "{each_its_own:?}");
+    assert_eq!(each_its_own[7..], [0; 13], "two interfaces at once");
+    let together = announcements(Some("switch"));
+    assert_eq!(together.iter().sum::<usize>(), 12);
+    assert!(together.iter().all(|sent| *sent <= 2), "{together:?}");
+    assert!(together[..5].iter().sum::<usize>() <= 6, "{together:?}");
+}

@@ -72,6 +72,7 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
             Family::V4 => instance.announce.garp_interval,
             Family::V6 => instance.announce.na_interval,
         },
+        announce_together: None,
         tracks: tracks(&instance.tracks),
     };
     settings.check_destination()?;
@@ -93,6 +94,7 @@ pub fn settings_in(config: &Config, instance: &model::Instance) -> Result<Settin
         tracker: TrackerKey { kind: Delay::KIND, name: delay.name },
         weight: Weight { points: 0, reverse: false },
     }));
+    pace(config, &mut settings);
     let Some(group) = config.sync_groups.iter().find(is_its) else { return Ok(settings) };
     if !group.tracks.bfd_sessions.is_empty() {
         return Err(SettingsError::Unsupported("track_bfd"));
@@ -106,6 +108,23 @@ pub fn settings_in(config: &Config, instance: &model::Instance) -> Result<Settin
         settings.tracks.iter_mut().for_each(|track| track.weight.points = 0);
     }
     Ok(settings)
+}
+
+/// Applies the `garp_group` of the interface that carries the addresses.
+fn pace(config: &Config, settings: &mut Settings) {
+    let has_it = |group: &&model::GarpGroup| {
+        group.interfaces.iter().any(|interface| interface.value == settings.carrier)
+    };
+    let Some(group) = config.garp_groups.iter().find(has_it) else { return };
+    let interval = match settings.family {
+        Family::V4 => group.garp_interval,
+        Family::V6 => group.na_interval,
+    };
+    settings.announce_pace = interval.unwrap_or(settings.announce_pace);
+    if group.interfaces.len() > 1 {
+        let names: Vec<_> = group.interfaces.iter().map(ToString::to_string).collect();
+        settings.announce_together = Some(names.join(" ").into());
+    }
 }
 
 /// The sync groups.

@@ -11,6 +11,7 @@ use thiserror::Error;
 use vrrp_net::{Object, ObjectKey};
 
 use crate::neighbours::{Answers, Elsewhere};
+use crate::pacer::Pacer;
 
 /// How long what the others said is good for all routers that start at the same time.
 const ASKED_TOGETHER: Duration = Duration::from_millis(100);
@@ -34,14 +35,16 @@ fn shown(objects: &[Object]) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct HolderId(pub(crate) u64);
 
-/// The objects that the routers of one host have put into the kernel.
+/// The objects that the routers of one host have put into the kernel, and the pace of what they
+/// announce.
 ///
-/// This is the one thing that the threads of routers share and change. It is locked while the
+/// This is all that the threads of routers share and change. The table is locked while the
 /// kernel adds and removes objects, a few at a time: the kernel does that one after the other in
 /// any case.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Holdings {
     table: Arc<Mutex<Table>>,
+    pub(crate) pacer: Pacer,
     others: Option<Arc<Others>>,
 }
 
@@ -64,7 +67,7 @@ impl Holdings {
         let held = Arc::clone(&table);
         let answers = Answers::start(move || lock(&held).0.keys().copied().collect())?;
         let others = Some(Arc::new(Others { answers, said: Mutex::default() }));
-        Ok(Self { table, others })
+        Ok(Self { table, pacer: Pacer::default(), others })
     }
 
     /// What living processes hold beside this one. Takes a second at the most.

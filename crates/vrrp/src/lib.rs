@@ -65,6 +65,7 @@ mod links;
 mod neighbours;
 mod order;
 mod outgoing;
+mod pacer;
 mod plan;
 mod platform;
 mod port;

@@ -428,7 +428,7 @@ fn differences(old: &Settings, new: &Settings) -> Vec<String> {
         ("track_interface differs", old.track_interface != new.track_interface),
         ("accept differs", old.accept != new.accept),
         ("the table of its packet filters differs", old.filter_table != new.filter_table),
-        ("the pace of announcements differs", old.announce_pace != new.announce_pace),
+        ("the pace of announcements differs", pace_differs(old, new)),
         ("what it accepts differs", old.accept_no_addresses != new.accept_no_addresses),
     ];
     words.extend(
@@ -451,6 +451,10 @@ fn unicast_differs(old: &Settings, new: &Settings) -> bool {
     };
     let details = |of: &Unicast| (of.hop_limit, of.check_source, of.old_checksum);
     details(old) != details(new) || new.peers.iter().any(limits_differ)
+}
+
+fn pace_differs(old: &Settings, new: &Settings) -> bool {
+    old.announce_pace != new.announce_pace || old.announce_together != new.announce_together
 }
 
 fn details_differ(old: &Settings, new: &Settings) -> bool {

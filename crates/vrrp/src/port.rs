@@ -12,7 +12,7 @@ use vrrp_net::{
     Announcement, Change, Errno, IfIndex, Interface, InterfaceName, Kernel, NetError, Object,
     ObjectKey, Outcome,
 };
-use vrrp_proto::{EncodeError, Priority, Sequence};
+use vrrp_proto::{EncodeError, Family, Priority, Sequence};
 
 use crate::holdings::{HolderId, Holdings};
 use crate::outgoing::{Outgoing, Signing};
@@ -468,10 +468,27 @@ impl Port {
                 let mut round = round;
                 round.extend(before.round);
                 let rounds_left = before.rounds_left.max(rounds);
-                Announcing { round, position: 0, rounds_left, next_at: now }
+                self.announcing(now, round, rounds_left)
             }
-            _ => Announcing { round, position: 0, rounds_left: rounds, next_at: now },
+            _ => self.announcing(now, round, rounds),
         });
+    }
+
+    fn announcing(&self, now: Instant, round: Vec<Announcement>, rounds_left: u8) -> Announcing {
+        let next_at = self.announce_time(now, &round[0]);
+        Announcing { round, position: 0, rounds_left, next_at }
+    }
+
+    /// When this announcement may go out: at once, unless there is a pace to keep.
+    fn announce_time(&self, now: Instant, announcement: &Announcement) -> Instant {
+        let pace = self.settings.announce_pace;
+        if pace.is_zero() {
+            return now;
+        }
+        let together = self.settings.announce_together.clone();
+        let who = together.unwrap_or_else(|| announcement.interface.to_string().into());
+        let family = Family::of(announcement.address);
+        self.holdings.pacer.reserve(now, (who, family), pace)
     }
 
     /// One announcement for each address, or for these alone. What has no Ethernet address needs
@@ -503,8 +520,7 @@ impl Port {
     #[inline(never)]
     pub(crate) fn announce_some(&mut self, now: Instant) -> Result<(), PortError> {
         let Some(mut announcing) = self.announcing.take() else { return Ok(()) };
-        let pace = self.settings.announce_pace;
-        let chunk = if pace.is_zero() { ANNOUNCE_CHUNK } else { 1 };
+        let chunk = if self.settings.announce_pace.is_zero() { ANNOUNCE_CHUNK } else { 1 };
         let end = announcing.round.len().min(announcing.position + chunk);
         // On an error the announcement is over: the interface is gone or down.
         let sent = self.kernel.announce(&announcing.round[announcing.position..end])?;
@@ -514,8 +530,11 @@ impl Port {
             announcing.position = 0;
             announcing.rounds_left -= 1;
         }
-        announcing.next_at = now + if sent == 0 { CONGESTION_PAUSE } else { pace };
         if announcing.rounds_left > 0 {
+            announcing.next_at = match sent {
+                0 => now + CONGESTION_PAUSE,
+                _ => self.announce_time(now, &announcing.round[announcing.position]),
+            };
             self.announcing = Some(announcing);
         }
         Ok(())

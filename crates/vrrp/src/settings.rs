@@ -134,8 +134,12 @@ pub struct Settings {
     pub accept: bool,
     /// The table of nftables in which packets that are not taken are dropped.
     pub filter_table: TableName,
-    /// The pause between two announcements; zero for as fast as they go.
+    /// The pause between two announcements on an interface, whichever router of the host they are
+    /// of; zero for as fast as they go.
     pub announce_pace: Duration,
+    /// The name of the interfaces that have one pace together, as they lead to the same switch
+    /// (keepalived's `garp_group`); without it each interface has its own.
+    pub announce_together: Option<Arc<str>>,
     /// What it goes by beyond its interface.
     pub tracks: Vec<Track>,
 }
@@ -178,6 +182,7 @@ impl Settings {
             accept: true,
             filter_table: TableName::default(),
             announce_pace: Duration::ZERO,
+            announce_together: None,
             tracks: Vec::new(),
         })
     }

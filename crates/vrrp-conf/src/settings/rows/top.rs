@@ -91,7 +91,6 @@ const TOP_LEVEL_ROWS: &[Row<Top>] = &[
         })
         .read_in(Phase::Definitions),
     row::<Top>("garp_group", Block(&GARP_GROUP.block), "the pace of announcements")
-        .support(NotYet(Warn))
         .fills(Fill::Nested(|reader, _, _, body| reader.garp_group(body)))
         .shown(|config, _, mut line| {
             for group in &config.garp_groups {
