@@ -228,7 +228,7 @@ impl DecodeError {
     }
 }
 
-/// What is wrong with an IPv4 header.
+/// What is wrong with an IP header, or with an IPv6 extension header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IpHeaderFault {
     /// The packet ends inside the header.
@@ -239,7 +239,7 @@ pub enum IpHeaderFault {
         /// The octets that there are.
         len: usize,
     },
-    /// The version is not 4.
+    /// The version is not the one that is split: 4 or 6.
     #[error("version {0}")]
     Version(u8),
     /// The header length is below the minimum of 5 words.
@@ -257,6 +257,13 @@ pub enum IpHeaderFault {
         /// The octets that there are.
         available: usize,
     },
+    /// IPv6 hop-by-hop options behind another extension header.
+    #[error("hop-by-hop options that are not the first extension header")]
+    HopByHop,
+    /// The IPv6 header and its extension headers have more octets than a message is looked for
+    /// behind.
+    #[error("more than 255 octets of headers")]
+    TooLong,
 }
 
 /// Something odd about an advert that was accepted all the same.

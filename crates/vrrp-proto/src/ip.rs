@@ -19,7 +19,7 @@ pub struct IpMeta {
     pub destination: IpAddr,
     /// The hop limit, which IPv4 calls TTL.
     pub hop_limit: u8,
-    /// The octets of the IP header with its options.
+    /// The octets of the IP header with its options or extension headers.
     pub header_len: u8,
     /// The identification of an IPv4 packet, which an authentication header covers.
     pub identification: u16,

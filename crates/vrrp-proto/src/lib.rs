@@ -27,8 +27,8 @@
 //! caller keeps in a [`Signer`] and a [`Replay`]. The state
 //! machine, and what to do with an advert once it is understood, is `vrrp-fsm`; sockets are
 //! `vrrp-net`. Who has source, destination and hop limit from a socket makes an [`IpMeta`] of
-//! them; who has a raw IPv4 packet uses [`split_ipv4`]. IPv6 headers are not parsed, since IPv6
-//! sockets do not deliver them.
+//! them; who has a raw IPv4 packet uses [`split_ipv4`]. IPv6 sockets do not deliver headers; who
+//! has them from a capture uses [`split_ipv6`].
 //!
 //! # Example
 //!
@@ -86,6 +86,7 @@ mod checksum;
 mod dissect;
 mod error;
 mod ip;
+mod ipv6;
 mod link;
 mod message;
 mod numbers;
@@ -110,6 +111,7 @@ pub use auth_header::AuthHeader;
 pub use dissect::{AuthData, Dissection, Field, Finding, Flaw};
 pub use error::{DecodeError, EncodeError, IpHeaderFault, Remark, Remarks};
 pub use ip::{IpMeta, split_ipv4};
+pub use ipv6::split_ipv6;
 pub use link::{InterfaceName, Label, MacAddress, TableName};
 pub use message::{MAX_MESSAGE_LEN, peek_vrid};
 pub use numbers::{

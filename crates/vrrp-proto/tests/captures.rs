@@ -2,14 +2,15 @@
 //! octet by octet.
 #![allow(clippy::unwrap_used, reason = "test code: a file that is not as expected is a failure")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use recorded::{adverts, data, frames};
 use serde_json::Value;
 use vrrp_proto::{
     AddressList, Advert, Authentication, Cast, ChecksumForm, DropReason, Family, HopLimits,
-    Interval, IpMeta, PROTOCOL, Password, Remark, Rules, Version, Vrid, peek_vrid, split_ipv4,
+    Interval, IpMeta, PROTOCOL, Password, PreparedAdvert, Priority, Remark, Rules, Version, Vrid,
+    peek_vrid, split_ipv4,
 };
 
 mod agreement;
@@ -80,6 +81,20 @@ impl Expected {
         };
         let accept_no_addresses = base.addresses.is_empty();
         Rules { authentication, cast, hop_limits, accept_no_addresses, ..base }
+    }
+
+    /// The message that a router with these settings sends.
+    fn sent(&self) -> Vec<u8> {
+        let priority = Priority::new(self.priority);
+        let addresses = self.addresses.as_addresses();
+        let advert = Advert {
+            authentication: self.rules().authentication,
+            checksum: self.checksum.unwrap(),
+            ..Advert::new(self.version, self.vrid, Priority::DEFAULT, self.interval, addresses)
+        };
+        let buffer = vec![0xff; advert.prepared_len()];
+        let mut prepared = PreparedAdvert::new(&advert, &self.ip, buffer).unwrap();
+        prepared.with_priority(priority).to_vec()
     }
 
     /// Whether it is of a kind that this crate does not speak, and what becomes of it then.
@@ -173,7 +188,37 @@ fn check(expected: &Expected, place: &str) -> bool {
     let mut written = vec![0xff; advert.buffer_len()];
     assert_eq!(advert.write(&expected.ip, &mut written), Ok(written.len()), "{place}");
     assert_eq!(written, expected.message, "{place}");
+    assert_eq!(expected.sent(), expected.message, "{place}");
     true
+}
+
+#[test]
+fn every_capture_is_in_the_index() {
+    let index = index();
+    let files = std::fs::read_dir(data("captures")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let captures = BTreeSet::from_iter(names.filter(|name| name.ends_with(".pcap")));
+    assert_eq!(captures, index.keys().cloned().collect());
+
+    // What the kernel answers for a virtual address is no advert, and nothing else has none.
+    let silent = index.iter().filter(|(_, entries)| entries.is_empty()).map(|(file, _)| &file[..]);
+    let answers =
+        ["ka243-arp-reply-novmac.pcap", "ka243-arp-reply-vmac.pcap", "ka243-ns-reply-vmac.pcap"];
+    assert_eq!(Vec::from_iter(silent), answers);
+
+    // What is signed has its tests in `authentication.rs`; VRRPv2 over IPv6 is no standard's.
+    let mut others = BTreeMap::new();
+    for expected in index.into_values().flat_map(BTreeMap::into_values) {
+        if let Some(reason) = expected.rejection() {
+            *others.entry(reason).or_insert(0) += 1;
+        }
+    }
+    let counts = [
+        (DropReason::Family, 8),
+        (DropReason::TrailingBytes, 28),
+        (DropReason::AuthTypeMismatch, 24),
+    ];
+    assert_eq!(others, BTreeMap::from(counts));
 }
 
 #[test]

@@ -11,6 +11,8 @@ use vrrp_proto::{
     Priority, Rules, Version, Vrid, split_ipv4,
 };
 
+mod ipv6;
+
 /// An advert with its addresses, and the packet that it goes into.
 #[derive(Debug, Clone)]
 struct Sample {
@@ -140,6 +142,15 @@ fn sample() -> impl Strategy<Value = Sample> {
     })
 }
 
+/// A number that begins or continues a chain of IPv6 headers, or mostly does.
+fn extension_number() -> impl Strategy<Value = u8> {
+    prop_oneof![
+        6 => prop::sample::select(vec![43, 60]),
+        1 => prop::sample::select(vec![0, 44, 51, 112]),
+        1 => any::<u8>(),
+    ]
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read_as_it_was_meant(sample in sample()) {
@@ -257,6 +268,31 @@ proptest! {
             prop_assert_eq!(protocol, u8::from(theirs.next_header()));
             prop_assert_eq!(payload, theirs.payload());
         }
+    }
+
+    #[test]
+    fn ipv6_headers_are_split_like_etherparse_does(
+        mut packet in vec(any::<u8>(), 0..400),
+        first in extension_number(),
+        chain in vec((extension_number(), 0..4u8, 0..4u16), 0..12),
+        payload_len in 0..360u16,
+    ) {
+        if let Some([version, _, _, _, len @ .., number, _]) = packet.first_chunk_mut::<8>() {
+            *version = 0x60;
+            *len = payload_len.to_be_bytes();
+            *number = first;
+        }
+        let mut number = first;
+        let mut rest = packet.get_mut(40..).unwrap_or_default();
+        for (next, units, offset) in chain {
+            let Some(header) = rest.first_chunk_mut::<4>() else { break };
+            let [high, low] = offset.to_be_bytes();
+            *header = [next, units, high, low & !1];
+            let len = if number == 44 { 8 } else { 8 + usize::from(units) * 8 };
+            number = next;
+            rest = rest.get_mut(len..).unwrap_or_default();
+        }
+        ipv6::check(&packet);
     }
 
     #[test]

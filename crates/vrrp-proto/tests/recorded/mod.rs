@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use smoltcp::wire::{EthernetFrame, EthernetProtocol, Ipv6Packet};
-use vrrp_proto::{IpMeta, PROTOCOL, split_ipv4};
+use vrrp_proto::{IpMeta, PROTOCOL, split_ipv4, split_ipv6};
 
 /// Where a file of the test data is.
 pub(crate) fn data(name: &str) -> PathBuf {
@@ -25,8 +25,7 @@ pub(crate) fn frames(file: &str) -> Vec<Vec<u8>> {
     frames
 }
 
-/// The IP packet in a frame: its header, protocol and payload. IPv6 headers are smoltcp's to
-/// read.
+/// The IP packet in a frame: its header, protocol and payload, as smoltcp finds IPv6 ones too.
 fn ip_packet(frame: &[u8]) -> Option<(IpMeta, u8, Vec<u8>)> {
     let frame = EthernetFrame::new_checked(frame).unwrap();
     match frame.ethertype() {
@@ -37,8 +36,13 @@ fn ip_packet(frame: &[u8]) -> Option<(IpMeta, u8, Vec<u8>)> {
         EthernetProtocol::Ipv6 => {
             let packet = Ipv6Packet::new_checked(frame.payload()).unwrap();
             let (source, destination) = (packet.src_addr().into(), packet.dst_addr().into());
-            let ip = IpMeta::new(source, destination, packet.hop_limit());
-            Some((ip, packet.next_header().into(), packet.payload().to_vec()))
+            let (ip, protocol, payload) = split_ipv6(frame.payload()).unwrap();
+            assert_eq!((ip.source, ip.destination), (source, destination));
+            assert_eq!(ip.hop_limit, packet.hop_limit());
+            if ip.header_len == 40 {
+                assert_eq!((protocol, payload), (packet.next_header().into(), packet.payload()));
+            }
+            Some((ip, protocol, payload.to_vec()))
         }
         _ => None,
     }
