@@ -145,9 +145,17 @@ fn sample() -> impl Strategy<Value = Sample> {
 /// A number that begins or continues a chain of IPv6 headers, or mostly does.
 fn extension_number() -> impl Strategy<Value = u8> {
     prop_oneof![
-        6 => prop::sample::select(vec![43, 60]),
-        1 => prop::sample::select(vec![0, 44, 51, 112]),
+        6 => prop::sample::select(vec![43, 44, 60]),
+        2 => prop::sample::select(vec![0, 51, 112]),
         1 => any::<u8>(),
+    ]
+}
+
+/// An offset with its flags, mostly of a fragment that is the whole: reserved bits do not count.
+fn fragment_offset() -> impl Strategy<Value = u16> {
+    prop_oneof![
+        12 => prop::sample::select(vec![0, 2, 6]),
+        1 => prop::sample::select(vec![1, 8, 0x8000]),
     ]
 }
 
@@ -274,7 +282,7 @@ proptest! {
     fn ipv6_headers_are_split_like_etherparse_does(
         mut packet in vec(any::<u8>(), 0..400),
         first in extension_number(),
-        chain in vec((extension_number(), 0..4u8, 0..4u16), 0..12),
+        chain in vec((extension_number(), 0..4u8, fragment_offset()), 0..12),
         payload_len in 0..360u16,
     ) {
         if let Some([version, _, _, _, len @ .., number, _]) = packet.first_chunk_mut::<8>() {
@@ -287,7 +295,7 @@ proptest! {
         for (next, units, offset) in chain {
             let Some(header) = rest.first_chunk_mut::<4>() else { break };
             let [high, low] = offset.to_be_bytes();
-            *header = [next, units, high, low & !1];
+            *header = [next, units, high, low];
             let len = if number == 44 { 8 } else { 8 + usize::from(units) * 8 };
             number = next;
             rest = rest.get_mut(len..).unwrap_or_default();
