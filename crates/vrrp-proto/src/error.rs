@@ -230,6 +230,7 @@ impl DecodeError {
 
 /// What is wrong with an IP header, or with an IPv6 extension header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum IpHeaderFault {
     /// The packet ends inside the header.
     #[error("{len} of {required_len} octets")]
