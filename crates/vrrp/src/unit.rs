@@ -36,6 +36,8 @@ const HISTORY: usize = 32;
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// How often that is doubled: up to about a minute.
 const RESTART_DOUBLINGS: u32 = 6;
+/// The same where the kernel refused it: up to eight seconds, since descriptors may be free again.
+const REFUSED_DOUBLINGS: u32 = 3;
 /// How long after its time a router that is woken by its receiver looks for itself.
 const RECHECK: Duration = Duration::from_secs(5);
 /// How long a router has to run for its deaths to be forgotten.
@@ -110,6 +112,8 @@ pub(crate) struct Unit {
     phase: Phase,
     /// How often it died in a row.
     deaths: u32,
+    /// Whether the kernel refused it when it was last to start.
+    was_refused: bool,
     /// Whether it was told to shut down: then it is not started again, whatever happens.
     is_ending: bool,
     /// Shared with the status, and made anew with each transition.
@@ -146,6 +150,7 @@ impl Unit {
             parts,
             phase: Phase::Waiting(Instant::ZERO),
             deaths: 0,
+            was_refused: false,
             is_ending: false,
             history: Arc::default(),
             before: Totals::default(),
@@ -411,7 +416,9 @@ impl Unit {
             }
             _ => return,
         }
-        if let Err(error) = self.start(now) {
+        let started = self.start(now);
+        self.was_refused = started.is_err();
+        if let Err(error) = started {
             self.die(now, error.to_string().into());
         } else if self.deaths > 0 {
             self.send_event(EventKind::Restarted);
@@ -441,7 +448,16 @@ impl Unit {
         let parts = &mut self.parts;
         let kernel = match parts.kernel.take() {
             Some(kernel) => kernel,
-            None => parts.platform.open_kernel(parts.settings.family)?,
+            None => {
+                let open = || parts.platform.open_kernel(parts.settings.family);
+                let kernel = open()?;
+                // Where descriptors are short, whoever waits for them leaves a few: what the program
+                // sets aside is free at the moment when it needs them itself.
+                if self.was_refused {
+                    drop(open()?);
+                }
+                kernel
+            }
         };
         let (holdings, settings) = (parts.holdings.clone(), Arc::clone(&parts.settings));
         parts.route.demand(&settings, &parts.view);
@@ -452,7 +468,8 @@ impl Unit {
     /// silence.
     #[inline(never)]
     fn die(&mut self, now: Instant, why: Arc<str>) {
-        let again_in = RESTART_PAUSE * (1 << self.deaths.min(RESTART_DOUBLINGS));
+        let doublings = if self.was_refused { REFUSED_DOUBLINGS } else { RESTART_DOUBLINGS };
+        let again_in = RESTART_PAUSE * (1 << self.deaths.min(doublings));
         self.deaths = self.deaths.saturating_add(1);
         let phase = std::mem::replace(&mut self.phase, Phase::Waiting(now + again_in));
         let was_active = match phase {
