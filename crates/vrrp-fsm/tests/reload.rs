@@ -121,7 +121,9 @@ fn adverts(mut router: Router, now: Instant) -> Vec<(Priority, Duration)> {
 
 /// How long it may take until the past does not matter any more.
 fn long_enough(one: &Router, other: &Router, interval: Interval) -> Duration {
-    let longest = one.active_down_interval().max(other.active_down_interval());
+    // The interval of the neighbour may be learnt, with a skew of one interval at most.
+    let learnt = interval.as_duration() * (u32::from(one.config().down_timer_adverts.get()) + 1);
+    let longest = one.active_down_interval().max(other.active_down_interval()).max(learnt);
     3 * longest + one.config().preempt_delay + 3 * interval.as_duration()
 }
 
