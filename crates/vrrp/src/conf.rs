@@ -171,6 +171,8 @@ pub fn sources<E>(
 /// What holds all instances back after a start.
 fn delays(config: &Config) -> impl Iterator<Item = Delay> {
     let global = &config.global;
+    // Both are made in any case: a delay after the start counts from the first configuration, even
+    // if a later one is the first to want it.
     let delays = [
         Delay::after_start("vrrp_startup_delay", global.startup_delay),
         Delay::after_boot("vrrp_delay_after_boot", global.delay_after_boot),
