@@ -3,24 +3,20 @@
 
 mod check;
 mod cli;
-mod control;
 mod demo;
 mod exit;
 mod logging;
 mod notify;
 mod run;
-mod rundir;
 mod setup;
-mod spare;
-mod status;
 mod users;
-mod words;
 
 use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use serde::Serialize;
+use vrrp_control::Client;
 
 use crate::cli::{Cli, Command, ReloadArgs, StatusArgs};
 
@@ -44,14 +40,14 @@ fn main() -> ExitCode {
 }
 
 fn status(args: &StatusArgs) -> ExitCode {
-    match control::ask_status(&args.run_dir) {
+    match Client::of(&args.run_dir).status() {
         Ok(status) => show(&status, args.json),
         Err(error) => unavailable(&error),
     }
 }
 
 fn reload(args: &ReloadArgs) -> ExitCode {
-    let report = match control::ask_reload(&args.run_dir, args.dry_run) {
+    let report = match Client::of(&args.run_dir).reload(args.dry_run) {
         Ok(report) => report,
         Err(error) => return unavailable(&error),
     };

@@ -14,7 +14,7 @@ use vrrp_conf::model::{Command, Notify};
 
 use crate::setup::NotifyPrograms;
 use crate::users::Users;
-use crate::words::{self, Announced};
+use vrrp_control::words::{self, Announced};
 
 const STACK_BYTES: usize = 512 << 10;
 

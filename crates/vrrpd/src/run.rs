@@ -16,20 +16,21 @@ use vrrp::track::TrackError;
 use vrrp::track::runner::{Runner, RunnerLimits};
 use vrrp::{ApplyError, Change, Host, HostError, Observer, Platform as _, Service, System};
 use vrrp_conf::model::Config;
+use vrrp_control::{
+    Answers, Control, GroupStatus, InstanceStatus, InterfaceStatus, Reception, ReloadReport,
+    RunDir, RunDirError, Spare, Status, TrackerStatus,
+};
 use vrrp_net::Waker;
 
 use crate::check;
 use crate::cli::RunArgs;
-use crate::control::{Answers, Control, Reception};
+
 use crate::exit;
 use crate::logging;
 use crate::notify::Notifier;
-use crate::rundir::{self, RunDir, RunDirError};
+
 use crate::setup::{self, Meaning, NotifyPrograms, SetupError};
-use crate::spare::Spare;
-use crate::status::{
-    self, GroupStatus, InstanceStatus, InterfaceStatus, ReloadReport, Status, TrackerStatus,
-};
+
 use crate::users::Users;
 
 /// How long the last log lines may take to be written.
@@ -196,7 +197,7 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
 /// The run directory that a configuration asks for.
 fn run_dir_of(args: &RunArgs, config: &Config) -> PathBuf {
     let instance_name = config.global.instance_name.as_ref().map(|name| name.as_str());
-    rundir::resolve(&args.run_dir, instance_name)
+    vrrp_control::resolve(&args.run_dir, instance_name)
 }
 
 /// Signals become tasks.
@@ -349,7 +350,7 @@ fn report(
         Ok(changes) => (changes, None),
         Err(why) => (Vec::new(), Some(why)),
     };
-    let (format, applied) = (status::FORMAT, refused.is_none());
+    let (format, applied) = (vrrp_control::FORMAT, refused.is_none());
     ReloadReport { format, applied, dry_run, refused, diagnostics, changes }
 }
 
@@ -367,7 +368,7 @@ impl Answers for Answering {
         let Loaded { at_unix_s, reload_refused } = lock(&self.loaded).clone();
         let routers = self.observer.routers();
         Status {
-            format: status::FORMAT,
+            format: vrrp_control::FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             config: self.file.clone(),

@@ -6,7 +6,6 @@
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -16,27 +15,24 @@ use crossbeam_channel::{Receiver, TryRecvError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vrrp_net::Waker;
 
-use crate::rundir::{self, Socket};
+use crate::RELOAD_PATIENCE;
+use crate::run_dir::Socket;
 use crate::spare::Spare;
 use crate::status::{ReloadReport, Status};
 
 /// The longest question; a longer one is not understood.
 const QUESTION_BYTES_MAX: usize = 1024;
-/// The longest answer that a client takes.
-const MAX_ANSWER_BYTES: u64 = 64 << 20;
 /// How many clients are served at the same time. One more takes the place of the one that has
 /// been silent longest.
 const CLIENTS_MAX: usize = 64;
 /// How long a client has to ask, and then to take the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a client of the daemon's waits for a reload.
-const RELOAD_PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is looked whether the socket is still where clients look for it.
 const SOCKET_CHECK: Duration = Duration::from_secs(2);
 const STACK_BYTES: usize = 512 << 10;
 
 /// What there is to answer.
-pub(crate) trait Answers: Send + 'static {
+pub trait Answers: Send + 'static {
     /// How things stand.
     fn status(&self) -> Status;
 
@@ -45,7 +41,7 @@ pub(crate) trait Answers: Send + 'static {
 }
 
 /// The control socket with all that serving it takes of descriptors, before others take the last.
-pub(crate) struct Reception {
+pub struct Reception {
     socket: Socket,
     waker: Waker,
     spare: Spare,
@@ -53,7 +49,7 @@ pub(crate) struct Reception {
 
 impl Reception {
     /// What is ready to answer on `socket`.
-    pub(crate) fn open(socket: Socket) -> io::Result<Self> {
+    pub fn open(socket: Socket) -> io::Result<Self> {
         socket.listener().set_nonblocking(true)?;
         let waker = Waker::new().map_err(io::Error::other)?;
         Ok(Self { socket, waker, spare: Spare::new(1) })
@@ -61,7 +57,7 @@ impl Reception {
 }
 
 /// The thread that answers.
-pub(crate) struct Control {
+pub struct Control {
     thread: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
     waker: Waker,
@@ -69,7 +65,7 @@ pub(crate) struct Control {
 
 impl Control {
     /// Answers from now on.
-    pub(crate) fn start(reception: Reception, answers: impl Answers) -> io::Result<Self> {
+    pub fn start(reception: Reception, answers: impl Answers) -> io::Result<Self> {
         let Reception { socket, waker, spare } = reception;
         let stop = Arc::new(AtomicBool::new(false));
         let mut server = Server {
@@ -324,49 +320,12 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-/// Why no answer came.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AskError {
-    #[error("no vrrpd answers at {path}: {source}")]
-    Unreachable { path: String, source: io::Error },
-    #[error("the daemon at {path} gave an answer that cannot be read: {source}")]
-    Garbled { path: String, source: serde_json::Error },
-}
-
-/// Asks the daemon of a run directory for its status.
-pub(crate) fn ask_status(run_dir: &Path) -> Result<Status, AskError> {
-    ask(run_dir, "status\n", 2 * PATIENCE)
-}
-
-/// Asks the daemon of a run directory to reload, or what a reload would change, and waits.
-pub(crate) fn ask_reload(run_dir: &Path, is_dry: bool) -> Result<ReloadReport, AskError> {
-    ask(run_dir, if is_dry { "plan\n" } else { "reload\n" }, RELOAD_PATIENCE)
-}
-
-fn ask<T: serde::de::DeserializeOwned>(
-    run_dir: &Path,
-    question: &str,
-    patience: Duration,
-) -> Result<T, AskError> {
-    let path = rundir::socket_path(run_dir);
-    let shown = path.display().to_string();
-    let answer = exchange(&path, question, patience)
-        .map_err(|source| AskError::Unreachable { path: shown.clone(), source })?;
-    serde_json::from_slice(&answer).map_err(|source| AskError::Garbled { path: shown, source })
-}
-
-fn exchange(path: &Path, question: &str, patience: Duration) -> io::Result<Vec<u8>> {
-    let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(patience))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(question.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.take(MAX_ANSWER_BYTES).read_to_end(&mut answer)?;
-    Ok(answer)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use crate::{Client, RunDir, socket_path};
+
     use super::*;
 
     struct NoAnswers;
@@ -382,8 +341,8 @@ mod tests {
     }
 
     /// The run directory goes last, and its socket with it.
-    fn control(dir: &Path) -> (Control, rundir::RunDir) {
-        let run_dir = rundir::RunDir::hold(dir.to_owned()).unwrap();
+    fn control(dir: &Path) -> (Control, RunDir) {
+        let run_dir = RunDir::hold(dir.to_owned()).unwrap();
         let reception = Reception::open(run_dir.listen().unwrap()).unwrap();
         (Control::start(reception, NoAnswers).unwrap(), run_dir)
     }
@@ -392,7 +351,7 @@ mod tests {
     fn a_silent_client_does_not_keep_the_daemon_from_its_end() {
         let dir = tempfile::tempdir().unwrap();
         let (control, _run_dir) = control(dir.path());
-        let mut silent = UnixStream::connect(rundir::socket_path(dir.path())).unwrap();
+        let mut silent = UnixStream::connect(socket_path(dir.path())).unwrap();
         silent.write_all(b"half a quest").unwrap();
         let before = Instant::now();
         drop(control);
@@ -407,12 +366,12 @@ mod tests {
     fn hundreds_of_silent_clients_and_one_that_waits_for_a_reload_delay_nobody() {
         let dir = tempfile::tempdir().unwrap();
         let (_control, _run_dir) = control(dir.path());
-        let connect = || UnixStream::connect(rundir::socket_path(dir.path())).unwrap();
+        let connect = || UnixStream::connect(socket_path(dir.path())).unwrap();
         let mut reloading = connect();
         reloading.write_all(b"reload\n").unwrap();
         let silent: Vec<_> = (0..3 * CLIENTS_MAX).map(|_| connect()).collect();
         let before = Instant::now();
-        ask_status(dir.path()).unwrap();
+        Client::of(dir.path()).status().unwrap();
         assert!(before.elapsed() < PATIENCE, "it waited for the silent ones");
         drop(silent);
     }
@@ -421,9 +380,9 @@ mod tests {
     fn a_socket_that_was_removed_comes_back() {
         let dir = tempfile::tempdir().unwrap();
         let (_control, _run_dir) = control(dir.path());
-        std::fs::remove_file(rundir::socket_path(dir.path())).unwrap();
+        std::fs::remove_file(socket_path(dir.path())).unwrap();
         let before = Instant::now();
-        while ask_status(dir.path()).is_err() {
+        while Client::of(dir.path()).status().is_err() {
             assert!(before.elapsed() < 20 * SOCKET_CHECK, "it did not come back");
             thread::sleep(Duration::from_millis(10));
         }

@@ -1,0 +1,41 @@
+//! The control socket of a VRRP daemon: its server, its client, and what is said over it.
+//!
+//! One line asks, one JSON document answers; [`Status`] and [`ReloadReport`] are those documents,
+//! field for field. [`words`] maps RFC 9568's words to those of keepalived's users.
+//!
+//! A program that watches a daemon needs only the client:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), vrrp_control::AskError> {
+//! let status = vrrp_control::Client::of("/run/vrrpd".as_ref()).status()?;
+//! for instance in &status.instances {
+//!     println!("{}: {}, since it {}", instance.name, instance.state, instance.why);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! One that runs [virtual routers](vrrp) itself holds a [`RunDir`], listens in it and answers with
+//! a [`Control`] thread.
+
+mod client;
+mod run_dir;
+mod server;
+mod spare;
+mod status;
+pub mod words;
+
+use std::time::Duration;
+
+pub use client::{AskError, Client};
+pub use run_dir::{RunDir, RunDirError, Socket, resolve, socket_path};
+pub use server::{Answers, Control, Reception};
+pub use spare::Spare;
+pub use status::{
+    AdvertCounters, Contribution, DroppedAdvert, FORMAT, GroupStatus, InstanceStatus,
+    InterfaceStatus, MasterStatus, PriorityStatus, ReloadReport, Status, TrackerStatus,
+    TransitionStatus,
+};
+
+/// How long a reload may take until whoever asked for it is told nothing any more.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(120);
