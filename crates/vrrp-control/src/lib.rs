@@ -19,6 +19,8 @@
 //! a [`Control`] thread.
 
 mod client;
+mod events;
+mod explain;
 mod run_dir;
 mod server;
 mod spare;
@@ -27,7 +29,9 @@ pub mod words;
 
 use std::time::Duration;
 
-pub use client::{AskError, Client};
+pub use client::{AskError, Client, EventStream};
+pub use events::{EVENTS_KEPT, EventLine, EventLog, EventRecord, StateRecord};
+pub use explain::Explanation;
 pub use run_dir::{RunDir, RunDirError, Socket, resolve, socket_path};
 pub use server::{Answers, Control, Reception};
 pub use spare::Spare;
@@ -39,3 +43,13 @@ pub use status::{
 
 /// How long a reload may take until whoever asked for it is told nothing any more.
 const RELOAD_PATIENCE: Duration = Duration::from_secs(120);
+
+/// The JSON schemas (2020-12) of the documents, each with its name.
+#[cfg(feature = "schema")]
+pub fn schemas() -> [(&'static str, serde_json::Value); 3] {
+    [
+        ("status", schemars::schema_for!(Status).to_value()),
+        ("reload", schemars::schema_for!(ReloadReport).to_value()),
+        ("event", schemars::schema_for!(EventLine).to_value()),
+    ]
+}

@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vrrp::track::SourceStatus;
 use vrrp::{Instant, Past, ReceiverStatus, RouterStatus, State};
-use vrrp_fsm::Influence;
+use vrrp_fsm::{Influence, active_down_interval, skew_time};
 
 use crate::words;
 
@@ -20,6 +20,7 @@ pub const FORMAT: u32 = 1;
 
 /// What became of a reload, or would become of one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReloadReport {
     /// The version of the form: [`FORMAT`].
     pub format: u32,
@@ -52,6 +53,7 @@ impl fmt::Display for ReloadReport {
 
 /// The whole answer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Status {
     /// The version of the form: [`FORMAT`].
     pub format: u32,
@@ -76,7 +78,8 @@ pub struct Status {
 }
 
 /// One virtual router.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstanceStatus {
     /// Its name.
     pub name: String,
@@ -110,6 +113,18 @@ pub struct InstanceStatus {
     pub advert_interval_ms: u64,
     /// The interval it goes by as a backup: the master's, in version 3.
     pub master_advert_interval_ms: u64,
+    /// Whether it replaces a master with a lower priority.
+    #[serde(default)]
+    pub preempt: bool,
+    /// How long it leaves such a master alone, in milliseconds.
+    #[serde(default)]
+    pub preempt_delay_ms: u64,
+    /// How long it waits, as a backup, after a master has resigned: Skew_Time, in milliseconds.
+    #[serde(default)]
+    pub skew_ms: u64,
+    /// How long a master may be silent: Active_Down_Interval, in milliseconds.
+    #[serde(default)]
+    pub master_down_ms: u64,
     /// When the running timer (advert, or master down) ends, in milliseconds from now.
     pub timer_ms: Option<u64>,
     /// Those to whom adverts are sent one by one; none where they go to a group.
@@ -133,6 +148,7 @@ pub struct InstanceStatus {
 
 /// One sync group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GroupStatus {
     /// Its name.
     pub name: String,
@@ -157,7 +173,8 @@ impl GroupStatus {
 }
 
 /// How a priority comes about.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PriorityStatus {
     /// What is advertised, 0 to 255.
     pub effective: u8,
@@ -168,16 +185,27 @@ pub struct PriorityStatus {
 }
 
 /// What one tracker adds to the priority.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Contribution {
     /// Its name.
     pub name: String,
     /// Points, -253 to 253.
     pub adds: i32,
+    /// What watches it: `process`, `file`, `script`, `interface` or `delay`.
+    #[serde(default)]
+    pub kind: String,
+    /// Its weight; with 0 its failure is a fault.
+    #[serde(default)]
+    pub weight: i32,
+    /// Whether the weight counts the other way round.
+    #[serde(default)]
+    pub reverse: bool,
 }
 
 /// The master that a node knows of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MasterStatus {
     /// Its primary address; none while this node is master without one.
     pub address: Option<IpAddr>,
@@ -189,6 +217,7 @@ pub struct MasterStatus {
 
 /// The adverts of an instance.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AdvertCounters {
     /// Adverts sent.
     pub sent: u64,
@@ -206,6 +235,7 @@ pub struct AdvertCounters {
 
 /// One advert that was dropped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DroppedAdvert {
     /// Its sender.
     pub source: IpAddr,
@@ -219,6 +249,7 @@ pub struct DroppedAdvert {
 
 /// One change of state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TransitionStatus {
     /// The state before.
     pub from: String,
@@ -234,6 +265,7 @@ pub struct TransitionStatus {
 
 /// One interface that adverts are received on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InterfaceStatus {
     /// Its name.
     pub name: String,
@@ -253,6 +285,7 @@ pub struct InterfaceStatus {
 
 /// One health source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TrackerStatus {
     /// `process`, `file`, `script`, `interface` or `delay`.
     pub kind: String,
@@ -268,6 +301,7 @@ impl InstanceStatus {
     /// How an instance stands at this moment.
     pub fn of(router: &RouterStatus, now: Instant) -> Self {
         let settings = &router.settings;
+        let machine = &settings.machine;
         let unicast = settings.destination.unicast();
         let peers = unicast.into_iter().flat_map(|unicast| &unicast.peers);
         let state = if router.died.is_some() { words::FAULT } else { words::state(router.state) };
@@ -276,7 +310,7 @@ impl InstanceStatus {
             interface: words::place(settings.interface),
             vrid: settings.vrid.get(),
             family: settings.family.to_string(),
-            vrrp_version: settings.machine.version.get(),
+            vrrp_version: machine.version.get(),
             state: state.to_owned(),
             since_ms: router.since.map_or(0, |since| millis(since, now)),
             why: why(router, now),
@@ -290,8 +324,17 @@ impl InstanceStatus {
             }),
             authentication: settings.authentication.name().to_owned(),
             peer_checksum: router.seen_checksum.map(|form| form.name().to_owned()),
-            advert_interval_ms: settings.machine.interval.as_micros() / 1000,
+            advert_interval_ms: machine.interval.as_micros() / 1000,
             master_advert_interval_ms: router.interval.as_micros() / 1000,
+            preempt: machine.preempt || router.priority.is_owner(),
+            preempt_delay_ms: whole_millis(machine.preempt_delay),
+            skew_ms: whole_millis(skew_time(machine.version, router.priority, router.interval)),
+            master_down_ms: whole_millis(active_down_interval(
+                machine.version,
+                router.priority,
+                router.interval,
+                machine.down_timer_adverts,
+            )),
             timer_ms: router.deadline.map(|deadline| millis(now, deadline)),
             unicast_peers: peers.map(|peer| peer.address).collect(),
             addresses: settings.addresses.iter().map(ToString::to_string).collect(),
@@ -307,12 +350,20 @@ impl InstanceStatus {
 
 impl PriorityStatus {
     fn of(router: &RouterStatus) -> Self {
-        let contributions = router.contributions.iter().map(|known| Contribution {
-            name: known.name.to_string(),
-            adds: match known.influence {
-                Influence::Weight(points) => points,
-                _ => 0,
-            },
+        let weights: BTreeMap<_, _> =
+            router.settings.shown_names().map(|(track, name)| (name, track)).collect();
+        let contributions = router.contributions.iter().map(|known| {
+            let track = weights.get(&known.name);
+            Contribution {
+                name: known.name.to_string(),
+                adds: match known.influence {
+                    Influence::Weight(points) => points,
+                    _ => 0,
+                },
+                kind: track.map(|track| track.tracker.kind.to_string()).unwrap_or_default(),
+                weight: track.map_or(0, |track| track.weight.points),
+                reverse: track.is_some_and(|track| track.weight.reverse),
+            }
         });
         Self {
             effective: router.priority.get(),
@@ -396,6 +447,10 @@ fn named(counts: &BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
     counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
 }
 
+fn whole_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn millis(from: Instant, to: Instant) -> u64 {
     to.as_micros().saturating_sub(from.as_micros()) / 1000
 }
@@ -473,18 +528,24 @@ impl fmt::Display for InstanceStatus {
             writeln!(f, "  remark     {} ({remark}: {count})", words::remark(remark))?;
         }
         for transition in self.history.iter().rev().take(5) {
-            let TransitionStatus { from, to, priority, why, at_unix_ms } = transition;
-            let at = unix_time(*at_unix_ms);
-            writeln!(f, "  {at}  {from} -> {to} (priority {priority}): {why}")?;
+            writeln!(f, "  {transition}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for TransitionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to, priority, why, at_unix_ms } = self;
+        let at = unix_time(*at_unix_ms);
+        write!(f, "{at}  {from} -> {to} (priority {priority}): {why}")
     }
 }
 
 impl fmt::Display for PriorityStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (base {}", self.effective, self.base)?;
-        for Contribution { name, adds } in &self.contributions {
+        for Contribution { name, adds, .. } in &self.contributions {
             write!(f, ", {name} {adds:+}")?;
         }
         f.write_char(')')
@@ -546,7 +607,7 @@ impl fmt::Display for InterfaceStatus {
 }
 
 /// A length of time as people say it.
-fn duration(millis: u64) -> String {
+pub(crate) fn duration(millis: u64) -> String {
     let secs = millis / 1000;
     let (days, hours, minutes) = (secs / 86_400, secs / 3600 % 24, secs / 60 % 60);
     match secs {
@@ -558,7 +619,7 @@ fn duration(millis: u64) -> String {
 }
 
 /// A time in UTC, written as the log writes it: `2026-11-22T20:15:04.123Z`.
-fn unix_time(unix_ms: u64) -> String {
+pub(crate) fn unix_time(unix_ms: u64) -> String {
     let at = i64::try_from(unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     at.map_or_else(|| "after all calendars".to_owned(), |at| format!("{at:.3}"))
 }
@@ -569,7 +630,8 @@ mod tests {
 
     #[test]
     fn a_priority_names_every_contribution() {
-        let contributions = vec![Contribution { name: "track_apache".into(), adds: 10 }];
+        let contributions =
+            vec![Contribution { name: "track_apache".into(), adds: 10, ..Contribution::default() }];
         let priority = PriorityStatus { effective: 254, base: 244, contributions };
         assert_eq!(priority.to_string(), "254 (base 244, track_apache +10)");
     }

@@ -1,7 +1,6 @@
 //! The one place where RFC 9568's words become keepalived's.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use vrrp::EventKind;
 
@@ -62,15 +61,10 @@ pub const fn state(state: State) -> &'static str {
     }
 }
 
-/// The log line of a transition.
-#[derive(Debug)]
-pub struct TransitionLine<'a>(pub &'a Transition);
-
-impl fmt::Display for TransitionLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Transition { from, to, cause, priority } = self.0;
-        write!(f, "{} -> {} (priority {priority}): {cause}", state(*from), state(*to))
-    }
+/// A transition in words.
+fn transition_line(transition: &Transition) -> String {
+    let Transition { from, to, cause, priority } = transition;
+    format!("{} -> {} (priority {priority}): {cause}", state(*from), state(*to))
 }
 
 /// The same of a sync group.
@@ -78,6 +72,15 @@ pub fn group_line(transition: &GroupTransition) -> String {
     let GroupTransition { from, to, led_by } = transition;
     let why = led_by.as_ref().map(|(member, cause)| format!(": {member}, {cause}"));
     format!("sync group: {} -> {}{}", state(*from), state(*to), why.unwrap_or_default())
+}
+
+/// An event in words, without whom it happened to.
+pub fn text(kind: &EventKind) -> String {
+    match kind {
+        EventKind::Transition(transition) => transition_line(transition),
+        EventKind::GroupTransition(transition) => group_line(transition),
+        other => other.to_string(),
+    }
 }
 
 /// An interface, or where there is none: adverts follow the routing table.
@@ -101,4 +104,33 @@ pub fn remark(name: &str) -> Cow<'_, str> {
         }
     };
     words.into()
+}
+
+/// What to look for when adverts are dropped for this reason; `None` where the reason says it all.
+pub fn advice(reason: &str) -> Option<&'static str> {
+    Some(match reason {
+        "hop_limit" => {
+            "they come from another network, or `unicast_ttl` and `max_ttl` do not fit together"
+        }
+        "destination" => "one side is set to unicast, the other to multicast or another group",
+        "own_source" => "a loop in the network, or another machine has this node's address",
+        "unknown_source" => "the sender is not among the `unicast_peer` of this node",
+        "version" => "`vrrp_version` is not the same on both sides",
+        "vrid" | "unknown_vrid" => {
+            "another virtual router's, or `virtual_router_id` differs between the nodes"
+        }
+        "checksum" => "damaged on the way, or forged",
+        "missing_ah" | "unexpected_ah" | "auth_type_mismatch" | "missing_hmac" => {
+            "the authentication is not the same on both sides"
+        }
+        "auth_failure" | "invalid_icv" | "invalid_hmac" | "unknown_key" => {
+            "passwords or keys differ between the nodes, or somebody forges adverts"
+        }
+        "replay" | "stale" => {
+            "recorded adverts that somebody sends again, or the clocks of the nodes differ"
+        }
+        "interval_mismatch" => "`advert_int` is not the same on both sides",
+        "inbox_full" => "adverts came faster than they could be judged",
+        _ => return None,
+    })
 }

@@ -213,6 +213,22 @@ pub enum Report {
     FaultLifted(FaultReason),
 }
 
+impl Report {
+    /// Its name for programs. It never changes; more may come.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::LosingAdvert(_) => "losing_advert",
+            Self::OwnerHeard(_) => "owner_heard_advert",
+            Self::TwoOwners(_) => "two_owners",
+            Self::OwnAddress(_) => "own_address",
+            Self::IntervalLearnt { .. } => "interval_learnt",
+            Self::AddressesLost => "addresses_lost",
+            Self::FaultAdded(_) => "fault_added",
+            Self::FaultLifted(_) => "fault_lifted",
+        }
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -548,7 +548,7 @@ impl Engine {
 
     #[inline(never)]
     fn report(&mut self, report: Report) {
-        let Some(name) = report_name(&report) else {
+        let Some(name) = counted_as(&report) else {
             // These come from this machine, not from a neighbour.
             return self.events.push(EventKind::Report(report));
         };
@@ -571,17 +571,9 @@ fn device_name(device: InterfaceName) -> Arc<str> {
 }
 
 /// The name under which a report is counted; `None` for those that are not.
-const fn report_name(report: &Report) -> Option<&'static str> {
-    Some(match report {
-        Report::LosingAdvert(_) => "losing_advert",
-        Report::OwnerHeard(_) => "owner_heard_advert",
-        Report::TwoOwners(_) => "two_owners",
-        Report::OwnAddress(_) => "own_address",
-        Report::IntervalLearnt { .. } => "interval_learnt",
-        Report::AddressesLost => "addresses_lost",
-        Report::FaultAdded(_) | Report::FaultLifted(_) => return None,
-        _ => "other",
-    })
+fn counted_as(report: &Report) -> Option<&'static str> {
+    let is_counted = !matches!(report, Report::FaultAdded(_) | Report::FaultLifted(_));
+    is_counted.then(|| report.name())
 }
 
 /// How long to wait after an installation that failed, as so many before it in a row.

@@ -174,7 +174,8 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     drop(config);
     let count = meaning.setup.routers.len();
     let mut service = host.spawn()?;
-    let notifier = Notifier::start(service.events(), runner, Arc::clone(&users))?;
+    let notifier =
+        Notifier::start(service.events(), runner, Arc::clone(&users), reception.events())?;
     notifier.programs().take_over(meaning.notify, &[]);
     let loaded = Loaded { at_unix_s: now_unix_s(), reload_refused: None };
     let loaded = Arc::new(Mutex::new(loaded));
