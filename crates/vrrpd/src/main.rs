@@ -11,7 +11,6 @@ mod notify;
 mod run;
 mod rundir;
 mod setup;
-mod spare;
 mod status;
 mod users;
 mod words;

@@ -16,7 +16,7 @@ use vrrp::track::TrackError;
 use vrrp::track::runner::{Runner, RunnerLimits};
 use vrrp::{ApplyError, Change, Host, HostError, Observer, Platform as _, Service, System};
 use vrrp_conf::model::Config;
-use vrrp_net::Waker;
+use vrrp_net::{NetError, NetNamespace, Spare, Waker};
 
 use crate::check;
 use crate::cli::RunArgs;
@@ -24,9 +24,8 @@ use crate::control::{Answers, Control, Reception};
 use crate::exit;
 use crate::logging;
 use crate::notify::Notifier;
-use crate::rundir::{self, RunDir, RunDirError};
+use crate::rundir::{RunDir, RunDirError};
 use crate::setup::{self, Meaning, NotifyPrograms, SetupError};
-use crate::spare::Spare;
 use crate::status::{
     self, GroupStatus, InstanceStatus, InterfaceStatus, ReloadReport, Status, TrackerStatus,
 };
@@ -53,6 +52,8 @@ enum RunError {
     Track(#[from] TrackError),
     #[error(transparent)]
     Setup(#[from] SetupError),
+    #[error("net_namespace {name}: {source}")]
+    Namespace { name: String, source: NetError },
     #[error("{0}")]
     Io(#[from] std::io::Error),
 }
@@ -141,6 +142,7 @@ enum Task {
 /// What a running daemon is made of.
 struct Daemon<'a> {
     args: &'a RunArgs,
+    net_namespace: Option<String>,
     run_dir: RunDir,
     users: Arc<Users>,
     service: Service,
@@ -157,6 +159,8 @@ struct Loaded {
 }
 
 fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
+    // Every thread, and every program that is run, is where this thread is.
+    let net_namespace = enter_namespace(&config)?;
     let host = Host::system()?;
     raise_descriptor_limit();
     let run_dir = RunDir::hold(run_dir_of(args, &config))?;
@@ -182,7 +186,8 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     let answers =
         Answering { observer: service.observer(), loaded: Arc::clone(&loaded), file, requests };
     let control = Control::start(reception, answers)?;
-    let mut daemon = Daemon { args, run_dir, users, service, notifier, loaded, spare };
+    let mut daemon =
+        Daemon { args, net_namespace, run_dir, users, service, notifier, loaded, spare };
     let (version, place) = (env!("CARGO_PKG_VERSION"), daemon.run_dir.path().display());
     log::info!("vrrpd {version} runs {count} instance(s), status in {place}");
     tell_manager(&[NotifyState::Ready]);
@@ -193,10 +198,23 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     Ok(())
 }
 
-/// The run directory that a configuration asks for.
+/// Moves this thread into the network namespace that a configuration asks for, and returns its name.
+fn enter_namespace(config: &Config) -> Result<Option<String>, RunError> {
+    let name = config.global.net_namespace.as_ref().map(|name| name.value.clone());
+    if let Some(name) = &name {
+        let entered = NetNamespace::named(name).and_then(|namespace| namespace.enter());
+        entered.map_err(|source| RunError::Namespace { name: name.clone(), source })?;
+    }
+    Ok(name)
+}
+
+/// The run directory that a configuration asks for: a network namespace has one of its own, and so
+/// has a daemon with a name.
 fn run_dir_of(args: &RunArgs, config: &Config) -> PathBuf {
-    let instance_name = config.global.instance_name.as_ref().map(|name| name.as_str());
-    rundir::resolve(&args.run_dir, instance_name)
+    let names = [&config.global.net_namespace, &config.global.instance_name];
+    let mut path = args.run_dir.clone();
+    path.extend(names.into_iter().flatten().map(|name| name.as_str()));
+    path
 }
 
 /// Signals become tasks.
@@ -307,6 +325,9 @@ impl Daemon<'_> {
     }
 
     fn meaning(&self, config: &Config) -> Result<Meaning, String> {
+        if config.global.net_namespace.as_deref() != self.net_namespace.as_ref() {
+            return Err("another `net_namespace` needs a restart".to_owned());
+        }
         let meaning = Meaning::of(config, &self.users, &self.service.link_states());
         meaning.map_err(|error| setup::in_full(&error))
     }

@@ -151,7 +151,6 @@ const TOP_LEVEL_ROWS: &[Row<Top>] = &[
         .fills(Fill::Text(|top, name| top.instance_name = Some(name)))
         .shown(|config, _, mut line| line.option(config.global.instance_name.as_ref())),
     row::<Top>("net_namespace", Word("NAME"), "the network namespace to work in")
-        .support(NotYet(Refuse))
         .fills(Fill::Text(|top, name| top.net_namespace = Some(name)))
         .shown(|config, _, mut line| line.option(config.global.net_namespace.as_ref())),
     row::<Top>("net_namespace_ipvs", Words(0, 1, "[NAME]"), "").support(IPVS),
