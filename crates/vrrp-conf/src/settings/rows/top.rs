@@ -140,7 +140,6 @@ const TOP_LEVEL_ROWS: &[Row<Top>] = &[
         Items("INTERFACE DOWN-SECONDS [UP-SECONDS]"),
         "how long a link must be down or up to count as that",
     )
-    .support(NotYet(Refuse))
     .fills(Fill::Nested(|reader, _, _, body| reader.interface_delays(body)))
     .shown(|config, _, mut line| {
         line.items(&config.interface_delays, |delays| {
