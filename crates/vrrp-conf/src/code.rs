@@ -408,6 +408,12 @@ codes! {
          member, or of the group, has weight 0, here as with keepalived. A failure means FAULT for \
          all members, and so does any number but 0 in a tracked file.\n\nWrite `weight 0` if that \
          is meant, or `sync_group_tracking_weight` in the group."
+    DelayCut = "W0532" doubt "an interface delay that is cut"
+        "While an interface is down and does not count as that yet, its instances hear nothing, and \
+         are not heard. After as many advertisement intervals as `down_timer_adverts` says they would \
+         become master, or their peers would. So a delay is cut, here as with keepalived, to one \
+         interval less, and again where a master with a shorter interval is heard.\n\nTake a shorter \
+         delay, or a longer `advert_int`."
     ClusterVrid = "E0601" fatal "members with different VRIDs for one virtual router"
         "Routers find each other by the VRID. With two of them, each member is alone, both are \
          master, and both have the addresses.\n\nUse one `virtual_router_id` on all members."

@@ -496,3 +496,13 @@ fn the_first_ipv6_address_is_link_local() {
     assert_eq!(findings(&router(&format!("{local}\n {global}")), false), [""; 0]);
     assert_eq!(findings(&router(&format!("{global}\n {local}")), false), ["W0530 5:2 warning"]);
 }
+
+#[test]
+fn a_delay_is_shorter_than_a_router_may_be_silent() {
+    let delays = |line: &str| format!("interface_up_down_delays {{\n {line}\n}}\n{}", instance(""));
+    assert_eq!(findings(&delays("eth0 1.9 0.1"), false), [""; 0]);
+    assert_eq!(findings(&delays("eth0 2"), false), ["W0532 2:2 warning"]);
+    assert_eq!(findings(&delays("eth0 0 2"), false), ["W0532 2:2 warning"]);
+    assert_eq!(findings(&delays("eth7 200"), false), [""; 0], "nobody goes by it");
+    assert_eq!(findings(&delays("eth0 255.1"), false), ["E0302 2:7 error"]);
+}

@@ -23,7 +23,6 @@ mod events;
 mod explain;
 mod run_dir;
 mod server;
-mod spare;
 mod status;
 pub mod words;
 
@@ -32,9 +31,8 @@ use std::time::Duration;
 pub use client::{AskError, Client, EventStream};
 pub use events::{EVENTS_KEPT, EventLine, EventLog, EventRecord, StateRecord};
 pub use explain::Explanation;
-pub use run_dir::{RunDir, RunDirError, Socket, resolve, socket_path};
+pub use run_dir::{RunDir, RunDirError, Socket, socket_path};
 pub use server::{Answers, Control, Reception};
-pub use spare::Spare;
 pub use status::{
     AdvertCounters, Contribution, DroppedAdvert, FORMAT, GroupStatus, InstanceStatus,
     InterfaceStatus, MasterStatus, PriorityStatus, ReloadReport, Status, TrackerStatus,

@@ -47,14 +47,6 @@ pub struct RunDir {
     lock: File,
 }
 
-/// The run directory in use: a configuration's `instance NAME` has one of its own.
-pub fn resolve(base: &Path, instance: Option<&str>) -> PathBuf {
-    match instance {
-        Some(name) => base.join(name),
-        None => base.to_owned(),
-    }
-}
-
 /// Where the daemon of a run directory listens.
 pub fn socket_path(run_dir: &Path) -> PathBuf {
     run_dir.join(SOCKET_NAME)

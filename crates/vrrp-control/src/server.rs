@@ -13,12 +13,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, TryRecvError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use vrrp_net::Waker;
+use vrrp_net::{Spare, Waker};
 
 use crate::RELOAD_PATIENCE;
 use crate::events::{EventLine, EventLog, Reader};
 use crate::run_dir::Socket;
-use crate::spare::Spare;
 use crate::status::{ReloadReport, Status};
 
 /// The longest question; a longer one is not understood.

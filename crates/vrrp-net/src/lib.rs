@@ -85,6 +85,7 @@ mod netlink;
 mod object;
 mod privileges;
 mod recorder;
+mod spare;
 mod sys;
 mod time;
 mod wake;
@@ -108,6 +109,7 @@ pub use netlink::{
 pub use object::{Change, Object, ObjectKey, ObjectKind, Outcome};
 pub use privileges::Privileges;
 pub use recorder::{Call, RecordedMonitor, RecordedReceiver, Recorder};
+pub use spare::Spare;
 pub use time::Timestamp;
 pub use vrrp_proto::{DecodeError, Family, InterfaceName, Label, MacAddress, TableName, WordError};
 pub use wake::{Wake, Waker};

@@ -15,9 +15,9 @@
 //! # Ok::<(), vrrp::SettingsError>(())
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU8, NonZeroU32};
 use std::sync::Arc;
 
 use vrrp_conf::model::{self, Authentication as ConfAuthentication, Config, Tracks};
@@ -26,13 +26,14 @@ use vrrp_net::{AddressFlags, Broadcast, Preferred, Scope};
 use vrrp_proto::{
     ChecksumForm, Family, HOP_LIMIT, HeaderKey, HopLimits, InterfaceName, Password, Secret, Version,
 };
-use vrrp_track::interface::Links;
+use vrrp_track::interface::{Delays, Links};
 use vrrp_track::process::ParamMatch;
 use vrrp_track::{
     Delay, File, Interface, Kind, Matcher, Process, Program, Script, Source, SourceKind,
 };
 
 use crate::authentication::Authentication;
+use crate::debounce;
 use crate::destination::{Destination, OldChecksum, Unicast, UnicastPeer};
 use crate::plan::SyncGroup;
 use crate::settings::{Advertised, Settings, SettingsError, Track, VirtualAddress, name};
@@ -66,6 +67,7 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
         source: instance.source.as_ref().map(|source| source.value),
         track_source: instance.track_source,
         track_interface: instance.track_primary,
+        link_delays: BTreeMap::new(),
         accept: instance.accept,
         filter_table: instance.filter_table,
         announce_pace: match instance.family {
@@ -95,6 +97,9 @@ pub fn settings_in(config: &Config, instance: &model::Instance) -> Result<Settin
         weight: Weight { points: 0, reverse: false },
     }));
     pace(config, &mut settings);
+    let used: BTreeSet<_> = settings.devices().into_iter().chain(settings.interface).collect();
+    let delays = config.interface_delays.iter().filter(|delays| used.contains(&delays.interface));
+    settings.link_delays = delays.map(|one| (one.interface, delays_of(one))).collect();
     let Some(group) = config.sync_groups.iter().find(is_its) else { return Ok(settings) };
     if !group.tracks.bfd_sessions.is_empty() {
         return Err(SettingsError::Unsupported("track_bfd"));
@@ -156,8 +161,7 @@ pub fn sources<E>(
     let of_groups = of_groups.map(|track| track.target.value);
     let interfaces: BTreeSet<_> =
         config.instances.iter().flat_map(interfaces).chain(of_groups).collect();
-    let interfaces =
-        interfaces.into_iter().map(|name| Interface::new(name.to_string(), links).into());
+    let interfaces = interfaces.into_iter().map(|name| interface(config, name, links).into());
     let mut sources: Vec<Source> = processes.chain(files).chain(interfaces).collect();
     for name in used(config, |tracks| &tracks.scripts) {
         if let Some(defined) = config.scripts.get(&name) {
@@ -347,6 +351,24 @@ fn interfaces(instance: &model::Instance) -> impl Iterator<Item = InterfaceName>
     let watched = instance.all_addresses().filter(|address| !address.no_track);
     let devices = watched.filter_map(|address| address.device).map(|device| device.value);
     tracked.chain(devices.filter(move |name| Some(*name) != own))
+}
+
+/// An interface that is tracked, with its delays. None is longer than what one of the instances that
+/// go by it allows.
+fn interface(config: &Config, name: InterfaceName, links: &Links) -> Interface {
+    let source = Interface::new(name.to_string(), links);
+    let delays = config.interface_delays.iter().rev().find(|delays| delays.interface == name);
+    let Some(delays) = delays.map(|delays| delays_of(delays)) else { return source };
+    let longest = |instance: &model::Instance| {
+        let adverts = NonZeroU8::new(instance.down_timer_adverts)?;
+        Some(debounce::longest(*instance.interval, adverts))
+    };
+    let limit = config.users_of(name).filter_map(longest).min();
+    source.delays(limit.map_or(delays, |limit| delays.at_most(limit)))
+}
+
+fn delays_of(delays: &model::InterfaceDelays) -> Delays {
+    Delays { down: delays.down, up: delays.up }
 }
 
 fn process(defined: &model::TrackedProcess) -> Source {

@@ -15,6 +15,7 @@ use vrrp_fsm::{
 use vrrp_net::{InterfaceName, Kernel, ObjectKey};
 use vrrp_proto::{Interval, Priority};
 
+use crate::debounce::{self, Debounced};
 use crate::destination::Unicast;
 use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
@@ -56,6 +57,7 @@ pub struct Engine {
     router: Router,
     port: Port,
     view: InterfaceView,
+    debounced: Debounced,
     /// Whether the state machine wants the addresses to be there.
     is_installed: bool,
     /// Whether a peer was heard that knows the old checksum of unicast adverts alone.
@@ -95,6 +97,7 @@ impl Engine {
             port: Port::new(Arc::clone(&settings), kernel, holdings, holder),
             settings,
             view: InterfaceView::default(),
+            debounced: Debounced::default(),
             is_installed: false,
             has_old_peer: false,
             own_peers: Vec::new(),
@@ -153,8 +156,12 @@ impl Engine {
 
     /// When to call [`timer`](Self::timer) at the latest.
     pub fn deadline(&self) -> Option<Instant> {
-        let deadlines =
-            [self.router.deadline(), self.retry_install_at, self.port.announce_deadline()];
+        let deadlines = [
+            self.router.deadline(),
+            self.retry_install_at,
+            self.port.announce_deadline(),
+            self.debounced.deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -172,6 +179,9 @@ impl Engine {
     /// Does what is due: the protocol first, the announcements last, and of these a few frames.
     pub fn timer(&mut self, now: Instant) {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if let Some(view) = self.debounced.due(now) {
+            self.take_interfaces(now, view);
+        }
         if is_due(self.router.deadline()) {
             self.tell(now, Event::Timer);
         }
@@ -236,7 +246,7 @@ impl Engine {
         &self.router
     }
 
-    /// Its interfaces as it was told last.
+    /// Its interfaces as they count: one that went down or came up may not do so yet.
     pub fn view(&self) -> &InterfaceView {
         &self.view
     }
@@ -306,9 +316,23 @@ impl Engine {
         self.events.push(EventKind::Stopped { priority: self.router.priority() });
     }
 
-    /// Brings the sockets and the router to the interfaces as they are now.
-    #[inline(never)]
+    /// Takes in the interfaces as they are now.
     fn take_interfaces(&mut self, now: Instant, view: InterfaceView) {
+        let view = self.debounce(now, view);
+        self.follow_interfaces(now, view);
+    }
+
+    /// What the interfaces count as.
+    fn debounce(&mut self, now: Instant, actual: InterfaceView) -> InterfaceView {
+        let (delays, machine) = (&self.settings.link_delays, &self.settings.machine);
+        let longest = debounce::longest(self.interval(), machine.down_timer_adverts);
+        let delays = |name| delays.get(&name).map(|delays| delays.at_most(longest));
+        self.debounced.take(now, actual, delays)
+    }
+
+    /// Brings the sockets and the router to the interfaces as they count now.
+    #[inline(never)]
+    fn follow_interfaces(&mut self, now: Instant, view: InterfaceView) {
         let socket_fault = || FaultReason::Other(Arc::from("no socket on the interface"));
         let failed_before = self.failed_installs;
         let followed = self.port.follow(&view);
@@ -425,6 +449,7 @@ impl Engine {
     ) {
         let failed_before = self.failed_installs;
         let before = std::mem::replace(&mut self.settings, Arc::clone(&settings));
+        let view = self.debounce(now, view);
         if let Err(error) = self.port.reconfigure(Arc::clone(&settings), &view) {
             self.problem(error.into());
         }
@@ -432,7 +457,7 @@ impl Engine {
         let all = influences.into_iter().chain(devices);
         let trackers = all.map(|(name, influence)| Contribution { name, influence }).collect();
         self.tell(now, Event::Reload { config: settings.machine.clone(), trackers });
-        self.take_interfaces(now, view);
+        self.follow_interfaces(now, view);
         self.complete_addresses(now, failed_before);
         if *before != *settings {
             self.events.push(EventKind::Reconfigured);

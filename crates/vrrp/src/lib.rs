@@ -51,6 +51,7 @@ mod authentication;
 pub mod conf;
 mod core;
 mod counters;
+mod debounce;
 mod destination;
 mod engine;
 mod events;

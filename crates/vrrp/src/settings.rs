@@ -1,6 +1,6 @@
 //! What a virtual router is, and how one says so.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -17,6 +17,7 @@ use vrrp_proto::{
     AddressList, AddressListError, Addresses, ChecksumForm, Family, Interval, Password, Priority,
     Version, Vrid, group,
 };
+use vrrp_track::interface::Delays;
 
 use crate::authentication::Authentication;
 use crate::destination::{Destination, RouterKey, Unicast};
@@ -129,6 +130,9 @@ pub struct Settings {
     pub track_source: bool,
     /// Whether an interface that is down, or without a carrier, is a fault.
     pub track_interface: bool,
+    /// How long interfaces that it uses must be down, or up, to count as that (keepalived's
+    /// `interface_up_down_delays`). What is longer than its peers would wait for its adverts is cut.
+    pub link_delays: BTreeMap<InterfaceName, Delays>,
     /// Whether packets to its addresses are taken although it does not own them (Accept_Mode, RFC
     /// 9568 §6.1). Otherwise it routes for them alone.
     pub accept: bool,
@@ -179,6 +183,7 @@ impl Settings {
             source: None,
             track_source: false,
             track_interface: true,
+            link_delays: BTreeMap::new(),
             accept: true,
             filter_table: TableName::default(),
             announce_pace: Duration::ZERO,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use vrrp::track::interface::Delays;
 use vrrp::{
     Authentication, Carrier, Engine, Input, Instant, InterfaceView, Settings, State, VirtualRouter,
 };
@@ -79,6 +80,58 @@ fn an_address_that_was_refused_is_tried_again_at_once_when_the_interface_changes
     engine.timer(NOW);
     assert_eq!(engine.router().state(), State::Active);
     assert_eq!(recorder.addresses().len(), 1);
+}
+
+#[test]
+fn a_link_that_is_down_shorter_than_its_delay_does_not_unseat_and_one_for_longer_does() {
+    let millis = Duration::from_millis;
+    let recorder = Recorder::new();
+    let mut settings = Arc::unwrap_or_clone(settings(255));
+    let delays = Delays { down: millis(1500), up: millis(100) };
+    settings.link_delays.insert("eth0".parse().unwrap(), delays);
+    let settings = Arc::new(settings);
+    let mut engine = Engine::new(Arc::clone(&settings), recorder.kernel());
+    engine.start(NOW, view(true), true, Vec::new());
+    assert_eq!(engine.router().state(), State::Active);
+
+    engine.handle(NOW, Input::Interfaces(view(false)));
+    engine.handle(NOW + millis(900), Input::Interfaces(view(true)));
+    engine.handle(NOW + millis(950), Input::Interfaces(view(false)));
+    engine.timer(NOW + millis(2449));
+    assert_eq!(engine.router().state(), State::Active);
+    assert_eq!(engine.deadline(), Some(NOW + millis(2450)));
+    engine.timer(NOW + millis(2450));
+    assert_eq!(engine.router().state(), State::Fault);
+    assert_eq!(recorder.addresses(), []);
+
+    engine.handle(NOW + millis(3000), Input::Interfaces(view(true)));
+    assert_eq!(engine.router().state(), State::Fault);
+    // A reload changes nothing about what is under way, unless it is about that.
+    let reload =
+        |settings| Input::Reconfigure { settings, view: view(true), influences: Vec::new() };
+    engine.handle(NOW + millis(3050), reload(Arc::clone(&settings)));
+    assert_eq!(engine.router().state(), State::Fault);
+    let mut at_once = Arc::unwrap_or_clone(settings);
+    at_once.link_delays.clear();
+    engine.handle(NOW + millis(3060), reload(Arc::new(at_once)));
+    assert_eq!(engine.router().state(), State::Active);
+}
+
+#[test]
+fn a_link_may_not_be_down_for_longer_than_a_backup_waits() {
+    let recorder = Recorder::new();
+    let mut settings = Arc::unwrap_or_clone(settings(255));
+    let hour = Duration::from_secs(3600);
+    settings.link_delays.insert("eth0".parse().unwrap(), Delays { down: hour, up: hour });
+    let mut engine = Engine::new(Arc::new(settings), recorder.kernel());
+    engine.start(NOW, view(true), true, Vec::new());
+    engine.handle(NOW, Input::Interfaces(view(false)));
+    let mut now = NOW;
+    while engine.router().state() == State::Active {
+        now = engine.deadline().unwrap();
+        engine.timer(now);
+    }
+    assert_eq!(now.saturating_since(NOW), Duration::from_micros(1_996_093));
 }
 
 /// Tells the engine something by which it becomes Active, with a kernel that refuses the first two

@@ -18,9 +18,9 @@ use vrrp::{ApplyError, Change, Host, HostError, Observer, Platform as _, Service
 use vrrp_conf::model::Config;
 use vrrp_control::{
     Answers, Control, GroupStatus, InstanceStatus, InterfaceStatus, Reception, ReloadReport,
-    RunDir, RunDirError, Spare, Status, TrackerStatus,
+    RunDir, RunDirError, Status, TrackerStatus,
 };
-use vrrp_net::Waker;
+use vrrp_net::{NetError, NetNamespace, Spare, Waker};
 
 use crate::check;
 use crate::cli::RunArgs;
@@ -54,6 +54,8 @@ enum RunError {
     Track(#[from] TrackError),
     #[error(transparent)]
     Setup(#[from] SetupError),
+    #[error("net_namespace {name}: {source}")]
+    Namespace { name: String, source: NetError },
     #[error("{0}")]
     Io(#[from] std::io::Error),
 }
@@ -142,6 +144,7 @@ enum Task {
 /// What a running daemon is made of.
 struct Daemon<'a> {
     args: &'a RunArgs,
+    net_namespace: Option<String>,
     run_dir: RunDir,
     users: Arc<Users>,
     service: Service,
@@ -158,6 +161,8 @@ struct Loaded {
 }
 
 fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
+    // Every thread, and every program that is run, is where this thread is.
+    let net_namespace = enter_namespace(&config)?;
     let host = Host::system()?;
     raise_descriptor_limit();
     let run_dir = RunDir::hold(run_dir_of(args, &config))?;
@@ -184,7 +189,8 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     let answers =
         Answering { observer: service.observer(), loaded: Arc::clone(&loaded), file, requests };
     let control = Control::start(reception, answers)?;
-    let mut daemon = Daemon { args, run_dir, users, service, notifier, loaded, spare };
+    let mut daemon =
+        Daemon { args, net_namespace, run_dir, users, service, notifier, loaded, spare };
     let (version, place) = (env!("CARGO_PKG_VERSION"), daemon.run_dir.path().display());
     log::info!("vrrpd {version} runs {count} instance(s), status in {place}");
     tell_manager(&[NotifyState::Ready]);
@@ -195,10 +201,23 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     Ok(())
 }
 
-/// The run directory that a configuration asks for.
+/// Moves this thread into the network namespace that a configuration asks for, and returns its name.
+fn enter_namespace(config: &Config) -> Result<Option<String>, RunError> {
+    let name = config.global.net_namespace.as_ref().map(|name| name.value.clone());
+    if let Some(name) = &name {
+        let entered = NetNamespace::named(name).and_then(|namespace| namespace.enter());
+        entered.map_err(|source| RunError::Namespace { name: name.clone(), source })?;
+    }
+    Ok(name)
+}
+
+/// The run directory that a configuration asks for: a network namespace has one of its own, and so
+/// has a daemon with a name.
 fn run_dir_of(args: &RunArgs, config: &Config) -> PathBuf {
-    let instance_name = config.global.instance_name.as_ref().map(|name| name.as_str());
-    vrrp_control::resolve(&args.run_dir, instance_name)
+    let names = [&config.global.net_namespace, &config.global.instance_name];
+    let mut path = args.run_dir.clone();
+    path.extend(names.into_iter().flatten().map(|name| name.as_str()));
+    path
 }
 
 /// Signals become tasks.
@@ -309,6 +328,9 @@ impl Daemon<'_> {
     }
 
     fn meaning(&self, config: &Config) -> Result<Meaning, String> {
+        if config.global.net_namespace.as_deref() != self.net_namespace.as_ref() {
+            return Err("another `net_namespace` needs a restart".to_owned());
+        }
         let meaning = Meaning::of(config, &self.users, &self.service.link_states());
         meaning.map_err(|error| setup::in_full(&error))
     }

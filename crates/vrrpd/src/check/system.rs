@@ -9,7 +9,7 @@ use std::path::Path;
 use vrrp::track::{Credentials, LookupError, Weakness};
 use vrrp_conf::model::{Command, Config, InterfaceName};
 use vrrp_conf::{Code, Diagnostic, Spanned};
-use vrrp_net::{NetError, Netlink};
+use vrrp_net::{NetError, NetNamespace, Netlink};
 
 use crate::users::Users;
 
@@ -28,7 +28,10 @@ pub(super) enum SystemError {
 /// What the configuration names and the machine does not have, or has in a doubtful form. None of
 /// it is an error: an interface may come, and a program may be installed later.
 pub(super) fn check(config: &Config) -> Result<Vec<Diagnostic>, SystemError> {
-    let mut findings = missing_interfaces(config)?;
+    let mut findings = match &config.global.net_namespace {
+        Some(name) => NetNamespace::named(name)?.run(|| missing_interfaces(config))??,
+        None => missing_interfaces(config)?,
+    };
     let users = Users::look_up()?;
     findings.extend(commands(config).flat_map(|command| check_command(command, &users)));
     Ok(findings)

@@ -17,6 +17,7 @@ mod hostile;
 mod interop;
 mod ipv6;
 mod mend;
+mod namespace;
 mod observe;
 mod reload;
 mod shortage;

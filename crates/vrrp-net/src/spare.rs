@@ -2,7 +2,8 @@
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
-/// So many descriptors, as far as they were to be had.
+/// So many descriptors, as far as they were to be had: they can be given up for others that must be
+/// opened although the process has reached its limit.
 #[derive(Debug)]
 pub struct Spare {
     held: Vec<OwnedFd>,
@@ -10,7 +11,7 @@ pub struct Spare {
 }
 
 impl Spare {
-    /// Sets aside `count` descriptors, or as many as there are.
+    /// `count` descriptors, or as many as there are.
     pub fn new(count: usize) -> Self {
         let mut spare = Self { held: Vec::new(), count };
         spare.refill();
