@@ -254,6 +254,14 @@ impl HmacSettings<'_> {
         Ok(Some(Sequence::Trailer(sequence)))
     }
 
+    /// Whether a number is of a time further ahead than the window: a clock that showed it has been
+    /// set back since. Without a window no number is.
+    pub(crate) fn is_ahead(&self, sequence: u64) -> bool {
+        let AntiReplay::Timestamp { window_secs } = self.anti_replay else { return false };
+        let ahead_secs = ((sequence >> 32) as u32).wrapping_sub(self.now.secs).cast_signed();
+        i64::from(ahead_secs) > i64::from(window_secs)
+    }
+
     /// A difference as large as the window is accepted.
     fn check_time(&self, secs: u32) -> Result<(), DecodeError> {
         let AntiReplay::Timestamp { window_secs } = self.anti_replay else { return Ok(()) };
@@ -292,6 +300,27 @@ mod tests {
         assert_ne!(key(1, 115), key(2, 115));
         assert_ne!(key(1, 115), key(1, 116));
         assert_eq!(format!("{:?}", key(1, 115)), "HmacKey(1, hidden)");
+    }
+
+    #[test]
+    fn a_number_is_ahead_when_it_is_further_than_the_window() {
+        let key = HmacKey::new(1, &[7; 32]).unwrap();
+        let is_ahead = |anti_replay, now_secs: u32, secs: u32| {
+            let now = UnixTime { secs: now_secs, fraction: 0xffff };
+            let keys = core::slice::from_ref(&key);
+            let hmac =
+                HmacSettings { keys, signing: &key, mode: HmacMode::Enforce, anti_replay, now };
+            hmac.is_ahead(u64::from(secs) << 32 | 0xffff)
+        };
+        let window = AntiReplay::Timestamp { window_secs: 5 };
+        assert!(!is_ahead(window, 1000, 1005) && is_ahead(window, 1000, 1006));
+        assert!(!is_ahead(window, 1000, 1) && is_ahead(window, 1000, 4600));
+        // The seconds wrap around.
+        assert!(!is_ahead(window, u32::MAX, 4) && is_ahead(window, u32::MAX, 5));
+        assert!(!is_ahead(window, 4, u32::MAX));
+        let widest = AntiReplay::Timestamp { window_secs: u32::MAX };
+        assert!(!is_ahead(widest, 0, i32::MAX as u32));
+        assert!(!is_ahead(AntiReplay::Monotonic, 1000, 4600));
     }
 
     #[test]
