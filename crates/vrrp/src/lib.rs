@@ -82,7 +82,7 @@ pub use vrrp_fsm::{GroupTransition, Instant, State, Weight};
 /// The health sources.
 pub use vrrp_track as track;
 
-pub use crate::authentication::Authentication;
+pub use crate::authentication::{Authentication, Hmac, HmacError};
 pub use crate::core::{ApplyError, Observer};
 pub use crate::destination::{Destination, OldChecksum, RouterKey, Unicast, UnicastPeer};
 pub use crate::engine::{ActiveRouter, Engine};

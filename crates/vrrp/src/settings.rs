@@ -193,6 +193,12 @@ impl Settings {
         RouterKey { interface, family, vrid, group: self.destination.group() }
     }
 
+    /// Whether a unicast router drops the adverts of all but its peers.
+    pub fn hears_peers_alone(&self) -> bool {
+        let is_signed = self.authentication.is_hmac();
+        self.destination.unicast().is_some_and(|unicast| is_signed || unicast.checks_source())
+    }
+
     /// Checks that source and destination of adverts are what they can be.
     pub(crate) fn check_destination(&self) -> Result<(), SettingsError> {
         let is_host = |address: IpAddr| {
