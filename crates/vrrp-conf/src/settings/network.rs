@@ -7,11 +7,11 @@ use super::Reader;
 use super::instance::InstanceDraft;
 use super::row::Draft;
 use super::rows::{AUTH_HMAC, AUTHENTICATION, SentPassword};
-use super::value::owned;
+use super::seen::Seen;
 use crate::did_you_mean::closest;
 use crate::model::{
-    AntiReplay, AuthPass, Authentication, HmacAuth, HmacKey, HmacMode, Ipvlan, IpvlanMode,
-    MacAddress, UnicastPeer, Vmac,
+    AntiReplay, AuthPass, Authentication, HmacAuth, HmacKey, HmacKeyValue, HmacMode, Ipvlan,
+    IpvlanMode, MacAddress, UnicastPeer, Vmac,
 };
 use crate::syntax::{Body, Statement, Word};
 use crate::{Code, Diagnostic, Spanned, bytes};
@@ -31,6 +31,7 @@ impl Draft for PasswordDraft {
 #[derive(Default)]
 pub(super) struct HmacDraft {
     pub(super) keys: Vec<HmacKey>,
+    seen_keys: Seen<u8>,
     pub(super) active_key: Option<u8>,
     pub(super) anti_replay: AntiReplay,
     pub(super) time_window: Option<Duration>,
@@ -59,8 +60,7 @@ impl Reader<'_> {
                     "AH" => Authentication::Header(password),
                     _ => Authentication::Password(password),
                 };
-                draft.authentication = Some(Spanned::new(authentication, at));
-                return;
+                return self.set_authentication(draft, Spanned::new(authentication, at));
             }
         };
         draft.authentication = None;
@@ -70,10 +70,33 @@ impl Reader<'_> {
         }
     }
 
+    /// An instance has `authentication` or `auth_hmac`, not both.
+    fn set_authentication(
+        &mut self,
+        draft: &mut InstanceDraft,
+        authentication: Spanned<Authentication>,
+    ) {
+        let is_hmac = |of: &Spanned<Authentication>| matches!(of.value, Authentication::Hmac(_));
+        let other = draft.authentication.as_ref();
+        if let Some(other) = other.filter(|other| is_hmac(other) != is_hmac(&authentication)) {
+            let message = "`authentication` and `auth_hmac` in one instance".to_owned();
+            let diagnostic =
+                Diagnostic::new(Code::TwoAuthentications, authentication.span, message)
+                    .also(other.span, "the other one")
+                    .help("remove one of them: adverts prove themselves in one way");
+            self.push(diagnostic);
+        }
+        draft.authentication = Some(authentication);
+    }
+
+    /// Without quotes a backslash is a character of a secret, as it is to keepalived.
+    fn secret_text<'w>(&'w self, word: &'w Word<'_>) -> &'w str {
+        if word.quoted { &word.text } else { self.written(word.span) }
+    }
+
     pub(super) fn auth_pass(&mut self, word: &Word<'_>) -> AuthPass {
+        let bytes = bytes::encode(self.secret_text(word));
         let written = self.written(word.span);
-        // Without quotes a backslash is a character of the password, as it is to keepalived.
-        let bytes = bytes::encode(if word.quoted { &word.text } else { written });
         if word.quoted && written.contains('\\') {
             let message = "escapes in a quoted password are undone".to_owned();
             let diagnostic = Diagnostic::new(Code::PasswordEscape, word.span, message)
@@ -91,44 +114,52 @@ impl Reader<'_> {
 
     pub(super) fn auth_hmac(
         &mut self,
+        draft: &mut InstanceDraft,
         statement: &Statement<'_>,
         body: &Body<'_>,
-    ) -> Option<Spanned<Authentication>> {
-        let mut draft = HmacDraft::default();
-        self.fill(&AUTH_HMAC, &mut draft, body);
-        let HmacDraft { keys, active_key, anti_replay, time_window, mode } = draft;
+    ) {
+        let mut hmac = HmacDraft::default();
+        self.fill(&AUTH_HMAC, &mut hmac, body);
+        let HmacDraft { keys, active_key, anti_replay, time_window, mode, .. } = hmac;
         let at = statement.keyword().span;
         let active_key = active_key.or_else(|| keys.first().map(|key| key.id));
         let Some(active_key) = active_key.filter(|id| keys.iter().any(|key| key.id == *id)) else {
             self.error(Code::Required, at, "`auth_hmac` without a key that signs".to_owned());
-            return None;
+            return;
         };
         let hmac = HmacAuth { keys, active_key, anti_replay, time_window, mode };
-        Some(Spanned::new(Authentication::Hmac(hmac), at))
+        self.set_authentication(draft, Spanned::new(Authentication::Hmac(hmac), at));
     }
 
     /// `ID KEY`.
-    pub(super) fn hmac_key(&mut self, words: &[Word<'_>]) -> Option<HmacKey> {
-        let [id, secret] = words else { return None };
-        let id = self.integer(id, 1, 255)? as u8;
-        let text = &*secret.text;
-        let bytes = match (text.strip_prefix("hex:"), text.strip_prefix("file:")) {
-            (Some(digits), _) => digits.len() / 2,
-            (_, Some(_)) => 32,
-            _ => text.len(),
+    pub(super) fn hmac_key(&mut self, draft: &mut HmacDraft, words: &[Word<'_>]) {
+        let [number, secret] = words else { return };
+        let Some(id) = self.integer(number, 1, 255) else { return };
+        let text = self.secret_text(secret).to_owned();
+        let key = HmacKey { id: id as u8, secret: text };
+        let message = match key.value() {
+            HmacKeyValue::File(_) => None,
+            HmacKeyValue::Hex(digits) if !is_hexadecimal(digits) => {
+                Some("`hex:` is followed by two hexadecimal digits for each byte".to_owned())
+            }
+            HmacKeyValue::Hex(digits) => wrong_length(digits.len() / 2),
+            HmacKeyValue::Text(text) => wrong_length(text.len()),
         };
-        let hexadecimal = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let sound = text
-            .strip_prefix("hex:")
-            .is_none_or(|digits| hexadecimal(digits) && digits.len().is_multiple_of(2));
-        if !sound || !(32..=64).contains(&bytes) {
-            let message = "a key has 32 to 64 bytes".to_owned();
+        if let Some(message) = message {
             let diagnostic = Diagnostic::new(Code::OutOfRange, secret.span, message)
                 .help("write the bytes, `hex:` and twice as many digits, or `file:` and a path");
             self.push(diagnostic);
-            return None;
+            return;
         }
-        Some(HmacKey { id, secret: owned(secret).value })
+        if let Some(first) = draft.seen_keys.before(key.id, number.span) {
+            let message = format!("two keys have the number {id}");
+            let diagnostic = Diagnostic::new(Code::SameKeyNumber, number.span, message)
+                .also(first, "the other one")
+                .help("give one of them another number, on all routers");
+            self.push(diagnostic);
+            return;
+        }
+        draft.keys.push(key);
     }
 
     pub(super) fn unicast_peers(&mut self, draft: &mut InstanceDraft, body: &Body<'_>) {
@@ -199,6 +230,16 @@ impl Reader<'_> {
         }
         Some(ipvlan)
     }
+}
+
+fn is_hexadecimal(digits: &str) -> bool {
+    digits.len().is_multiple_of(2) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
+/// What is wrong with a key of so many bytes, if anything is.
+fn wrong_length(bytes: usize) -> Option<String> {
+    let is_right = (32..=64).contains(&bytes);
+    (!is_right).then(|| format!("a key has 32 to 64 bytes, this one {bytes}"))
 }
 
 /// What a word that the row has let through means.
