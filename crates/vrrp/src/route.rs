@@ -301,3 +301,78 @@ impl Routes {
         Some(best.1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vrrp_proto::{AntiReplay, HmacKey, HmacMode, Sequence};
+
+    use super::*;
+    use crate::authentication::{Authentication, Hmac};
+    use crate::destination::Destination;
+    use crate::settings::VirtualRouter;
+
+    const NOW: UnixTime = UnixTime { secs: 1000, fraction: 0 };
+
+    fn peer(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    /// Demands with keys of these numbers, of which the first signs.
+    fn demands(keys: &[u8], peers: &[u8]) -> Demands {
+        let router = VirtualRouter::new("eth0", 51).address("192.0.2.100/24");
+        let mut settings = router.build().unwrap();
+        let made = keys.iter().map(|id| HmacKey::new(*id, &[*id; 32]).unwrap()).collect();
+        let hmac = Hmac::new(made, keys[0], HmacMode::Enforce, AntiReplay::Monotonic).unwrap();
+        settings.authentication = Authentication::Hmac(hmac);
+        if !peers.is_empty() {
+            let peers = Unicast::to(peers.iter().copied().map(peer));
+            settings.destination = Destination::Unicast(peers);
+        }
+        Demands::new(Arc::new(settings))
+    }
+
+    impl Demands {
+        fn admits(&mut self, from: u8, number: u64) -> bool {
+            let authentication = self.settings.authentication.as_proto(NOW);
+            self.replay.admit(peer(from), Sequence::Trailer(number), &authentication).is_ok()
+        }
+
+        fn after(mut self, before: &Self) -> Self {
+            self.succeed(before);
+            self
+        }
+    }
+
+    #[test]
+    fn what_was_heard_is_remembered_as_long_as_a_key_stays() {
+        let mut first = demands(&[1], &[]);
+        assert!(first.admits(2, 7));
+        let mut both = demands(&[1, 2], &[]).after(&first);
+        assert!(!both.admits(2, 7) && both.admits(2, 8));
+        let mut second = demands(&[2], &[]).after(&demands(&[2, 1], &[]).after(&both));
+        assert!(!second.admits(2, 8), "the key with which it was signed is gone, the other is not");
+        assert!(demands(&[3], &[]).after(&second).admits(2, 7), "nobody can sign it again");
+    }
+
+    #[test]
+    fn peers_that_come_and_go_make_none_of_the_others_forgotten() {
+        let mut two = demands(&[1], &[2, 3]);
+        assert!(two.admits(3, 7) && two.admits(2, 7));
+        let mut one = demands(&[1], &[3, 4]).after(&two);
+        assert!(!one.admits(3, 7) && one.admits(4, 7) && one.admits(2, 7));
+        let others: Vec<u8> = (10..16).collect();
+        let mut many = demands(&[1], &[&[3][..], &others].concat()).after(&one);
+        for other in others {
+            assert!(many.admits(other, 7));
+        }
+        assert!(!many.admits(3, 7), "each has its place");
+    }
+
+    #[test]
+    fn a_signed_advert_comes_from_a_peer() {
+        let signed = demands(&[1], &[2, 3]);
+        let peers = [peer(2), peer(3)];
+        let expected = Cast::Unicast { sources: Some(&peers), accept_old_checksum: true };
+        assert_eq!(signed.rules(peer(9), NOW).cast, expected);
+    }
+}

@@ -14,12 +14,13 @@ use vrrp_net::{
     Scope, TableName, WordError,
 };
 use vrrp_proto::{
-    AddressList, AddressListError, Addresses, ChecksumForm, Family, Interval, Password, Priority,
-    Version, Vrid, group,
+    AddressList, AddressListError, Addresses, ChecksumForm, Family, HmacKeyError, Interval,
+    Password, Priority, Version, Vrid, group,
 };
 
-use crate::authentication::Authentication;
+use crate::authentication::{Authentication, HmacError};
 use crate::destination::{Destination, RouterKey, Unicast};
+use crate::key_file::KeyFileError;
 use crate::tracker::TrackerKey;
 
 /// Why a virtual router cannot be what it is said to be.
@@ -73,6 +74,25 @@ pub enum SettingsError {
     /// Two trackers would go by one name.
     #[error("two different trackers are called {0}")]
     Tracker(TrackerKey),
+    /// A key of `auth_hmac` that is none.
+    #[error("the key {number} of auth_hmac: {error}")]
+    Key {
+        /// Its number.
+        number: u8,
+        /// What is wrong with it.
+        error: HmacKeyError,
+    },
+    /// A key of `auth_hmac` cannot be had from its file.
+    #[error("the key {number} of auth_hmac: {error}")]
+    KeyFile {
+        /// Its number.
+        number: u8,
+        /// Why not.
+        error: KeyFileError,
+    },
+    /// The keys of `auth_hmac` do not go together.
+    #[error("auth_hmac: {0}")]
+    Hmac(#[from] HmacError),
     /// A setting that this version of the library does not carry out.
     #[error("{0} is not supported yet")]
     Unsupported(&'static str),
