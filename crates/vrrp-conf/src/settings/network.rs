@@ -1,13 +1,13 @@
 //! Authentication, unicast peers, virtual MACs and ipvlan of an instance.
 
 use core::net::IpAddr;
+use core::num::NonZeroU8;
 use std::time::Duration;
 
 use super::Reader;
 use super::instance::InstanceDraft;
 use super::row::Draft;
 use super::rows::{AUTH_HMAC, AUTHENTICATION, SentPassword};
-use super::seen::Seen;
 use crate::did_you_mean::closest;
 use crate::model::{
     AntiReplay, AuthPass, Authentication, HmacAuth, HmacKey, HmacKeyValue, HmacMode, Ipvlan,
@@ -31,7 +31,8 @@ impl Draft for PasswordDraft {
 #[derive(Default)]
 pub(super) struct HmacDraft {
     pub(super) keys: Vec<HmacKey>,
-    seen_keys: Seen<u8>,
+    /// What is wrong with others.
+    wrong: Vec<(Code, String)>,
     pub(super) active_key: Option<u8>,
     pub(super) anti_replay: AntiReplay,
     pub(super) time_window: Option<Duration>,
@@ -120,44 +121,40 @@ impl Reader<'_> {
     ) {
         let mut hmac = HmacDraft::default();
         self.fill(&AUTH_HMAC, &mut hmac, body);
-        let HmacDraft { keys, active_key, anti_replay, time_window, mode, .. } = hmac;
+        let HmacDraft { keys, wrong, active_key, anti_replay, time_window, mode } = hmac;
         let at = statement.keyword().span;
+        let is_complete = wrong.is_empty();
+        for (code, message) in wrong {
+            let diagnostic = Diagnostic::new(code, at, message)
+                .help("`key ID KEY` has the bytes, `hex:` and their digits, or `file:` and a path");
+            self.push(diagnostic);
+        }
         let active_key = active_key.or_else(|| keys.first().map(|key| key.id));
         let Some(active_key) = active_key.filter(|id| keys.iter().any(|key| key.id == *id)) else {
-            self.error(Code::Required, at, "`auth_hmac` without a key that signs".to_owned());
+            if is_complete {
+                self.error(Code::Required, at, "`auth_hmac` without a key that signs".to_owned());
+            }
             return;
         };
         let hmac = HmacAuth { keys, active_key, anti_replay, time_window, mode };
         self.set_authentication(draft, Spanned::new(Authentication::Hmac(hmac), at));
     }
 
-    /// `ID KEY`.
-    pub(super) fn hmac_key(&mut self, draft: &mut HmacDraft, words: &[Word<'_>]) {
+    /// `ID KEY`. What is wrong is said of the block: whoever quotes this line quotes the key.
+    pub(super) fn hmac_key(&self, draft: &mut HmacDraft, words: &[Word<'_>]) {
         let [number, secret] = words else { return };
-        let Some(id) = self.integer(number, 1, 255) else { return };
-        let text = self.secret_text(secret).to_owned();
-        let key = HmacKey { id: id as u8, secret: text };
-        let message = match key.value() {
-            HmacKeyValue::File(_) => None,
-            HmacKeyValue::Hex(digits) if !is_hexadecimal(digits) => {
-                Some("`hex:` is followed by two hexadecimal digits for each byte".to_owned())
-            }
-            HmacKeyValue::Hex(digits) => wrong_length(digits.len() / 2),
-            HmacKeyValue::Text(text) => wrong_length(text.len()),
+        let id = number.text.parse().ok().and_then(NonZeroU8::new);
+        let Some(id) = id.map(NonZeroU8::get) else {
+            let message = format!("a key's number is 1 to 255, not `{}`", number.text);
+            return draft.wrong.push((Code::OutOfRange, message));
         };
-        if let Some(message) = message {
-            let diagnostic = Diagnostic::new(Code::OutOfRange, secret.span, message)
-                .help("write the bytes, `hex:` and twice as many digits, or `file:` and a path");
-            self.push(diagnostic);
-            return;
+        let key = HmacKey { id, secret: self.secret_text(secret).to_owned() };
+        if let Some(what) = fault(key.value()) {
+            return draft.wrong.push((Code::OutOfRange, format!("key {id} {what}")));
         }
-        if let Some(first) = draft.seen_keys.before(key.id, number.span) {
+        if draft.keys.iter().any(|other| other.id == id) {
             let message = format!("two keys have the number {id}");
-            let diagnostic = Diagnostic::new(Code::SameKeyNumber, number.span, message)
-                .also(first, "the other one")
-                .help("give one of them another number, on all routers");
-            self.push(diagnostic);
-            return;
+            return draft.wrong.push((Code::SameKeyNumber, message));
         }
         draft.keys.push(key);
     }
@@ -236,10 +233,17 @@ fn is_hexadecimal(digits: &str) -> bool {
     digits.len().is_multiple_of(2) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
-/// What is wrong with a key of so many bytes, if anything is.
-fn wrong_length(bytes: usize) -> Option<String> {
-    let is_right = (32..=64).contains(&bytes);
-    (!is_right).then(|| format!("a key has 32 to 64 bytes, this one {bytes}"))
+/// What is wrong with a key, as far as can be seen without its file.
+fn fault(key: HmacKeyValue<'_>) -> Option<String> {
+    let len = match key {
+        HmacKeyValue::File(_) => return None,
+        HmacKeyValue::Hex(digits) if !is_hexadecimal(digits) => {
+            return Some("has not two hexadecimal digits for each byte".to_owned());
+        }
+        HmacKeyValue::Hex(digits) => digits.len() / 2,
+        HmacKeyValue::Text(text) => text.len(),
+    };
+    (!(32..=64).contains(&len)).then(|| format!("has {len} bytes, and not 32 to 64"))
 }
 
 /// What a word that the row has let through means.
