@@ -19,6 +19,7 @@ mod ipv6;
 mod mend;
 mod reload;
 mod shortage;
+mod signed;
 mod stage;
 mod trouble;
 mod unicast;
