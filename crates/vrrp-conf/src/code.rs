@@ -282,6 +282,13 @@ codes! {
          the owner and for nobody else, no `preempt_delay`, three missed adverts, and while it is \
          master neither advert nor announcement in answer to a losing one; version 2 has no \
          `accept`.\n\nRemove the setting that is marked, or do without strict mode."
+    SameKeyNumber = "E0420" fatal "two keys with one number"
+        "A signed advert names its key by number. With two keys of one number it would depend on \
+         their order which of them is meant, and a router that has the other one refuses all that \
+         is signed.\n\nGive one of them another number, the same on all routers."
+    TwoAuthentications = "E0421" fatal "two kinds of authentication"
+        "Adverts are authenticated by `authentication` or by `auth_hmac`; there is no advert with \
+         both.\n\nRemove one of the blocks."
     IncludeMissing = "W0501" doubt "an include line that includes nothing"
         "The file that an `include` line names does not exist or cannot be read. Plain `include` \
          allows that, and it is rarely meant.\n\nMend the path, or use `includea` to have an \
@@ -532,6 +539,11 @@ codes! {
     SystemUser = "W0704" doubt "a user or group that this machine does not have"
         "The daemon does not start with a check script whose user does not exist, and a notify \
          program without its user tells nobody.\n\nMend the name, or make the user."
+    SystemKeyFile = "W0705" doubt "a key file that cannot be used here"
+        "The daemon does not start, or keeps its configuration at a reload, if a key file of \
+         `auth_hmac` is not there, has not 32 to 64 bytes, or can be read or changed by others \
+         than root and the daemon's user.\n\nMend the path, or give the file to root and take the \
+         permissions of group and others away (`chmod go=`)."
 }
 
 impl Code {

@@ -13,13 +13,14 @@ use vrrp_fsm::{
     Report, Router, State, Weight,
 };
 use vrrp_net::{InterfaceName, Kernel, ObjectKey};
-use vrrp_proto::{Interval, Priority};
+use vrrp_proto::{Interval, Priority, UnixTime};
 
 use crate::debounce::{self, Debounced};
 use crate::destination::Unicast;
 use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
 use crate::input::Input;
+use crate::outgoing::Signing;
 use crate::port::{Leftovers, Port, PortError, address_of};
 use crate::settings::Settings;
 use crate::view::InterfaceView;
@@ -48,10 +49,11 @@ const INSTALL_DOUBLINGS: u32 = 5;
 /// - announcements go out in parts, between which everything else has its turn;
 /// - other settings come into force without a resignation, and touch only what they change.
 ///
-/// Three duties are its caller's: adverts that have arrived are handled before a timer fires
+/// Four duties are its caller's: adverts that have arrived are handled before a timer fires
 /// ([`must_listen_first`](Self::must_listen_first)), only adverts that passed every check come
-/// here, and an address that routers move is never the source of adverts, which
-/// [`Interfaces`](crate::Interfaces) sees to.
+/// here, an address that routers move is never the source of adverts, which
+/// [`Interfaces`](crate::Interfaces) sees to, and with `auth_hmac` it is told the time of day
+/// ([`tell_time`](Self::tell_time)).
 pub struct Engine {
     settings: Arc<Settings>,
     router: Router,
@@ -82,7 +84,7 @@ pub struct Engine {
 impl Engine {
     /// A router that has not started yet.
     pub fn new(settings: Arc<Settings>, kernel: Box<dyn Kernel>) -> Self {
-        Self::sharing(settings, kernel, Holdings::default(), HolderId(0))
+        Self::sharing(settings, kernel, Holdings::default(), HolderId(0), Signing::default())
     }
 
     /// The same, one of several whose objects may be the same.
@@ -91,10 +93,11 @@ impl Engine {
         kernel: Box<dyn Kernel>,
         holdings: Holdings,
         holder: HolderId,
+        signing: Signing,
     ) -> Self {
         Self {
             router: Router::new(settings.machine.clone()),
-            port: Port::new(Arc::clone(&settings), kernel, holdings, holder),
+            port: Port::new(Arc::clone(&settings), kernel, holdings, holder, signing),
             settings,
             view: InterfaceView::default(),
             debounced: Debounced::default(),
@@ -130,6 +133,13 @@ impl Engine {
         self.take_hearing(now, can_hear);
         self.remove_leftovers();
         self.tell(now, Event::Startup);
+    }
+
+    /// Adverts are signed as of this time of day until it is told another: before each call in which
+    /// it may send, if the settings have `auth_hmac`. One that is never told signs as of 1970, which
+    /// peers refuse.
+    pub fn tell_time(&mut self, time_of_day: UnixTime) {
+        self.port.tell_time(time_of_day);
     }
 
     /// Takes in what happened at this time.
@@ -249,6 +259,11 @@ impl Engine {
     /// Its interfaces as they count: one that went down or came up may not do so yet.
     pub fn view(&self) -> &InterfaceView {
         &self.view
+    }
+
+    /// What the signatures of the next engine have to continue from.
+    pub(crate) fn signing(&self) -> Signing {
+        self.port.signing()
     }
 
     /// When it was started.

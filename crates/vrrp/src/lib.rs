@@ -62,6 +62,7 @@ mod host;
 mod inbox;
 mod input;
 mod interfaces;
+mod key_file;
 mod links;
 mod neighbours;
 mod order;
@@ -83,7 +84,7 @@ pub use vrrp_fsm::{GroupTransition, Instant, State, Weight};
 /// The health sources.
 pub use vrrp_track as track;
 
-pub use crate::authentication::Authentication;
+pub use crate::authentication::{Authentication, Hmac, HmacError};
 pub use crate::core::{ApplyError, Observer};
 pub use crate::destination::{Destination, OldChecksum, RouterKey, Unicast, UnicastPeer};
 pub use crate::engine::{ActiveRouter, Engine};
@@ -93,6 +94,7 @@ pub use crate::holdings::LeftBehind;
 pub use crate::host::{Host, HostError, RouterHandle};
 pub use crate::input::Input;
 pub use crate::interfaces::Interfaces;
+pub use crate::key_file::{KeyFileError, read_key_file};
 pub use crate::plan::{Change, Setup, SetupError, SyncGroup, plan};
 pub use crate::platform::{AdvertSource, LinkSource, Platform, System};
 pub use crate::port::PortError;

@@ -12,7 +12,7 @@ use vrrp_net::{
     Announcement, Change, Errno, IfIndex, Interface, InterfaceName, Kernel, NetError, Object,
     ObjectKey, Outcome,
 };
-use vrrp_proto::{EncodeError, Family, Priority, Sequence};
+use vrrp_proto::{EncodeError, Family, Priority, Sequence, UnixTime};
 
 use crate::holdings::{HolderId, Holdings};
 use crate::outgoing::{Outgoing, Signing};
@@ -85,6 +85,8 @@ pub(crate) struct Port {
     /// Whether a peer was heard that knows the old checksum of unicast adverts alone.
     has_old_peer: bool,
     signing: Signing,
+    /// By which adverts are signed.
+    time_of_day: UnixTime,
     carriers: HashMap<InterfaceName, Carrier>,
     /// What this router has put there, on the interfaces where it was put: those may have other
     /// names by now.
@@ -150,6 +152,7 @@ impl Port {
         kernel: Box<dyn Kernel>,
         holdings: Holdings,
         holder: HolderId,
+        signing: Signing,
     ) -> Self {
         Self {
             settings,
@@ -158,7 +161,8 @@ impl Port {
             holder,
             at: None,
             has_old_peer: false,
-            signing: Signing::default(),
+            signing,
+            time_of_day: UnixTime { secs: 0, fraction: 0 },
             carriers: HashMap::new(),
             held: Vec::new(),
             announcing: None,
@@ -189,6 +193,16 @@ impl Port {
         self.signing.signer.heard(sequence);
     }
 
+    /// What the signatures of whoever comes after it have to continue from.
+    pub(crate) const fn signing(&self) -> Signing {
+        self.signing
+    }
+
+    /// The time of day is this.
+    pub(crate) fn tell_time(&mut self, time_of_day: UnixTime) {
+        self.time_of_day = time_of_day;
+    }
+
     /// Follows the interfaces: another index needs another socket, another address or MAC another
     /// advert or announcement.
     pub(crate) fn follow(&mut self, view: &InterfaceView) -> Result<(), PortError> {
@@ -214,7 +228,8 @@ impl Port {
     fn prepare(&mut self) -> Result<(), EncodeError> {
         let Some(at) = &mut self.at else { return Ok(()) };
         let Some(source) = at.source else { return Ok(()) };
-        at.adverts = Outgoing::prepare(&self.settings, source, &at.own, self.has_old_peer)?;
+        let (has_old_peer, now) = (self.has_old_peer, self.time_of_day);
+        at.adverts = Outgoing::prepare(&self.settings, source, &at.own, has_old_peer, now)?;
         Ok(())
     }
 
@@ -224,7 +239,7 @@ impl Port {
         let Some(Attachment { source: Some(_), adverts, .. }) = &mut self.at else {
             return Err(NetError::Detached { operation: vrrp_net::Operation::SendAdvert }.into());
         };
-        let authentication = self.settings.authentication.as_proto();
+        let authentication = self.settings.authentication.as_proto(self.time_of_day);
         let sequence = self.signing.signer.next(&authentication)?;
         let (all, mut failed, mut first) = (adverts.len(), 0, None);
         for advert in adverts {

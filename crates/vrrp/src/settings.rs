@@ -14,13 +14,14 @@ use vrrp_net::{
     Scope, TableName, WordError,
 };
 use vrrp_proto::{
-    AddressList, AddressListError, Addresses, ChecksumForm, Family, Interval, Password, Priority,
-    Version, Vrid, group,
+    AddressList, AddressListError, Addresses, ChecksumForm, Family, HmacKeyError, Interval,
+    Password, Priority, Version, Vrid, group,
 };
 use vrrp_track::interface::Delays;
 
-use crate::authentication::Authentication;
+use crate::authentication::{Authentication, HmacError};
 use crate::destination::{Destination, RouterKey, Unicast};
+use crate::key_file::KeyFileError;
 use crate::tracker::TrackerKey;
 
 /// Why a virtual router cannot be what it is said to be.
@@ -74,6 +75,25 @@ pub enum SettingsError {
     /// Two trackers would go by one name.
     #[error("two different trackers are called {0}")]
     Tracker(TrackerKey),
+    /// A key of `auth_hmac` that is none.
+    #[error("the key {number} of auth_hmac: {error}")]
+    Key {
+        /// Its number.
+        number: u8,
+        /// What is wrong with it.
+        error: HmacKeyError,
+    },
+    /// A key of `auth_hmac` cannot be had from its file.
+    #[error("the key {number} of auth_hmac: {error}")]
+    KeyFile {
+        /// Its number.
+        number: u8,
+        /// Why not.
+        error: KeyFileError,
+    },
+    /// The keys of `auth_hmac` do not go together.
+    #[error("auth_hmac: {0}")]
+    Hmac(#[from] HmacError),
     /// A setting that this version of the library does not carry out.
     #[error("{0} is not supported yet")]
     Unsupported(&'static str),
@@ -196,6 +216,12 @@ impl Settings {
     pub fn key(&self) -> RouterKey {
         let Self { interface, family, vrid, .. } = *self;
         RouterKey { interface, family, vrid, group: self.destination.group() }
+    }
+
+    /// Whether a unicast router drops the adverts of all but its peers.
+    pub fn hears_peers_alone(&self) -> bool {
+        let is_signed = self.authentication.is_hmac();
+        self.destination.unicast().is_some_and(|unicast| is_signed || unicast.checks_source())
     }
 
     /// Checks that source and destination of adverts are what they can be.

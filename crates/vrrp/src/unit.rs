@@ -20,6 +20,7 @@ use crate::holdings::{HolderId, Holdings};
 use crate::inbox::{INBOX_MESSAGES, Inbox, Message, Watch};
 use crate::input::Input;
 use crate::order::Order;
+use crate::outgoing::Signing;
 use crate::platform::Platform;
 use crate::port::Port;
 use crate::receiver::Receiver;
@@ -104,6 +105,8 @@ pub(crate) struct Parts {
     pub(crate) events: EventSender,
     pub(crate) view: InterfaceView,
     pub(crate) influences: Vec<(Arc<str>, Influence)>,
+    /// What the signatures of an engine that died have come to.
+    pub(crate) signing: Signing,
 }
 
 /// One virtual router, whoever drives it.
@@ -397,6 +400,9 @@ impl Unit {
     /// it is started again later.
     fn guarded(&mut self, part: impl FnOnce(&mut Self, Instant)) {
         let now = self.now();
+        if let Phase::Running(engine, _) = &mut self.phase {
+            engine.tell_time(self.parts.platform.time_of_day());
+        }
         let outcome = catch_unwind(AssertUnwindSafe(|| part(self, now)));
         if let Err(panic) = outcome {
             let why = format!("its thread has panicked ({})", panic_text(&*panic));
@@ -428,7 +434,8 @@ impl Unit {
 
     #[inline(never)]
     fn start(&mut self, now: Instant) -> Result<(), vrrp_net::NetError> {
-        let engine = self.engine()?;
+        let mut engine = self.engine()?;
+        engine.tell_time(self.parts.platform.time_of_day());
         let (view, influences) = (self.parts.view.clone(), self.parts.influences.clone());
         let can_hear = !self.parts.receiver.is_deaf();
         self.phase = Phase::Running(engine, now);
@@ -461,7 +468,7 @@ impl Unit {
         };
         let (holdings, settings) = (parts.holdings.clone(), Arc::clone(&parts.settings));
         parts.route.demand(&settings, &parts.view);
-        Ok(Box::new(Engine::sharing(settings, kernel, holdings, parts.holder)))
+        Ok(Box::new(Engine::sharing(settings, kernel, holdings, parts.holder, parts.signing)))
     }
 
     /// What a dead router held is removed and it resigns, so that its peers need not wait for its
@@ -475,6 +482,7 @@ impl Unit {
         let was_active = match phase {
             Phase::Running(engine, _) => {
                 self.before = totals(&engine, self.before);
+                self.parts.signing = engine.signing();
                 let state = engine.router().state();
                 // Its descriptors are free from here on: what follows may need them.
                 state == State::Active
@@ -517,9 +525,11 @@ impl Unit {
         };
         self.release(&objects, Some(&mut *kernel));
         if was_active {
-            let mut port = Port::new(settings, kernel, holdings, holder);
+            let mut port = Port::new(settings, kernel, holdings, holder, self.parts.signing);
+            port.tell_time(self.parts.platform.time_of_day());
             let resigned =
                 port.follow(&self.parts.view).and_then(|()| port.send_advert(Priority::RESIGN));
+            self.parts.signing = port.signing();
             if let Err(error) = resigned {
                 self.send_event(EventKind::Problem { error, count: 1 });
             }

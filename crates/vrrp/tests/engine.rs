@@ -10,7 +10,9 @@ use vrrp::{
 };
 use vrrp_fsm::Heard;
 use vrrp_net::{Call, IfIndex, Interface, NetError, Operation, Recorder};
-use vrrp_proto::{Advert, HeaderKey, Interval, IpMeta, Priority, Rules, Sequence, Version};
+use vrrp_proto::{
+    Advert, HeaderKey, Interval, IpMeta, Priority, Rules, Sequence, UnixTime, Version,
+};
 
 const NOW: Instant = Instant::from_micros(1_000_000);
 
@@ -163,7 +165,7 @@ fn numbers(recorder: &Recorder, settings: &Settings) -> Vec<u32> {
         assert!(hop_limit == 255 && identification != 0);
         let ip = IpMeta { identification, auth_header, ..IpMeta::multicast(source) };
         let rules = Rules {
-            authentication: settings.authentication.as_proto(),
+            authentication: settings.authentication.as_proto(UnixTime { secs: 0, fraction: 0 }),
             ..Rules::new(
                 Version::V2,
                 settings.vrid,

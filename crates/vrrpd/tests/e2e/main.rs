@@ -21,6 +21,7 @@ mod namespace;
 mod observe;
 mod reload;
 mod shortage;
+mod signed;
 mod stage;
 mod trouble;
 mod unicast;
