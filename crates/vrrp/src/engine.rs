@@ -41,6 +41,8 @@ const INSTALL_DOUBLINGS: u32 = 5;
 /// - who cannot hear, or has no socket to send from, takes no part;
 /// - of what a change of the interface brings, the worse comes before the better, so that the
 ///   cause of a transition is the root of the matter;
+/// - a master that stood still until others may have taken over steps down before it acts on
+///   anything else;
 /// - packets to addresses that it is not to accept are dropped from before they are there until after
 ///   they are gone;
 /// - addresses that someone else removes are put back, those alone, and what it removed itself is
@@ -144,6 +146,11 @@ impl Engine {
 
     /// Takes in what happened at this time.
     pub fn handle(&mut self, now: Instant, input: Input) {
+        if self.router.must_step_down(now) {
+            // Before the kernel is touched: addresses that were taken from a router that hung are
+            // not put back.
+            self.tell(now, Event::Timer);
+        }
         match input {
             Input::Advert(heard) => self.tell(now, Event::Advert(heard)),
             Input::SignedAdvert(heard, sequence) => {
@@ -180,7 +187,13 @@ impl Engine {
     ///
     /// That is so for a backup, and for a master whose timer is so late that another router may be
     /// active by now: the machine or this process stood still. It then listens before it speaks.
+    /// One that is so late that it [must step down](vrrp_fsm::Router::must_step_down) says nothing
+    /// when it does, and is not to hear under old times what it would answer: for that one `timer`
+    /// comes first.
     pub fn must_listen_first(&self, now: Instant) -> bool {
+        if self.router.must_step_down(now) {
+            return false;
+        }
         let Some(due) = self.router.deadline().filter(|due| *due <= now) else { return false };
         let interval = self.settings.machine.interval.as_duration();
         self.router.state() == State::Backup || now.saturating_since(due) >= interval
@@ -612,8 +625,10 @@ fn device_name(device: InterfaceName) -> Arc<str> {
 
 /// The name under which a report is counted; `None` for those that are not.
 fn counted_as(report: &Report) -> Option<&'static str> {
-    let is_counted = !matches!(report, Report::FaultAdded(_) | Report::FaultLifted(_));
-    is_counted.then(|| report.name())
+    match report {
+        Report::TakenBack { .. } | Report::FaultAdded(_) | Report::FaultLifted(_) => None,
+        counted => Some(counted.name()),
+    }
 }
 
 /// How long to wait after an installation that failed, as so many before it in a row.

@@ -311,6 +311,24 @@ impl Unit {
         }
     }
 
+    /// A master that stood still until others may have taken over steps down before it hears what
+    /// has arrived meanwhile. Says whether it did.
+    pub(crate) fn step_down_if_late(&mut self) -> bool {
+        let now = self.now();
+        let Phase::Running(engine, _) = &mut self.phase else { return false };
+        if !engine.router().must_step_down(now) {
+            return false;
+        }
+        self.guarded(|unit, now| {
+            if let Phase::Running(engine, _) = &mut unit.phase {
+                engine.timer(now);
+                unit.tell_events();
+                unit.refresh();
+            }
+        });
+        true
+    }
+
     /// Lets timers fire only when nothing that has arrived speaks against it.
     fn take_deadlines(&mut self) {
         let now = self.now();
@@ -332,6 +350,7 @@ impl Unit {
     }
 
     fn take(&mut self, message: Message) {
+        self.step_down_if_late();
         match message {
             Message::Advert { at, heard } => self.tell(at, Input::Advert(heard)),
             Message::SignedAdvert { at, heard, sequence } => {

@@ -220,3 +220,36 @@ fn next_numbers(recorder: &Recorder, engine: &mut Engine, settings: &Settings) -
         engine.timer(engine.deadline().unwrap());
     }
 }
+
+/// A hung daemon's addresses may be taken away by somebody else; when it goes on, the news of that
+/// and the timer wait for it, and it does not matter which comes first.
+#[test]
+fn whoever_hung_until_others_took_over_gives_the_addresses_up_and_says_nothing() {
+    let key = {
+        let interface = view(true).interface.unwrap();
+        vrrp_net::Object::from(settings(100).addresses[0].on(interface)).key()
+    };
+    for news_first in [true, false] {
+        let recorder = Recorder::new();
+        let mut engine = Engine::new(settings(100), recorder.kernel());
+        engine.start(NOW, view(true), true, Vec::new());
+        let active_since = engine.deadline().unwrap();
+        engine.timer(active_since);
+        assert_eq!(engine.router().state(), State::Active);
+        recorder.take();
+
+        let late_at = engine.router().late_at().unwrap();
+        assert_eq!(late_at, active_since + Duration::from_secs(3));
+        assert!(!engine.must_listen_first(late_at), "it is not to answer what it hears");
+        if news_first {
+            engine.handle(late_at, Input::Removed(vec![key.clone()]));
+        }
+        engine.timer(late_at);
+        engine.handle(late_at, Input::Removed(vec![key.clone()]));
+        assert_eq!(engine.router().state(), State::Backup);
+        let calls = recorder.take();
+        let says = |call: &Call| matches!(call, Call::SendAdvert { .. } | Call::Announce { .. });
+        assert!(!calls.iter().any(says), "{calls:?}");
+        assert!(recorder.objects().is_empty());
+    }
+}
