@@ -76,6 +76,10 @@ pub enum Operation {
     CreateNamespace,
     /// Move a thread into a network namespace.
     EnterNamespace,
+    /// Share memory with another process.
+    ShareMemory,
+    /// Run a thread in real time.
+    RunInRealTime,
 }
 
 impl Operation {
@@ -112,6 +116,8 @@ impl Operation {
             Self::OpenNamespace => "open the network namespace",
             Self::CreateNamespace => "make a network namespace",
             Self::EnterNamespace => "enter the network namespace",
+            Self::ShareMemory => "share memory with another process",
+            Self::RunInRealTime => "run a thread in real time",
         }
     }
 
@@ -124,6 +130,7 @@ impl Operation {
             | Self::SendAdvert
             | Self::SendFrames => "CAP_NET_RAW",
             Self::CreateNamespace | Self::EnterNamespace => "CAP_SYS_ADMIN",
+            Self::RunInRealTime => "CAP_SYS_NICE",
             _ => "CAP_NET_ADMIN",
         }
     }

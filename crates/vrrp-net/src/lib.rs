@@ -83,8 +83,10 @@ mod monitor;
 mod namespace;
 mod netlink;
 mod object;
+mod octets;
 mod privileges;
 mod recorder;
+mod shared;
 mod sys;
 mod time;
 mod wake;
@@ -106,8 +108,10 @@ pub use netlink::{
     OperationalState, VethPeer,
 };
 pub use object::{Change, Object, ObjectKey, ObjectKind, Outcome};
-pub use privileges::Privileges;
+pub use octets::Packet;
+pub use privileges::{Privileges, run_in_real_time};
 pub use recorder::{Call, RecordedMonitor, RecordedReceiver, Recorder};
+pub use shared::SharedWords;
 pub use time::Timestamp;
 pub use vrrp_proto::{DecodeError, Family, InterfaceName, Label, MacAddress, TableName, WordError};
 pub use wake::{Wake, Waker};
