@@ -30,6 +30,14 @@ impl Authentication {
         matches!(self, Self::Header(_))
     }
 
+    /// Whether no two adverts are the same, so that each can be sent once.
+    pub(crate) const fn is_numbered(&self) -> bool {
+        match self {
+            Self::None | Self::Password(_) => false,
+            Self::Header(_) => true,
+        }
+    }
+
     /// What an operator calls it: `none`, `pass` or `ah`.
     pub const fn name(&self) -> &'static str {
         match self {

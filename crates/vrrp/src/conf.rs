@@ -35,7 +35,9 @@ use vrrp_track::{
 use crate::authentication::Authentication;
 use crate::destination::{Destination, OldChecksum, Unicast, UnicastPeer};
 use crate::plan::SyncGroup;
-use crate::settings::{Advertised, Settings, SettingsError, Track, VirtualAddress, name};
+use crate::settings::{
+    Advertised, OnFailure, Settings, SettingsError, Track, VirtualAddress, name,
+};
 use crate::tracker::TrackerKey;
 
 /// The settings of an instance.
@@ -68,6 +70,10 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
         track_interface: instance.track_primary,
         accept: instance.accept,
         filter_table: instance.filter_table,
+        on_failure: match instance.on_failure {
+            model::OnFailure::Release => OnFailure::Release,
+            model::OnFailure::Keep => OnFailure::Keep,
+        },
         announce_pace: match instance.family {
             Family::V4 => instance.announce.garp_interval,
             Family::V6 => instance.announce.na_interval,

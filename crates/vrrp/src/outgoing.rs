@@ -50,7 +50,7 @@ impl Outgoing {
 }
 
 /// What a router's signatures count by, from one advert to the next.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Signing {
     pub(crate) signer: Signer,
     identification: u16,

@@ -428,6 +428,7 @@ fn differences(old: &Settings, new: &Settings) -> Vec<String> {
         ("track_interface differs", old.track_interface != new.track_interface),
         ("accept differs", old.accept != new.accept),
         ("the table of its packet filters differs", old.filter_table != new.filter_table),
+        ("what a failure means differs", old.on_failure != new.on_failure),
         ("the pace of announcements differs", pace_differs(old, new)),
         ("what it accepts differs", old.accept_no_addresses != new.accept_no_addresses),
     ];

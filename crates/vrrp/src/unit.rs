@@ -24,6 +24,7 @@ use crate::platform::Platform;
 use crate::port::Port;
 use crate::receiver::Receiver;
 use crate::route::Route;
+use crate::safeguard::RouterSafeguard;
 use crate::settings::Settings;
 use crate::status::{Past, RouterStatus};
 use crate::view::InterfaceView;
@@ -97,6 +98,7 @@ pub(crate) struct Parts {
     pub(crate) kernel: Option<Box<dyn Kernel>>,
     pub(crate) holdings: Holdings,
     pub(crate) holder: HolderId,
+    pub(crate) safeguard: Option<Arc<dyn RouterSafeguard>>,
     pub(crate) receiver: Arc<Receiver>,
     pub(crate) route: Arc<Route>,
     pub(crate) inbox: Inbox,
@@ -461,7 +463,8 @@ impl Unit {
         };
         let (holdings, settings) = (parts.holdings.clone(), Arc::clone(&parts.settings));
         parts.route.demand(&settings, &parts.view);
-        Ok(Box::new(Engine::sharing(settings, kernel, holdings, parts.holder)))
+        let safeguard = parts.safeguard.clone();
+        Ok(Box::new(Engine::sharing(settings, kernel, holdings, parts.holder, safeguard)))
     }
 
     /// What a dead router held is removed and it resigns, so that its peers need not wait for its
@@ -500,6 +503,8 @@ impl Unit {
     }
 
     fn bury(&mut self, was_active: bool) {
+        let safeguard = self.parts.safeguard.clone();
+        let may_advertise = safeguard.as_ref().is_none_or(|safeguard| !safeguard.has_acted());
         let (holdings, holder) = (self.parts.holdings.clone(), self.parts.holder);
         let objects = holdings.lock().of(holder);
         if objects.is_empty() && !was_active {
@@ -516,8 +521,10 @@ impl Unit {
             }
         };
         self.release(&objects, Some(&mut *kernel));
-        if was_active {
-            let mut port = Port::new(settings, kernel, holdings, holder);
+        // Without a kernel its will stays in force.
+        safeguard.iter().for_each(|safeguard| safeguard.revoke());
+        if was_active && may_advertise {
+            let mut port = Port::new(settings, kernel, holdings, holder, None);
             let resigned =
                 port.follow(&self.parts.view).and_then(|()| port.send_advert(Priority::RESIGN));
             if let Err(error) = resigned {

@@ -14,10 +14,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, TryRecvError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use vrrp_net::Waker;
+use vrrp_net::{SpareDescriptors, Waker};
 
 use crate::rundir::{self, Socket};
-use crate::spare::Spare;
 use crate::status::{ReloadReport, Status};
 
 /// The longest question; a longer one is not understood.
@@ -48,7 +47,7 @@ pub(crate) trait Answers: Send + 'static {
 pub(crate) struct Reception {
     socket: Socket,
     waker: Waker,
-    spare: Spare,
+    spare: SpareDescriptors,
 }
 
 impl Reception {
@@ -56,7 +55,7 @@ impl Reception {
     pub(crate) fn open(socket: Socket) -> io::Result<Self> {
         socket.listener().set_nonblocking(true)?;
         let waker = Waker::new().map_err(io::Error::other)?;
-        Ok(Self { socket, waker, spare: Spare::new(1) })
+        Ok(Self { socket, waker, spare: SpareDescriptors::new(1) })
     }
 }
 
@@ -103,7 +102,7 @@ impl Drop for Control {
 struct Server<A> {
     socket: Socket,
     /// Makes room for a client when there is no descriptor left.
-    spare: Spare,
+    spare: SpareDescriptors,
     clients: Vec<Client>,
     waker: Waker,
     stop: Arc<AtomicBool>,

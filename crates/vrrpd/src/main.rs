@@ -11,7 +11,6 @@ mod notify;
 mod run;
 mod rundir;
 mod setup;
-mod spare;
 mod status;
 mod users;
 mod words;
@@ -30,7 +29,8 @@ use crate::cli::{Cli, Command, ReloadArgs, StatusArgs};
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    // Both are this program run again by itself in another part, and return only if it is not.
+    // These are this program run again by itself in another part, and return only if it is not.
+    vrrp_guard::intercept(run::GUARD);
     vrrp::track::shim::intercept();
     vrrp_lab::intercept();
     match Cli::parse().command {

@@ -16,7 +16,8 @@ use vrrp::track::TrackError;
 use vrrp::track::runner::{Runner, RunnerLimits};
 use vrrp::{ApplyError, Change, Host, HostError, Observer, Platform as _, Service, System};
 use vrrp_conf::model::Config;
-use vrrp_net::Waker;
+use vrrp_guard::{Guard, GuardError};
+use vrrp_net::{SpareDescriptors, Waker};
 
 use crate::check;
 use crate::cli::RunArgs;
@@ -26,12 +27,13 @@ use crate::logging;
 use crate::notify::Notifier;
 use crate::rundir::{self, RunDir, RunDirError};
 use crate::setup::{self, Meaning, NotifyPrograms, SetupError};
-use crate::spare::Spare;
 use crate::status::{
     self, GroupStatus, InstanceStatus, InterfaceStatus, ReloadReport, Status, TrackerStatus,
 };
 use crate::users::Users;
 
+/// The name of the process that removes the addresses when this one is gone or hangs.
+pub(crate) const GUARD: &str = "vrrpd-guard";
 /// How long the last log lines may take to be written.
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
 /// How long the instances may take to resign and to remove their addresses.
@@ -45,6 +47,8 @@ const SIGNALS_STACK_BYTES: usize = 128 << 10;
 enum RunError {
     #[error(transparent)]
     RunDir(#[from] RunDirError),
+    #[error("cannot have a guard: {0}")]
+    Guard(#[from] GuardError),
     #[error(transparent)]
     Host(#[from] HostError),
     #[error(transparent)]
@@ -146,7 +150,8 @@ struct Daemon<'a> {
     service: Service,
     notifier: Notifier,
     loaded: Arc<Mutex<Loaded>>,
-    spare: Spare,
+    spare: SpareDescriptors,
+    guard: Arc<Guard>,
 }
 
 /// What is known of the configuration in force.
@@ -157,11 +162,13 @@ struct Loaded {
 }
 
 fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
-    let host = Host::system()?;
+    let mut host = Host::system()?;
     raise_descriptor_limit();
     let run_dir = RunDir::hold(run_dir_of(args, &config))?;
     let reception = Reception::open(run_dir.listen()?)?;
-    let spare = Spare::new(SPARE_DESCRIPTORS);
+    let guard = Arc::new(Guard::start(GUARD)?);
+    host.set_safeguard(Arc::clone(&guard) as _);
+    let spare = SpareDescriptors::new(SPARE_DESCRIPTORS);
     // From here on signals wait until they are asked for, so none can end the process unawares.
     let (requests, tasks) = unbounded();
     follow_signals(requests.clone())?;
@@ -179,10 +186,10 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     let loaded = Arc::new(Mutex::new(loaded));
     service.start(meaning.setup)?;
     let file = args.file.display().to_string();
-    let answers =
-        Answering { observer: service.observer(), loaded: Arc::clone(&loaded), file, requests };
+    let (observer, told, watched) = (service.observer(), Arc::clone(&loaded), Arc::clone(&guard));
+    let answers = Answering { observer, loaded: told, guard: watched, file, requests };
     let control = Control::start(reception, answers)?;
-    let mut daemon = Daemon { args, run_dir, users, service, notifier, loaded, spare };
+    let mut daemon = Daemon { args, run_dir, users, service, notifier, loaded, spare, guard };
     let (version, place) = (env!("CARGO_PKG_VERSION"), daemon.run_dir.path().display());
     log::info!("vrrpd {version} runs {count} instance(s), status in {place}");
     tell_manager(&[NotifyState::Ready]);
@@ -312,10 +319,11 @@ impl Daemon<'_> {
     }
 
     fn stop(self, control: Control) {
-        let Self { args, service, notifier, .. } = self;
+        let Self { args, service, notifier, guard, .. } = self;
         if let Err(left) = service.shutdown(STOP_TIME) {
             log::error!("{left}");
         }
+        guard.end();
         drop(control);
         notifier.finish(Duration::from_secs(args.stop_timeout));
     }
@@ -357,6 +365,7 @@ fn report(
 struct Answering {
     observer: Observer,
     loaded: Arc<Mutex<Loaded>>,
+    guard: Arc<Guard>,
     file: String,
     requests: Sender<Task>,
 }
@@ -373,6 +382,7 @@ impl Answers for Answering {
             config: self.file.clone(),
             loaded_unix_s: at_unix_s,
             reload_refused,
+            guard: self.guard.status().into(),
             instances: routers.iter().map(|router| InstanceStatus::of(router, now)).collect(),
             sync_groups: self.observer.groups().iter().map(GroupStatus::of).collect(),
             interfaces: self.observer.receivers().iter().map(InterfaceStatus::of).collect(),

@@ -61,10 +61,27 @@ pub(crate) struct Status {
     pub(crate) loaded_unix_s: u64,
     /// What the last reload said, if it was refused.
     pub(crate) reload_refused: Option<String>,
+    #[serde(default)]
+    pub(crate) guard: GuardStatus,
     pub(crate) instances: Vec<InstanceStatus>,
     pub(crate) sync_groups: Vec<GroupStatus>,
     pub(crate) interfaces: Vec<InterfaceStatus>,
     pub(crate) trackers: Vec<TrackerStatus>,
+}
+
+/// The process that removes the addresses when the daemon is gone or hangs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GuardStatus {
+    /// None while there is no such process.
+    pub(crate) pid: Option<u32>,
+    /// How often it was started again because it had died.
+    pub(crate) restarts: u64,
+}
+
+impl From<vrrp_guard::GuardStatus> for GuardStatus {
+    fn from(vrrp_guard::GuardStatus { pid, restarts, .. }: vrrp_guard::GuardStatus) -> Self {
+        Self { pid, restarts }
+    }
 }
 
 /// One virtual router.
