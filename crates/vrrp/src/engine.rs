@@ -138,7 +138,6 @@ impl Engine {
 
     /// Takes in what happened at this time.
     pub fn handle(&mut self, now: Instant, input: Input) {
-        self.heed_safeguard(now);
         match input {
             Input::Advert(heard) => self.tell(now, Event::Advert(heard)),
             Input::SignedAdvert(heard, sequence) => {
@@ -179,7 +178,6 @@ impl Engine {
 
     /// Does what is due: the protocol first, the announcements last, and of these a few frames.
     pub fn timer(&mut self, now: Instant) {
-        self.heed_safeguard(now);
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if is_due(self.router.deadline()) {
             self.tell(now, Event::Timer);
@@ -311,10 +309,15 @@ pub struct ActiveRouter {
 impl Engine {
     /// After so long a standstill that its safeguard has removed its objects, and others may be
     /// Active, begins again as a backup. Nothing is sent meanwhile: the safeguard forbids it.
-    fn heed_safeguard(&mut self, now: Instant) {
-        if self.port.was_relieved() {
+    ///
+    /// `now` is the time now, and not that of what is handled next, which may have waited. Says
+    /// whether it was so.
+    pub(crate) fn heed_safeguard(&mut self, now: Instant) -> bool {
+        let was_relieved = self.port.was_relieved();
+        if was_relieved {
             self.begin_again(now);
         }
+        was_relieved
     }
 
     #[inline(never)]

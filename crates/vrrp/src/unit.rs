@@ -399,7 +399,15 @@ impl Unit {
     /// it is started again later.
     fn guarded(&mut self, part: impl FnOnce(&mut Self, Instant)) {
         let now = self.now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| part(self, now)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            if let Phase::Running(engine, _) = &mut self.phase
+                && engine.heed_safeguard(now)
+            {
+                self.tell_events();
+                self.refresh();
+            }
+            part(self, now);
+        }));
         if let Err(panic) = outcome {
             let why = format!("its thread has panicked ({})", panic_text(&*panic));
             self.die(now, why.into());
