@@ -40,22 +40,32 @@ pub(crate) fn close_streams() -> Result<(), Errno> {
     rustix::stdio::dup2_stdout(&nothing)
 }
 
-/// Becomes what is killed last, runs first, is in memory, and has no more rights than it needs.
-pub(crate) fn harden() {
-    // Where something of this is refused, the guard does its work all the same, only less surely.
+/// Becomes what is killed last and runs first.
+///
+/// Where something of this is refused, as what follows may be too, the guard does its work all the same,
+/// only less surely.
+pub(crate) fn take_precedence() {
     let _ = fs::write("/proc/self/oom_score_adj", "-1000");
     if vrrp_net::run_in_real_time(PRIORITY).is_err() {
         let _ = setpriority_process(None, NICE);
     }
     let _ = set_current_timer_slack(NonZeroU64::new(1));
+}
+
+/// Keeps in memory what is there, and what comes.
+pub(crate) fn stay_in_memory() {
     let no_limit = Rlimit { current: None, maximum: None };
-    // What was used stays in memory; what was never used is not fetched for it.
+    // What was never used is not fetched for it.
     let mut locked = MlockAllFlags::CURRENT | MlockAllFlags::ONFAULT;
     if setrlimit(Resource::Memlock, no_limit).is_ok() {
         // With a limit there would be no further memory, once the privilege to pass it is given up.
         locked |= MlockAllFlags::FUTURE;
     }
     let _ = mlockall(locked);
+}
+
+/// Gives up every right that it does not need.
+pub(crate) fn drop_privileges() {
     let _ = clear_ambient_capability_set();
     if let Ok(now) = capabilities(None) {
         let (effective, permitted) = (now.effective & NEEDED, now.permitted & NEEDED);

@@ -113,9 +113,13 @@ impl<'a> Guard<'a> {
             buffer: vec![0; PART_BYTES_MAX],
             reserve: Vec::new(),
         };
-        hardening::harden();
+        hardening::take_precedence();
+        // Starting takes far more of the program than what is to come.
+        let _ = vrrp_net::shed_file_pages();
         guard.rehearse();
         guard.refill();
+        hardening::stay_in_memory();
+        hardening::drop_privileges();
         if let Some(socket) = &guard.socket {
             send(socket, READY, SendFlags::NOSIGNAL).map_err(GuardError::Prepare)?;
         }

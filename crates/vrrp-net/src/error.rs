@@ -80,6 +80,8 @@ pub enum Operation {
     ShareMemory,
     /// Run a thread in real time.
     RunInRealTime,
+    /// Give memory back.
+    ShedMemory,
 }
 
 impl Operation {
@@ -118,6 +120,7 @@ impl Operation {
             Self::EnterNamespace => "enter the network namespace",
             Self::ShareMemory => "share memory with another process",
             Self::RunInRealTime => "run a thread in real time",
+            Self::ShedMemory => "give memory back",
         }
     }
 

@@ -79,6 +79,7 @@ mod error;
 mod filter;
 mod frame;
 mod kernel;
+mod memory;
 mod monitor;
 mod namespace;
 mod netlink;
@@ -102,6 +103,7 @@ pub use error::{NetError, Operation};
 pub use filter::Filter;
 pub use frame::{Announcement, Frame, FrameSender};
 pub use kernel::{Kernel, SystemKernel};
+pub use memory::shed_file_pages;
 pub use monitor::{Monitor, NetEvent, Snapshot};
 pub use namespace::NetNamespace;
 pub use netlink::{

@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
 use neli::socket::NlSocket;
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use rustix::net::SocketAddrAny;
 use rustix::net::addr::SocketAddrStorage;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
@@ -247,6 +247,14 @@ impl Drop for Mapping {
         // SAFETY: it is the whole mapping, which nothing refers to any more.
         let _ = unsafe { munmap(self.first.as_ptr().cast(), self.count * size_of::<AtomicU64>()) };
     }
+}
+
+/// Gives back the memory of these pages of this process, which come from a file, cannot be written and
+/// never were: see [`crate::memory`], which has made sure of that.
+pub(crate) fn give_back(pages: crate::memory::FilePages) -> Result<(), Errno> {
+    let (first, len) = (pages.range.start as *mut c_void, pages.range.len());
+    // SAFETY: whoever reads them next finds what is in the file, which is what was there before.
+    unsafe { madvise(first, len, Advice::LinuxDontNeed) }.map_err(Errno::from)
 }
 
 /// Has the kernel run this thread before every other that has no real-time priority. Processes that
