@@ -34,7 +34,7 @@ pub use explain::Explanation;
 pub use run_dir::{RunDir, RunDirError, Socket, socket_path};
 pub use server::{Answers, Control, Reception};
 pub use status::{
-    AdvertCounters, Contribution, DroppedAdvert, FORMAT, GroupStatus, InstanceStatus,
+    AdvertCounters, Contribution, DroppedAdvert, FORMAT, GroupStatus, GuardStatus, InstanceStatus,
     InterfaceStatus, MasterStatus, PriorityStatus, ReloadReport, Status, TrackerStatus,
     TransitionStatus,
 };

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, TryRecvError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use vrrp_net::{Spare, Waker};
+use vrrp_net::{SpareDescriptors, Waker};
 
 use crate::RELOAD_PATIENCE;
 use crate::events::{EventLine, EventLog, Reader};
@@ -47,7 +47,7 @@ pub struct Reception {
     socket: Socket,
     waker: Waker,
     events: EventLog,
-    spare: Spare,
+    spare: SpareDescriptors,
 }
 
 impl Reception {
@@ -56,7 +56,7 @@ impl Reception {
         socket.listener().set_nonblocking(true)?;
         let waker = Waker::new().map_err(io::Error::other)?;
         let events = EventLog::new(waker.clone());
-        Ok(Self { socket, waker, events, spare: Spare::new(1) })
+        Ok(Self { socket, waker, events, spare: SpareDescriptors::new(1) })
     }
 
     /// Where to put the events that clients read.
@@ -109,7 +109,7 @@ impl Drop for Control {
 struct Server<A> {
     socket: Socket,
     /// Makes room for a client when there is no descriptor left.
-    spare: Spare,
+    spare: SpareDescriptors,
     clients: Vec<Client>,
     events: EventLog,
     waker: Waker,

@@ -67,6 +67,9 @@ pub struct Status {
     pub loaded_unix_s: u64,
     /// What the last reload said, if it was refused.
     pub reload_refused: Option<String>,
+    /// The process that removes the addresses when the daemon is gone or hangs.
+    #[serde(default)]
+    pub guard: GuardStatus,
     /// The virtual routers, in the order of their names.
     pub instances: Vec<InstanceStatus>,
     /// The sync groups.
@@ -75,6 +78,16 @@ pub struct Status {
     pub interfaces: Vec<InterfaceStatus>,
     /// The health sources.
     pub trackers: Vec<TrackerStatus>,
+}
+
+/// The process that removes the addresses when the daemon is gone or hangs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct GuardStatus {
+    /// None while there is no such process.
+    pub pid: Option<u32>,
+    /// How often it was started again because it had died.
+    pub restarts: u64,
 }
 
 /// One virtual router.

@@ -76,6 +76,12 @@ pub enum Operation {
     CreateNamespace,
     /// Move a thread into a network namespace.
     EnterNamespace,
+    /// Share memory with another process.
+    ShareMemory,
+    /// Run a thread in real time.
+    RunInRealTime,
+    /// Give memory back.
+    ShedMemory,
 }
 
 impl Operation {
@@ -112,6 +118,9 @@ impl Operation {
             Self::OpenNamespace => "open the network namespace",
             Self::CreateNamespace => "make a network namespace",
             Self::EnterNamespace => "enter the network namespace",
+            Self::ShareMemory => "share memory with another process",
+            Self::RunInRealTime => "run a thread in real time",
+            Self::ShedMemory => "give memory back",
         }
     }
 
@@ -124,6 +133,7 @@ impl Operation {
             | Self::SendAdvert
             | Self::SendFrames => "CAP_NET_RAW",
             Self::CreateNamespace | Self::EnterNamespace => "CAP_SYS_ADMIN",
+            Self::RunInRealTime => "CAP_SYS_NICE",
             _ => "CAP_NET_ADMIN",
         }
     }

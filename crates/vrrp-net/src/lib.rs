@@ -79,12 +79,15 @@ mod error;
 mod filter;
 mod frame;
 mod kernel;
+mod memory;
 mod monitor;
 mod namespace;
 mod netlink;
 mod object;
+mod octets;
 mod privileges;
 mod recorder;
+mod shared;
 mod spare;
 mod sys;
 mod time;
@@ -100,6 +103,7 @@ pub use error::{NetError, Operation};
 pub use filter::Filter;
 pub use frame::{Announcement, Frame, FrameSender};
 pub use kernel::{Kernel, SystemKernel};
+pub use memory::shed_file_pages;
 pub use monitor::{Monitor, NetEvent, Snapshot};
 pub use namespace::NetNamespace;
 pub use netlink::{
@@ -107,9 +111,11 @@ pub use netlink::{
     OperationalState, VethPeer,
 };
 pub use object::{Change, Object, ObjectKey, ObjectKind, Outcome};
-pub use privileges::Privileges;
+pub use octets::Packet;
+pub use privileges::{Privileges, run_in_real_time};
 pub use recorder::{Call, RecordedMonitor, RecordedReceiver, Recorder};
-pub use spare::Spare;
+pub use shared::SharedWords;
+pub use spare::SpareDescriptors;
 pub use time::Timestamp;
 pub use vrrp_proto::{DecodeError, Family, InterfaceName, Label, MacAddress, TableName, WordError};
 pub use wake::{Wake, Waker};

@@ -5,6 +5,7 @@ use std::fmt;
 use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::error::{NetError, Operation};
+use crate::sys;
 
 /// The capabilities that this crate's sockets need, in the user namespace of the process.
 ///
@@ -38,6 +39,17 @@ impl Privileges {
     pub const fn suffice(self) -> bool {
         self.net_admin && self.net_raw
     }
+}
+
+/// Has the kernel run the calling thread before every other that has no real-time priority
+/// (`SCHED_FIFO`, 1 to 99): on time on a machine that is busy. Whoever asks for it must hardly ever
+/// have anything to do.
+///
+/// # Errors
+/// [`NetError::Refused`]: `EPERM` without `CAP_SYS_NICE` or a limit (`RLIMIT_RTPRIO`) that allows it.
+pub fn run_in_real_time(priority: u8) -> Result<(), NetError> {
+    sys::run_in_real_time(priority.into())
+        .map_err(|errno| NetError::refused(Operation::RunInRealTime, errno))
 }
 
 impl fmt::Display for Privileges {

@@ -2,16 +2,16 @@
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
-/// So many descriptors, as far as they were to be had: they can be given up for others that must be
-/// opened although the process has reached its limit.
+/// So many descriptors, as far as they were to be had: whoever needs some where there are no others
+/// gives these up, and refills them afterwards.
 #[derive(Debug)]
-pub struct Spare {
+pub struct SpareDescriptors {
     held: Vec<OwnedFd>,
     count: usize,
 }
 
-impl Spare {
-    /// `count` descriptors, or as many as there are.
+impl SpareDescriptors {
+    /// So many, as far as they are to be had.
     pub fn new(count: usize) -> Self {
         let mut spare = Self { held: Vec::new(), count };
         spare.refill();

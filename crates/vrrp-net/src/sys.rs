@@ -6,8 +6,11 @@ use std::ffi::c_void;
 use std::io;
 use std::mem::{MaybeUninit, size_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
 
 use neli::socket::NlSocket;
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use rustix::net::SocketAddrAny;
 use rustix::net::addr::SocketAddrStorage;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
@@ -204,6 +207,66 @@ impl<const SIZE: usize> Slots<SIZE> {
             control: &control.0[..lens.control.min(CONTROL_BYTES)],
         })
     }
+}
+
+/// Memory of 64-bit numbers that is shared with other processes.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    first: NonNull<AtomicU64>,
+    count: usize,
+}
+
+// SAFETY: all that is ever done with the memory is done through shared references to atomics, which
+// any thread may have, and it stays where it is whichever thread it belongs to.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps so many numbers of a file that has them and cannot become smaller.
+    pub(crate) fn of(fd: BorrowedFd<'_>, count: usize) -> Result<Self, Errno> {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let len = count * size_of::<AtomicU64>();
+        // SAFETY: the kernel chooses a place that nothing else has, and keeps what is there.
+        let first = unsafe { mmap(std::ptr::null_mut(), len, access, MapFlags::SHARED, fd, 0) }?;
+        let first = NonNull::new(first.cast()).ok_or(Errno::from(rustix::io::Errno::NOMEM))?;
+        Ok(Self { first, count })
+    }
+
+    /// The numbers.
+    pub(crate) fn words(&self) -> &[AtomicU64] {
+        // SAFETY: the mapping is that long, aligned to a page, initialized by the kernel, and lives
+        // as long as `self`; the file behind it cannot shrink, and every process that has it
+        // changes it as atomics.
+        unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.count) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: it is the whole mapping, which nothing refers to any more.
+        let _ = unsafe { munmap(self.first.as_ptr().cast(), self.count * size_of::<AtomicU64>()) };
+    }
+}
+
+/// Gives back the memory of these pages of this process, which come from a file, cannot be written and
+/// never were: see [`crate::memory`], which has made sure of that.
+pub(crate) fn give_back(pages: crate::memory::FilePages) -> Result<(), Errno> {
+    let (first, len) = (pages.range.start as *mut c_void, pages.range.len());
+    // SAFETY: whoever reads them next finds what is in the file, which is what was there before.
+    unsafe { madvise(first, len, Advice::LinuxDontNeed) }.map_err(Errno::from)
+}
+
+/// Has the kernel run this thread before every other that has no real-time priority. Processes that
+/// it starts do not inherit that.
+pub(crate) fn run_in_real_time(priority: i32) -> Result<(), Errno> {
+    // SAFETY: all bytes of a `sched_param` may be zero.
+    let mut parameters: libc::sched_param = unsafe { zeroed() };
+    parameters.sched_priority = priority;
+    let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
+    // SAFETY: the pointer is to `parameters`, which outlives the call; 0 is the calling thread.
+    let result = unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
+    if result == 0 { Ok(()) } else { Err(last_errno()) }
 }
 
 fn last_errno() -> Errno {

@@ -50,6 +50,11 @@ impl Authentication {
         }
     }
 
+    /// Whether no two adverts are the same, so that each can be sent once.
+    pub(crate) const fn is_numbered(&self) -> bool {
+        self.is_header() || self.is_hmac()
+    }
+
     /// What an operator calls it: `none`, `pass`, `ah` or `hmac`.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -40,7 +40,9 @@ use crate::debounce;
 use crate::destination::{Destination, OldChecksum, Unicast, UnicastPeer};
 use crate::key_file::read_key_file;
 use crate::plan::SyncGroup;
-use crate::settings::{Advertised, Settings, SettingsError, Track, VirtualAddress, name};
+use crate::settings::{
+    Advertised, OnFailure, Settings, SettingsError, Track, VirtualAddress, name,
+};
 use crate::tracker::TrackerKey;
 
 /// The settings of an instance.
@@ -74,6 +76,10 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
         link_delays: BTreeMap::new(),
         accept: instance.accept,
         filter_table: instance.filter_table,
+        on_failure: match instance.on_failure {
+            model::OnFailure::Release => OnFailure::Release,
+            model::OnFailure::Keep => OnFailure::Keep,
+        },
         announce_pace: match instance.family {
             Family::V4 => instance.announce.garp_interval,
             Family::V6 => instance.announce.na_interval,

@@ -26,6 +26,7 @@ use crate::platform::{LinkSource, Platform};
 use crate::port::address_of;
 use crate::receiver::{Receiver, ReceiverKey, ReceiverStatus};
 use crate::route::Route;
+use crate::safeguard::Safeguard;
 use crate::settings::Settings;
 use crate::status::RouterStatus;
 use crate::tracker::TrackerKey;
@@ -166,6 +167,7 @@ pub(crate) struct Core {
     health: Health,
     trackers: Arc<Mutex<Trackers>>,
     holdings: Holdings,
+    pub(crate) safeguard: Option<Arc<dyn Safeguard>>,
     pub(crate) events: EventSender,
     directory: Arc<Mutex<Directory>>,
     setup: Setup,
@@ -199,6 +201,7 @@ impl Core {
             health,
             trackers: Arc::new(Mutex::new(trackers)),
             holdings,
+            safeguard: None,
             events,
             directory: Arc::default(),
             setup: Setup::default(),
@@ -273,6 +276,7 @@ impl Core {
             kernel,
             holdings: self.holdings.clone(),
             holder: HolderId(self.last_holder),
+            safeguard: self.safeguard.as_ref().and_then(|all| all.router(&settings.name)),
             receiver: Arc::clone(&receiver),
             route: Arc::clone(&route),
             inbox,

@@ -22,12 +22,15 @@ use crate::holdings::{HolderId, Holdings};
 use crate::input::Input;
 use crate::outgoing::Signing;
 use crate::port::{Leftovers, Port, PortError, address_of};
+use crate::safeguard::RouterSafeguard;
 use crate::settings::Settings;
 use crate::view::InterfaceView;
 
 /// How long after addresses could not be installed it is worth another try: after each that fails
 /// too, twice as long, since it unseats whoever is master meanwhile.
 const INSTALL_RETRY: Duration = Duration::from_secs(30);
+/// The fault of a router whose safeguard has acted.
+const STOOD_STILL: &str = "it stood still for too long, and its addresses were removed";
 /// How often that is doubled.
 const INSTALL_DOUBLINGS: u32 = 5;
 
@@ -49,7 +52,10 @@ const INSTALL_DOUBLINGS: u32 = 5;
 ///   not mistaken for that;
 /// - an installation that fails is tried again, ever more seldom;
 /// - announcements go out in parts, between which everything else has its turn;
-/// - other settings come into force without a resignation, and touch only what they change.
+/// - other settings come into force without a resignation, and touch only what they change;
+/// - what is to be done when its process is gone or stands still is left to a
+///   [`Safeguard`](crate::Safeguard), if there is one, and after that has acted it is a backup before it says
+///   anything.
 ///
 /// Four duties are its caller's: adverts that have arrived are handled before a timer fires
 /// ([`must_listen_first`](Self::must_listen_first)), only adverts that passed every check come
@@ -86,7 +92,7 @@ pub struct Engine {
 impl Engine {
     /// A router that has not started yet.
     pub fn new(settings: Arc<Settings>, kernel: Box<dyn Kernel>) -> Self {
-        Self::sharing(settings, kernel, Holdings::default(), HolderId(0), Signing::default())
+        Self::sharing(settings, kernel, Holdings::default(), HolderId(0), Signing::default(), None)
     }
 
     /// The same, one of several whose objects may be the same.
@@ -96,10 +102,11 @@ impl Engine {
         holdings: Holdings,
         holder: HolderId,
         signing: Signing,
+        safeguard: Option<Arc<dyn RouterSafeguard>>,
     ) -> Self {
         Self {
             router: Router::new(settings.machine.clone()),
-            port: Port::new(Arc::clone(&settings), kernel, holdings, holder, signing),
+            port: Port::new(Arc::clone(&settings), kernel, holdings, holder, signing, safeguard),
             settings,
             view: InterfaceView::default(),
             debounced: Debounced::default(),
@@ -338,6 +345,30 @@ pub struct ActiveRouter {
 
 /// What it is told.
 impl Engine {
+    /// After so long a standstill that its safeguard has removed its objects, and others may be
+    /// Active, begins again as a backup. Nothing is sent meanwhile: the safeguard forbids it.
+    ///
+    /// `now` is the time now, and not that of what is handled next, which may have waited. Says
+    /// whether it was so.
+    pub(crate) fn heed_safeguard(&mut self, now: Instant) -> bool {
+        let was_relieved = self.port.was_relieved();
+        if was_relieved {
+            self.begin_again(now);
+        }
+        was_relieved
+    }
+
+    #[inline(never)]
+    fn begin_again(&mut self, now: Instant) {
+        let stood_still = || FaultReason::Other(Arc::from(STOOD_STILL));
+        self.tell(now, Event::Fault(stood_still()));
+        if self.port.was_relieved() {
+            // It was no longer Active, and still had objects that the kernel had refused to remove.
+            self.remove();
+        }
+        self.tell(now, Event::FaultCleared(stood_still()));
+    }
+
     fn shutdown(&mut self, now: Instant) {
         self.has_ended = true;
         self.tell(now, Event::Shutdown);

@@ -23,6 +23,7 @@ use crate::holdings::{Holdings, LeftBehind};
 use crate::plan::{Change, Setup};
 use crate::platform::{LinkSource, Platform, System};
 use crate::receiver::ReceiverKey;
+use crate::safeguard::Safeguard;
 use crate::service::Service;
 use crate::settings::{SettingsError, VirtualRouter};
 use crate::unit::Unit;
@@ -143,6 +144,12 @@ impl Host {
         }
         let (units, news) = Default::default();
         Ok(Self { core, units, links, events, waiting, news })
+    }
+
+    /// Has every router that is added from now on leave to this what is to be done when this process
+    /// is gone or stands still. Without one, its addresses stay then, though others have them too.
+    pub fn set_safeguard(&mut self, safeguard: Arc<dyn Safeguard>) {
+        self.core.safeguard = Some(safeguard);
     }
 
     /// Lets a virtual router run from the next [`turn`](Self::turn) on. An interface that is

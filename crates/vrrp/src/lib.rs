@@ -73,6 +73,7 @@ mod platform;
 mod port;
 mod receiver;
 mod route;
+mod safeguard;
 mod service;
 mod settings;
 mod status;
@@ -100,9 +101,10 @@ pub use crate::platform::{AdvertSource, LinkSource, Platform, System};
 pub use crate::port::PortError;
 pub use crate::receiver::ReceiverStatus;
 pub use crate::route::Dropped;
+pub use crate::safeguard::{LastWill, RouterSafeguard, Safeguard};
 pub use crate::service::Service;
 pub use crate::settings::{
-    Advertised, Settings, SettingsError, Track, VirtualAddress, VirtualRouter,
+    Advertised, OnFailure, Settings, SettingsError, Track, VirtualAddress, VirtualRouter,
 };
 pub use crate::status::{Past, RouterStatus};
 pub use crate::tracker::TrackerKey;

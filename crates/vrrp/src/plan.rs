@@ -429,6 +429,7 @@ fn differences(old: &Settings, new: &Settings) -> Vec<String> {
         ("the delays of its interfaces differ", old.link_delays != new.link_delays),
         ("accept differs", old.accept != new.accept),
         ("the table of its packet filters differs", old.filter_table != new.filter_table),
+        ("what a failure means differs", old.on_failure != new.on_failure),
         ("the pace of announcements differs", pace_differs(old, new)),
         ("what it accepts differs", old.accept_no_addresses != new.accept_no_addresses),
     ];

@@ -10,13 +10,14 @@ use thiserror::Error;
 use vrrp_fsm::Instant;
 use vrrp_net::{
     Announcement, Change, Errno, IfIndex, Interface, InterfaceName, Kernel, NetError, Object,
-    ObjectKey, Outcome,
+    ObjectKey, Outcome, Packet,
 };
 use vrrp_proto::{EncodeError, Family, Priority, Sequence, UnixTime};
 
 use crate::holdings::{HolderId, Holdings};
 use crate::outgoing::{Outgoing, Signing};
-use crate::settings::{Settings, VirtualAddress};
+use crate::safeguard::{LastWill, RouterSafeguard};
+use crate::settings::{OnFailure, Settings, VirtualAddress};
 use crate::view::{Carrier, InterfaceView};
 
 /// How many announcements go out before anything else is looked at again.
@@ -93,6 +94,9 @@ pub(crate) struct Port {
     held: Vec<Object>,
     announcing: Option<Announcing>,
     announced: u64,
+    safeguard: Option<Arc<dyn RouterSafeguard>>,
+    /// Whether a will is in force.
+    is_entrusted: bool,
 }
 
 /// What depends on how the interface of the adverts is at the moment.
@@ -153,6 +157,7 @@ impl Port {
         holdings: Holdings,
         holder: HolderId,
         signing: Signing,
+        safeguard: Option<Arc<dyn RouterSafeguard>>,
     ) -> Self {
         Self {
             settings,
@@ -167,6 +172,8 @@ impl Port {
             held: Vec::new(),
             announcing: None,
             announced: 0,
+            safeguard,
+            is_entrusted: false,
         }
     }
 
@@ -179,13 +186,15 @@ impl Port {
     ) -> Result<(), EncodeError> {
         self.settings = settings;
         self.carriers = view.carriers.iter().copied().collect();
-        self.prepare()
+        self.prepare()?;
+        self.renew_will()
     }
 
     /// Whether there are peers that know the old checksum of unicast adverts alone, from now on.
     pub(crate) fn has_old_peer(&mut self, has_old_peer: bool) -> Result<(), EncodeError> {
         self.has_old_peer = has_old_peer;
-        self.prepare()
+        self.prepare()?;
+        self.renew_will()
     }
 
     /// Continues from the number that another router's authentication header was heard with.
@@ -212,7 +221,7 @@ impl Port {
             self.kernel.detach();
             self.at = None;
             self.announcing = None;
-            return Ok(());
+            return Ok(self.renew_will()?);
         }
         let index = |interface: Option<Interface>| interface.map(|it| it.index);
         if self.at.as_ref().is_none_or(|at| index(at.interface) != index(interface)) {
@@ -221,7 +230,8 @@ impl Port {
         }
         let (source, own) = (view.primary, view.addresses.clone());
         self.at = Some(Attachment { interface, source, own, adverts: Vec::new() });
-        Ok(self.prepare()?)
+        self.prepare()?;
+        Ok(self.renew_will()?)
     }
 
     /// Gets the adverts ready for the source and the settings of now.
@@ -234,8 +244,12 @@ impl Port {
     }
 
     /// Sends one advert with this priority, to every peer if it is unicast. Says how many
-    /// packets got out.
+    /// packets got out: none if its [safeguard has acted](Self::was_relieved).
     pub(crate) fn send_advert(&mut self, priority: Priority) -> Result<usize, PortError> {
+        if self.safeguard.as_ref().is_some_and(|safeguard| !safeguard.advertising()) {
+            return Ok(0);
+        }
+        self.prepare_resignation()?;
         let Some(Attachment { source: Some(_), adverts, .. }) = &mut self.at else {
             return Err(NetError::Detached { operation: vrrp_net::Operation::SendAdvert }.into());
         };
@@ -258,6 +272,71 @@ impl Port {
     }
 }
 
+/// What is left to its safeguard.
+impl Port {
+    /// Whether its safeguard has removed its objects because it did not advertise for too long.
+    pub(crate) fn was_relieved(&self) -> bool {
+        self.safeguard.as_ref().is_some_and(|safeguard| safeguard.has_acted())
+    }
+
+    /// Brings the will to what is held and sent now.
+    fn renew_will(&mut self) -> Result<(), EncodeError> {
+        if self.is_entrusted { self.entrust(self.held.clone()) } else { Ok(()) }
+    }
+
+    /// Leaves these objects to the safeguard, or revokes the will if there are none.
+    #[inline(never)]
+    fn entrust(&mut self, objects: Vec<Object>) -> Result<(), EncodeError> {
+        let Some(safeguard) = self.safeguard.clone() else { return Ok(()) };
+        let is_wanted = self.settings.on_failure == OnFailure::Release;
+        self.is_entrusted = !objects.is_empty() && is_wanted;
+        if !self.is_entrusted {
+            safeguard.revoke();
+            return Ok(());
+        }
+        let next = self.resignation(0)?;
+        let is_numbered = self.settings.authentication.is_numbered();
+        if is_numbered {
+            safeguard.resignation(&next);
+        }
+        let resignation = (!is_numbered).then_some(next);
+        let machine = &self.settings.machine;
+        let silence_max =
+            machine.interval.as_duration() * u32::from(machine.down_timer_adverts.get());
+        safeguard.entrust(LastWill { objects, resignation, silence_max });
+        Ok(())
+    }
+
+    /// Has the resignation ready that may follow the advert that is sent next.
+    fn prepare_resignation(&mut self) -> Result<(), EncodeError> {
+        if self.is_entrusted
+            && self.settings.authentication.is_numbered()
+            && let Some(safeguard) = self.safeguard.clone()
+        {
+            safeguard.resignation(&self.resignation(1)?);
+        }
+        Ok(())
+    }
+
+    /// What it would resign with after so many adverts more.
+    fn resignation(&mut self, after: usize) -> Result<Vec<Packet>, EncodeError> {
+        let Some(at) = &mut self.at else { return Ok(Vec::new()) };
+        let authentication = self.settings.authentication.as_proto(self.time_of_day);
+        let mut signing = self.signing;
+        for _ in 0..after {
+            signing.signer.next(&authentication)?;
+        }
+        let sequence = signing.signer.next(&authentication)?;
+        let interface = at.interface;
+        let packet = |advert: &mut Outgoing| {
+            let (ip, message) =
+                advert.packet(Priority::RESIGN, &authentication, sequence, &mut signing)?;
+            Ok(Packet { interface, ip, message: message.to_vec() })
+        };
+        at.adverts.iter_mut().map(packet).collect()
+    }
+}
+
 /// What the router has in the kernel.
 impl Port {
     /// Brings about that the kernel has all addresses of the settings and their filters, by the
@@ -277,6 +356,13 @@ impl Port {
     /// are new.
     #[inline(never)]
     fn reconcile(&mut self, wanted: &[Object]) -> Result<Vec<ObjectKey>, PortError> {
+        // What is there is entrusted at any moment: before it comes, until it has gone.
+        if !wanted.is_empty() {
+            let keys: HashSet<_> = wanted.iter().map(Object::key).collect();
+            let is_gone = |object: &&Object| !keys.contains(&object.key());
+            let gone: Vec<_> = self.held.iter().filter(is_gone).cloned().collect();
+            self.entrust([wanted, &gone].concat())?;
+        }
         let target: HashMap<ObjectKey, &Object> =
             wanted.iter().map(|object| (object.key(), object)).collect();
         let held: HashMap<ObjectKey, &Object> =
@@ -294,6 +380,7 @@ impl Port {
         let made_room = self.take_away(others);
         let added = self.put_there(new);
         let taken = self.take_away(gone);
+        self.renew_will()?;
         made_room?;
         let added = added?;
         taken?;

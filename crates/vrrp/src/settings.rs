@@ -102,6 +102,18 @@ pub enum SettingsError {
     Range(&'static str),
 }
 
+/// What becomes of a router's addresses when its process is killed, crashes or hangs, if it has a
+/// [`Safeguard`](crate::Safeguard).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// They are removed, after a resignation in the router's name if its process is gone.
+    #[default]
+    Release,
+    /// They stay, though another router has them too then, until a successor of the process
+    /// removes them.
+    Keep,
+}
+
 /// One tracker that a router goes by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Track {
@@ -158,6 +170,8 @@ pub struct Settings {
     pub accept: bool,
     /// The table of nftables in which packets that are not taken are dropped.
     pub filter_table: TableName,
+    /// What becomes of its addresses when this process does not run any more.
+    pub on_failure: OnFailure,
     /// The pause between two announcements on an interface, whichever router of the host they are
     /// of; zero for as fast as they go.
     pub announce_pace: Duration,
@@ -206,6 +220,7 @@ impl Settings {
             link_delays: BTreeMap::new(),
             accept: true,
             filter_table: TableName::default(),
+            on_failure: OnFailure::default(),
             announce_pace: Duration::ZERO,
             announce_together: None,
             tracks: Vec::new(),

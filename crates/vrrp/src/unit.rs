@@ -25,6 +25,7 @@ use crate::platform::Platform;
 use crate::port::Port;
 use crate::receiver::Receiver;
 use crate::route::Route;
+use crate::safeguard::RouterSafeguard;
 use crate::settings::Settings;
 use crate::status::{Past, RouterStatus};
 use crate::view::InterfaceView;
@@ -98,6 +99,7 @@ pub(crate) struct Parts {
     pub(crate) kernel: Option<Box<dyn Kernel>>,
     pub(crate) holdings: Holdings,
     pub(crate) holder: HolderId,
+    pub(crate) safeguard: Option<Arc<dyn RouterSafeguard>>,
     pub(crate) receiver: Arc<Receiver>,
     pub(crate) route: Arc<Route>,
     pub(crate) inbox: Inbox,
@@ -419,10 +421,16 @@ impl Unit {
     /// it is started again later.
     fn guarded(&mut self, part: impl FnOnce(&mut Self, Instant)) {
         let now = self.now();
-        if let Phase::Running(engine, _) = &mut self.phase {
-            engine.tell_time(self.parts.platform.time_of_day());
-        }
-        let outcome = catch_unwind(AssertUnwindSafe(|| part(self, now)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            if let Phase::Running(engine, _) = &mut self.phase {
+                engine.tell_time(self.parts.platform.time_of_day());
+                if engine.heed_safeguard(now) {
+                    self.tell_events();
+                    self.refresh();
+                }
+            }
+            part(self, now);
+        }));
         if let Err(panic) = outcome {
             let why = format!("its thread has panicked ({})", panic_text(&*panic));
             self.die(now, why.into());
@@ -487,7 +495,9 @@ impl Unit {
         };
         let (holdings, settings) = (parts.holdings.clone(), Arc::clone(&parts.settings));
         parts.route.demand(&settings, &parts.view);
-        Ok(Box::new(Engine::sharing(settings, kernel, holdings, parts.holder, parts.signing)))
+        let safeguard = parts.safeguard.clone();
+        let (holder, signing) = (parts.holder, parts.signing);
+        Ok(Box::new(Engine::sharing(settings, kernel, holdings, holder, signing, safeguard)))
     }
 
     /// What a dead router held is removed and it resigns, so that its peers need not wait for its
@@ -527,6 +537,8 @@ impl Unit {
     }
 
     fn bury(&mut self, was_active: bool) {
+        let safeguard = self.parts.safeguard.clone();
+        let may_advertise = safeguard.as_ref().is_none_or(|safeguard| !safeguard.has_acted());
         let (holdings, holder) = (self.parts.holdings.clone(), self.parts.holder);
         let objects = holdings.lock().of(holder);
         if objects.is_empty() && !was_active {
@@ -543,8 +555,10 @@ impl Unit {
             }
         };
         self.release(&objects, Some(&mut *kernel));
-        if was_active {
-            let mut port = Port::new(settings, kernel, holdings, holder, self.parts.signing);
+        // Without a kernel its will stays in force.
+        safeguard.iter().for_each(|safeguard| safeguard.revoke());
+        if was_active && may_advertise {
+            let mut port = Port::new(settings, kernel, holdings, holder, self.parts.signing, None);
             port.tell_time(self.parts.platform.time_of_day());
             let resigned =
                 port.follow(&self.parts.view).and_then(|()| port.send_advert(Priority::RESIGN));

@@ -242,10 +242,10 @@ fn whoever_hung_until_others_took_over_gives_the_addresses_up_and_says_nothing()
         assert_eq!(late_at, active_since + Duration::from_secs(3));
         assert!(!engine.must_listen_first(late_at), "it is not to answer what it hears");
         if news_first {
-            engine.handle(late_at, Input::Removed(vec![key.clone()]));
+            engine.handle(late_at, Input::Removed(vec![key]));
         }
         engine.timer(late_at);
-        engine.handle(late_at, Input::Removed(vec![key.clone()]));
+        engine.handle(late_at, Input::Removed(vec![key]));
         assert_eq!(engine.router().state(), State::Backup);
         let calls = recorder.take();
         let says = |call: &Call| matches!(call, Call::SendAdvert { .. } | Call::Announce { .. });

@@ -26,7 +26,8 @@ use crate::cli::{Cli, Command, EventsArgs, ExplainArgs, ReloadArgs, StatusArgs};
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    // Both are this program run again by itself in another part, and return only if it is not.
+    // These are this program run again by itself in another part, and return only if it is not.
+    vrrp_guard::intercept(run::GUARD);
     vrrp::track::shim::intercept();
     vrrp_lab::intercept();
     match Cli::parse().command {

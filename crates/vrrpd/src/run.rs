@@ -17,10 +17,11 @@ use vrrp::track::runner::{Runner, RunnerLimits};
 use vrrp::{ApplyError, Change, Host, HostError, Observer, Platform as _, Service, System};
 use vrrp_conf::model::Config;
 use vrrp_control::{
-    Answers, Control, GroupStatus, InstanceStatus, InterfaceStatus, Reception, ReloadReport,
-    RunDir, RunDirError, Status, TrackerStatus,
+    Answers, Control, GroupStatus, GuardStatus, InstanceStatus, InterfaceStatus, Reception,
+    ReloadReport, RunDir, RunDirError, Status, TrackerStatus,
 };
-use vrrp_net::{NetError, NetNamespace, Spare, Waker};
+use vrrp_guard::{Guard, GuardError};
+use vrrp_net::{NetError, NetNamespace, SpareDescriptors, Waker};
 
 use crate::check;
 use crate::cli::RunArgs;
@@ -28,11 +29,11 @@ use crate::cli::RunArgs;
 use crate::exit;
 use crate::logging;
 use crate::notify::Notifier;
-
 use crate::setup::{self, Meaning, NotifyPrograms, SetupError};
-
 use crate::users::Users;
 
+/// The name of the process that removes the addresses when this one is gone or hangs.
+pub(crate) const GUARD: &str = "vrrpd-guard";
 /// How long the last log lines may take to be written.
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
 /// How long the instances may take to resign and to remove their addresses.
@@ -46,6 +47,8 @@ const SIGNALS_STACK_BYTES: usize = 128 << 10;
 enum RunError {
     #[error(transparent)]
     RunDir(#[from] RunDirError),
+    #[error("cannot have a guard: {0}")]
+    Guard(#[from] GuardError),
     #[error(transparent)]
     Host(#[from] HostError),
     #[error(transparent)]
@@ -150,7 +153,8 @@ struct Daemon<'a> {
     service: Service,
     notifier: Notifier,
     loaded: Arc<Mutex<Loaded>>,
-    spare: Spare,
+    spare: SpareDescriptors,
+    guard: Arc<Guard>,
 }
 
 /// What is known of the configuration in force.
@@ -163,11 +167,13 @@ struct Loaded {
 fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     // Every thread, and every program that is run, is where this thread is.
     let net_namespace = enter_namespace(&config)?;
-    let host = Host::system()?;
+    let mut host = Host::system()?;
     raise_descriptor_limit();
     let run_dir = RunDir::hold(run_dir_of(args, &config))?;
     let reception = Reception::open(run_dir.listen()?)?;
-    let spare = Spare::new(SPARE_DESCRIPTORS);
+    let guard = Arc::new(Guard::start(GUARD)?);
+    host.set_safeguard(Arc::clone(&guard) as _);
+    let spare = SpareDescriptors::new(SPARE_DESCRIPTORS);
     // From here on signals wait until they are asked for, so none can end the process unawares.
     let (requests, tasks) = unbounded();
     follow_signals(requests.clone())?;
@@ -186,11 +192,11 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     let loaded = Arc::new(Mutex::new(loaded));
     service.start(meaning.setup)?;
     let file = args.file.display().to_string();
-    let answers =
-        Answering { observer: service.observer(), loaded: Arc::clone(&loaded), file, requests };
+    let (observer, told, watched) = (service.observer(), Arc::clone(&loaded), Arc::clone(&guard));
+    let answers = Answering { observer, loaded: told, guard: watched, file, requests };
     let control = Control::start(reception, answers)?;
     let mut daemon =
-        Daemon { args, net_namespace, run_dir, users, service, notifier, loaded, spare };
+        Daemon { args, net_namespace, run_dir, users, service, notifier, loaded, spare, guard };
     let (version, place) = (env!("CARGO_PKG_VERSION"), daemon.run_dir.path().display());
     log::info!("vrrpd {version} runs {count} instance(s), status in {place}");
     tell_manager(&[NotifyState::Ready]);
@@ -336,10 +342,11 @@ impl Daemon<'_> {
     }
 
     fn stop(self, control: Control) {
-        let Self { args, service, notifier, .. } = self;
+        let Self { args, service, notifier, guard, .. } = self;
         if let Err(left) = service.shutdown(STOP_TIME) {
             log::error!("{left}");
         }
+        guard.end();
         drop(control);
         notifier.finish(Duration::from_secs(args.stop_timeout));
     }
@@ -381,6 +388,7 @@ fn report(
 struct Answering {
     observer: Observer,
     loaded: Arc<Mutex<Loaded>>,
+    guard: Arc<Guard>,
     file: String,
     requests: Sender<Task>,
 }
@@ -390,6 +398,7 @@ impl Answers for Answering {
         let now = System.now();
         let Loaded { at_unix_s, reload_refused } = lock(&self.loaded).clone();
         let routers = self.observer.routers();
+        let guard = self.guard.status();
         Status {
             format: vrrp_control::FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -397,6 +406,7 @@ impl Answers for Answering {
             config: self.file.clone(),
             loaded_unix_s: at_unix_s,
             reload_refused,
+            guard: GuardStatus { pid: guard.pid, restarts: guard.restarts },
             instances: routers.iter().map(|router| InstanceStatus::of(router, now)).collect(),
             sync_groups: self.observer.groups().iter().map(GroupStatus::of).collect(),
             interfaces: self.observer.receivers().iter().map(InterfaceStatus::of).collect(),

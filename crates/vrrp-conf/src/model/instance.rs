@@ -25,6 +25,17 @@ pub enum FirstState {
     Backup,
 }
 
+/// `on_failure`: what becomes of an instance's addresses when the daemon is killed, crashes or hangs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// `release`: they are removed at once.
+    #[default]
+    Release,
+    /// `keep`: they stay, though another router has them too then.
+    Keep,
+}
+
 /// A VRRPv2 password: up to 8 bytes, padded with NUL. `Debug` does not show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AuthPass([u8; 8]);
@@ -387,6 +398,8 @@ pub struct Instance {
     /// The table of nftables in which others are dropped.
     #[serde(serialize_with = "plain")]
     pub filter_table: TableName,
+    /// What becomes of the addresses when the daemon is killed, crashes or hangs.
+    pub on_failure: OnFailure,
     /// The interface's link state matters.
     pub track_primary: bool,
     /// What else matters.

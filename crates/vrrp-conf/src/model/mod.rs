@@ -27,8 +27,8 @@ pub use global::Global;
 pub use group::{BfdSession, GarpGroup, InterfaceDelays, Linkbeat, LinkbeatMethod, SyncGroup};
 pub use instance::{
     Announce, AntiReplay, AuthPass, Authentication, Checksum, Destination, FirstState, HmacAuth,
-    HmacKey, HmacKeyValue, HmacMode, Instance, Ipvlan, IpvlanMode, OldChecksum, Preempt, Unicast,
-    UnicastPeer, Vmac,
+    HmacKey, HmacKeyValue, HmacMode, Instance, Ipvlan, IpvlanMode, OldChecksum, OnFailure, Preempt,
+    Unicast, UnicastPeer, Vmac,
 };
 pub use lookup::{Lookup, Realms};
 pub use route::{

@@ -8,7 +8,7 @@ use vrrp_proto::{TableName, Version, WordError};
 use super::Reader;
 use super::row::Draft;
 use super::rows::GLOBAL_DEFS;
-use crate::model::{Announce, Checksum, Config, Global};
+use crate::model::{Announce, Checksum, Config, Global, OnFailure};
 use crate::syntax::{Body, Word};
 use crate::{Code, Diagnostic, Span, Spanned};
 
@@ -55,6 +55,7 @@ pub(super) struct Defaults {
     pub(super) check_unicast_source: bool,
     pub(super) skip_check_adv_addr: bool,
     pub(super) strict: Option<Spanned<bool>>,
+    pub(super) on_failure: OnFailure,
     pub(super) notify_priority_changes: bool,
 }
 

@@ -13,7 +13,7 @@ use super::rows::{VRRP_INSTANCE, Watches};
 use super::seen::Seen;
 use crate::model::{
     Authentication, Checksum, FirstState, Instance, InterfaceName, Ipvlan, Notify, OldChecksum,
-    Route, Rule, ScriptUser, Tracks, UnicastPeer, VirtualAddress, Vmac,
+    OnFailure, Route, Rule, ScriptUser, Tracks, UnicastPeer, VirtualAddress, Vmac,
 };
 use crate::syntax::{Body, Word};
 use crate::{Code, Diagnostic, Span, Spanned};
@@ -49,6 +49,7 @@ pub(super) struct InstanceDraft {
     pub(super) skip_check_adv_addr: Option<bool>,
     pub(super) strict: Option<Spanned<bool>>,
     pub(super) accept: Option<Spanned<bool>>,
+    pub(super) on_failure: Option<OnFailure>,
     pub(super) dont_track_primary: bool,
     pub(super) tracks: Tracks,
     pub(super) promote_secondaries: bool,
@@ -170,6 +171,17 @@ pub(super) fn state_word(state: FirstState) -> &'static str {
     match state {
         FirstState::Master => "MASTER",
         FirstState::Backup => "BACKUP",
+    }
+}
+
+pub(super) fn on_failure(word: &str) -> OnFailure {
+    if word == "keep" { OnFailure::Keep } else { OnFailure::Release }
+}
+
+pub(super) fn on_failure_word(on_failure: OnFailure) -> &'static str {
+    match on_failure {
+        OnFailure::Release => "release",
+        OnFailure::Keep => "keep",
     }
 }
 

@@ -125,6 +125,7 @@ impl Reader<'_> {
             strict: *strict,
             accept: draft.accept.map_or(!*strict || priority.is_owner(), |accept| *accept),
             filter_table: self.config.global.filter_table,
+            on_failure: draft.on_failure.unwrap_or(defaults.on_failure),
             track_primary: !draft.dont_track_primary,
             tracks: draft.tracks,
             promote_secondaries: draft.promote_secondaries,

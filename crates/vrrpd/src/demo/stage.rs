@@ -148,10 +148,6 @@ impl Holders {
     pub(super) fn nobody() -> Self {
         Self { one: false, two: false }
     }
-
-    pub(super) fn both() -> Self {
-        Self { one: true, two: true }
-    }
 }
 
 /// Two servers on a wire.

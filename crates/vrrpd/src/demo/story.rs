@@ -96,36 +96,11 @@ impl Story<'_> {
         self.chapter("The daemon on server1 is killed")?;
         let killed = self.stage.kill_daemon(One)?;
         self.narrator.tell(killed, "vrrpd on server1 is killed (SIGKILL): it says nothing")?;
-        let announced = self.wait_for_master(Two, killed, "after the kill")?;
-        let left_behind = self.tell_holders_after_kill()?;
-        let start = self.stage.start_daemon(One)?;
-        self.narrator.tell(start, "vrrpd on server1 is started again")?;
-        if left_behind {
-            let removed = self.stage.wait_for_holders(Holders::only(Two))?;
-            let lasted = lasting(removed.saturating_duration_since(announced));
-            self.narrator.tell(
-                removed,
-                &format!("it takes the old address off server1, {lasted} after server2 had it too"),
-            )?;
-        }
-        self.take_over(One, start, "after the start")
-    }
-
-    /// A killed daemon leaves its address behind, and as long as that is so it is told; `true`
-    /// if it is so.
-    fn tell_holders_after_kill(&self) -> Result<bool, DemoError> {
-        if self.stage.holders()? != Holders::both() {
-            self.tell_holder(Two)?;
-            return Ok(false);
-        }
-        let (seen, address) = (Instant::now(), Stage::virtual_address());
-        self.narrator.tell(seen, &format!("{address} is on server2, and still on server1:"))?;
-        self.narrator.add("a killed daemon takes nothing off, so two servers have the address")?;
-        let next = self.stage.wait_for_advert(Two, Priority::new(Two.healthy()), seen)?;
-        let both = self.stage.holders()? == Holders::both();
-        let now = if both { "still both have it" } else { "no longer both have it" };
-        self.narrator.tell(next, &format!("server2 advertises once more, and {now}"))?;
-        Ok(both)
+        let farewell = self.stage.wait_for_advert(One, Priority::RESIGN, killed)?;
+        self.narrator
+            .tell(farewell, "its guard takes leave in its name: an advert with priority 0")?;
+        self.take_over(Two, killed, "after the kill: a guard survives its daemon")?;
+        self.daemon_returns()
     }
 
     fn daemon_returns(&mut self) -> Result<(), DemoError> {
@@ -144,24 +119,21 @@ impl Story<'_> {
         self.tell_holder(server)
     }
 
-    /// Waits until a server says that it is master; returns when it announced the address.
+    /// Waits until a server says that it is master.
     fn wait_for_master(
         &self,
         server: Server,
         cause: Instant,
         relation: &str,
-    ) -> Result<Instant, DemoError> {
+    ) -> Result<(), DemoError> {
         let priority = Priority::new(server.healthy());
         let name = server.name();
         let advertised = self.stage.wait_for_advert(server, priority, cause)?;
         self.narrator.tell(advertised, &format!("{name} advertises priority {priority}"))?;
         let announced = self.stage.wait_for_announcement(server, cause)?;
         let length = lasting(announced.saturating_duration_since(cause));
-        self.narrator.tell(
-            announced,
-            &format!("{name} announces the address (gratuitous ARP), {length} {relation}"),
-        )?;
-        Ok(announced)
+        let what = format!("{name} announces the address (gratuitous ARP), {length} {relation}");
+        Ok(self.narrator.tell(announced, &what)?)
     }
 
     fn tell_holder(&self, server: Server) -> Result<(), DemoError> {

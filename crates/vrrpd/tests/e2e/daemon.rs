@@ -78,10 +78,10 @@ fn an_address_that_someone_else_removes_is_put_back() {
 fn what_a_killed_daemon_left_is_removed_before_anything_is_said() {
     let Some(stage) = Stage::new() else { return };
     let host = &stage.server1;
-    let daemon = start(host, &config(150, ""));
+    let daemon = start(host, &config(150, "on_failure keep"));
     wait_for_state(host, "MASTER");
     daemon.kill().unwrap();
-    assert!(host.has_address("eth0", VIP).unwrap(), "a killed daemon cannot clean up");
+    assert!(host.has_address("eth0", VIP).unwrap(), "it was to stay");
     let daemon = start(host, &config(150, ""));
     daemon.wait_for_line(LIMIT, |line| line.contains("left behind")).unwrap();
     wait_for_state(host, "MASTER");

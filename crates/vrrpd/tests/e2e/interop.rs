@@ -69,7 +69,7 @@ pub(crate) fn a_day(extra: &str) {
     wait_for_vip(server1, server2);
     assert_peace(&wire, 101);
 
-    // A killed one leaves its address behind; its successor clears it away and then wins.
+    // A killed one is succeeded too, and wins again when it comes back.
     ours.kill().unwrap();
     server2.wait_for_address("eth0", crate::stage::VIP, true, LIMIT).unwrap();
     let ours = start(server1, &config(extra, 150));

@@ -13,6 +13,7 @@ mod daemon;
 mod election;
 mod frr;
 mod groups;
+mod guard;
 mod hostile;
 mod interop;
 mod ipv6;

@@ -45,7 +45,7 @@ fn start_beside(host: &Host, name: &str, config: &str) -> Process {
 fn what_a_living_daemon_holds_is_nobodys_leftover() {
     let Some(stage) = Stage::new() else { return };
     let host = &stage.server1;
-    let first = start(host, &router("VI_1", 51, 150, VIP, ""));
+    let first = start(host, &router("VI_1", 51, 150, VIP, "on_failure keep"));
     wait_for_state(host, "MASTER");
     let lost = || instance(host)["remarks"]["addresses_lost"].as_u64();
 
@@ -73,7 +73,7 @@ fn what_a_living_daemon_holds_is_nobodys_leftover() {
 
     first.kill().unwrap();
     first.wait(LIMIT).unwrap();
-    assert!(host.has_address("eth0", VIP).unwrap(), "a killed daemon cannot clean up");
+    assert!(host.has_address("eth0", VIP).unwrap(), "it was to stay");
     let fourth = start_beside(host, "fourth", &beside);
     fourth.wait_for_line(LIMIT, |line| line.contains("left behind")).unwrap();
 }
@@ -231,7 +231,8 @@ fn an_interface_takes_more_groups_than_a_socket() {
 fn a_backup_that_slept_does_not_take_old_adverts_for_fresh() {
     let Some(stage) = Stage::new() else { return };
     let (one, two) = (&stage.server1, &stage.server2);
-    let master = start(one, &router("VI_1", 51, 150, VIP, ""));
+    // Nobody resigns for it when it is killed.
+    let master = start(one, &router("VI_1", 51, 150, VIP, "on_failure keep"));
     wait_for_state(one, "MASTER");
     // Its own interval does not matter: it goes by that of the master.
     let slow = router("VI_1", 51, 100, VIP, "").replace("advert_int 0.2", "advert_int 3");

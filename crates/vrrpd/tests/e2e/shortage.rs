@@ -57,7 +57,7 @@ fn more_instances_than_descriptors_do_not_keep_the_others_from_running() {
     let Some(stage) = Stage::new() else { return };
     let host = &stage.server1;
     host.write_program("/run/told", "#!/bin/sh\n").unwrap();
-    let _daemon = start_with_descriptors(host, 64, &instances(30));
+    let _daemon = start_with_descriptors(host, 67, &instances(30));
     eventually("some are master, and the others are shown", || {
         let states = states(host);
         states.len() == 30 && states.iter().filter(|state| *state == "MASTER").count() >= 8

@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::Announce;
 use crate::settings::global::{Globals, checksum_of, version_of};
+use crate::settings::instance::on_failure;
 use crate::settings::value::owned;
 
 /// The pace of announcements, which only `global_defs` can set: all instances have the same.
@@ -35,6 +36,9 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
     .default("30")
     .fills(Fill::Time(|to, time| to.global.notify_timeout = *time))
     .shown(|config, _, mut line| line.secs(config.global.notify_timeout)),
+    row::<Globals>("on_failure", Choice(&["release", "keep"]), "default of the instances'")
+        .default("release")
+        .fills(Fill::Choice(|to, word| to.defaults.on_failure = on_failure(*word))),
     row::<Globals>("vrrp_version", Int(2, 3), "the version of instances that give none")
         .default("2")
         .fills(Fill::Number(|to, number| to.defaults.version = Some(number.map(version_of)))),

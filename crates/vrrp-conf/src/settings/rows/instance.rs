@@ -5,7 +5,9 @@ use super::watch::*;
 use super::*;
 use crate::model::{Authentication, Checksum, Destination, Instance, Unicast};
 use crate::settings::global::{checksum_of, version_of};
-use crate::settings::instance::{InstanceDraft, first_state, old_checksum, state_word};
+use crate::settings::instance::{
+    InstanceDraft, first_state, old_checksum, on_failure, on_failure_word, state_word,
+};
 
 const GLOBAL: &str = "`global_defs`";
 
@@ -175,6 +177,15 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
     .default(GLOBAL)
     .support(NotYet(Warn))
     .fills(Fill::Words(|reader, to, words, _| to.announce.extra = reader.extra_pace(words))),
+    row::<InstanceDraft>(
+        "on_failure",
+        Choice(&["release", "keep"]),
+        "what becomes of its addresses when the daemon is killed, crashes or hangs: `release` removes \
+             them at once (vrrpd's own keyword)",
+    )
+    .default(GLOBAL)
+    .fills(Fill::Choice(|to, word| to.on_failure = Some(on_failure(*word))))
+    .shown(|_, instance, mut line| line.value(&on_failure_word(instance.on_failure))),
     row::<InstanceDraft>(
         "down_timer_adverts",
         Int(1, 100),

@@ -9,6 +9,8 @@ use crate::settings::top_level;
 /// Keywords that Debian's 2.2.7 does not take without a complaint: block, name, and why.
 const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("global_defs", "vrrp_notify_timeout", "vrrpd's own"),
+    ("global_defs", "on_failure", "vrrpd's own"),
+    ("vrrp_instance", "on_failure", "vrrpd's own"),
     ("global_defs", "v3_checksum_as_v2", NEWER),
     ("global_defs", "vrrp_owner_ignore_adverts", NEWER),
     ("global_defs", "vrrp_delay_after_boot", NEWER),

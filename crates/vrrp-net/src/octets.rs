@@ -1,0 +1,237 @@
+//! Objects and packets as octets, for another process of this program on the same host: numbers are
+//! in the machine's order, and whoever writes and reads is of one version.
+
+use std::net::IpAddr;
+
+use vrrp_proto::{AuthHeader, InterfaceName, IpMeta};
+
+use crate::address::AddressSpec;
+use crate::filter::Filter;
+use crate::object::Object;
+use crate::words::{IfIndex, Interface};
+
+/// A packet with a VRRP message, and where it is to leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packet {
+    /// The interface; without one it follows the routing table.
+    pub interface: Option<Interface>,
+    /// Its addresses, its hop limit and what proves it.
+    pub ip: IpMeta,
+    /// The VRRP message and what stands behind it.
+    pub message: Vec<u8>,
+}
+
+const ADDRESS: u8 = 1;
+const FILTER: u8 = 2;
+const V4: u8 = 4;
+const V6: u8 = 6;
+const NONE: u8 = 0;
+const SOME: u8 = 1;
+
+impl Object {
+    /// Appends what [`Change::Remove`](crate::Change::Remove) needs to know of it.
+    pub fn write_octets(&self, into: &mut Vec<u8>) {
+        match self {
+            Self::Address(spec) => {
+                into.push(ADDRESS);
+                write_interface(spec.interface, into);
+                write_address(spec.address, into);
+                into.push(spec.prefix_len);
+                write_option(spec.peer, into, write_address);
+            }
+            Self::Filter(filter) => {
+                into.push(FILTER);
+                write_name(filter.table.as_bytes(), into);
+                write_address(filter.address, into);
+                write_option(filter.interface, into, |index, into| write_u32(index.get(), into));
+            }
+        }
+    }
+
+    /// Takes what [`write_octets`](Self::write_octets) has appended off the front; `None` if it is
+    /// something else. Only its [`key`](Self::key) is as it was.
+    pub fn read_octets(from: &mut &[u8]) -> Option<Self> {
+        match read_u8(from)? {
+            ADDRESS => {
+                let (interface, address) = (read_interface(from)?, read_address(from)?);
+                let spec = AddressSpec::new(interface, address, read_u8(from)?);
+                let peer = read_option(from, read_address)?;
+                Some(Self::Address(AddressSpec { peer, ..spec }))
+            }
+            FILTER => {
+                let table = std::str::from_utf8(read_name(from)?).ok()?.parse().ok()?;
+                let address = read_address(from)?;
+                let interface = read_option(from, |from| IfIndex::new(read_u32(from)?))?;
+                Some(Self::Filter(Filter { table, address, interface }))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Packet {
+    /// Appends it as octets.
+    pub fn write_octets(&self, into: &mut Vec<u8>) {
+        let Self { interface, ip, message } = self;
+        write_option(*interface, into, write_interface);
+        write_address(ip.source, into);
+        write_address(ip.destination, into);
+        into.push(ip.hop_limit);
+        into.extend(ip.identification.to_ne_bytes());
+        let header = ip.auth_header.as_ref().map_or(&[][..], |header| header.as_octets());
+        into.push(if header.is_empty() { NONE } else { SOME });
+        write_u32((header.len() + message.len()) as u32, into);
+        into.extend(header);
+        into.extend(message);
+    }
+
+    /// Takes what [`write_octets`](Self::write_octets) has appended off the front; `None` if it is
+    /// something else.
+    pub fn read_octets(from: &mut &[u8]) -> Option<Self> {
+        let interface = read_option(from, read_interface)?;
+        let (source, destination) = (read_address(from)?, read_address(from)?);
+        let mut ip = IpMeta::new(source, destination, read_u8(from)?);
+        ip.identification = u16::from_ne_bytes(read_array(from)?);
+        let is_proven = read_u8(from)? == SOME;
+        let len = read_u32(from)? as usize;
+        let mut message = from.split_off(..len)?;
+        if is_proven {
+            let (header, _, rest) = AuthHeader::split(message).ok()?;
+            (ip.auth_header, message) = (Some(header), rest);
+        }
+        Some(Self { interface, ip, message: message.to_vec() })
+    }
+}
+
+fn write_u32(number: u32, into: &mut Vec<u8>) {
+    into.extend(number.to_ne_bytes());
+}
+
+/// A name: it has far less than 256 octets.
+fn write_name(name: &[u8], into: &mut Vec<u8>) {
+    into.push(name.len() as u8);
+    into.extend(name);
+}
+
+fn write_interface(interface: Interface, into: &mut Vec<u8>) {
+    write_u32(interface.index.get(), into);
+    write_name(interface.name.as_bytes(), into);
+}
+
+fn write_address(address: IpAddr, into: &mut Vec<u8>) {
+    match address {
+        IpAddr::V4(address) => {
+            into.push(V4);
+            into.extend(address.octets());
+        }
+        IpAddr::V6(address) => {
+            into.push(V6);
+            into.extend(address.octets());
+        }
+    }
+}
+
+fn write_option<T>(value: Option<T>, into: &mut Vec<u8>, write: impl Fn(T, &mut Vec<u8>)) {
+    into.push(if value.is_some() { SOME } else { NONE });
+    if let Some(value) = value {
+        write(value, into);
+    }
+}
+
+fn read_array<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
+    from.split_off(..N)?.try_into().ok()
+}
+
+fn read_u8(from: &mut &[u8]) -> Option<u8> {
+    from.split_off_first().copied()
+}
+
+fn read_u32(from: &mut &[u8]) -> Option<u32> {
+    read_array(from).map(u32::from_ne_bytes)
+}
+
+fn read_name<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = usize::from(read_u8(from)?);
+    from.split_off(..len)
+}
+
+fn read_interface(from: &mut &[u8]) -> Option<Interface> {
+    let index = IfIndex::new(read_u32(from)?)?;
+    Some(Interface { index, name: InterfaceName::from_bytes(read_name(from)?).ok()? })
+}
+
+fn read_address(from: &mut &[u8]) -> Option<IpAddr> {
+    match read_u8(from)? {
+        V4 => read_array::<4>(from).map(IpAddr::from),
+        V6 => read_array::<16>(from).map(IpAddr::from),
+        _ => None,
+    }
+}
+
+fn read_option<T>(from: &mut &[u8], read: impl Fn(&mut &[u8]) -> Option<T>) -> Option<Option<T>> {
+    match read_u8(from)? {
+        NONE => Some(None),
+        SOME => read(from).map(Some),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn eth0() -> Interface {
+        Interface { index: IfIndex::new(7).unwrap(), name: "eth0".parse().unwrap() }
+    }
+
+    fn objects() -> Vec<Object> {
+        let v4 = AddressSpec::new(eth0(), [192, 0, 2, 1].into(), 24);
+        let peer = Some(IpAddr::from([192, 0, 2, 9]));
+        let v6: IpAddr = "fe80::1".parse().unwrap();
+        let table = vrrp_proto::TableName::default();
+        vec![
+            v4.clone().into(),
+            AddressSpec { peer, ..v4 }.into(),
+            AddressSpec::new(eth0(), v6, 64).into(),
+            Filter::new(table, v6, eth0()).into(),
+            Filter::new(table, [192, 0, 2, 1].into(), eth0()).into(),
+        ]
+    }
+
+    #[test]
+    fn objects_come_back_by_their_keys_and_none_comes_out_of_a_part() {
+        let mut octets = Vec::new();
+        objects().iter().for_each(|object| object.write_octets(&mut octets));
+        let mut left = &octets[..];
+        for object in objects() {
+            assert_eq!(Object::read_octets(&mut left).unwrap().key(), object.key());
+        }
+        assert!(left.is_empty());
+        for object in objects() {
+            let mut octets = Vec::new();
+            object.write_octets(&mut octets);
+            for len in 0..octets.len() {
+                assert_eq!(Object::read_octets(&mut &octets[..len]), None);
+            }
+        }
+    }
+
+    #[test]
+    fn packets_come_back_whole_and_none_comes_out_of_a_part() {
+        let to = IpAddr::from([224, 0, 0, 18]);
+        let mut ip = IpMeta::new([192, 0, 2, 1].into(), to, 254);
+        let plain = Packet { interface: Some(eth0()), ip, message: vec![0x31; 20] };
+        let mut header = [7; vrrp_proto::AUTH_HEADER_LEN];
+        header[..4].copy_from_slice(&[vrrp_proto::PROTOCOL, 4, 0, 0]);
+        (ip.identification, ip.auth_header) = (9, Some(AuthHeader::split(&header).unwrap().0));
+        let proven = Packet { interface: None, ip, message: vec![0x21; 20] };
+        for packet in [plain, proven] {
+            let mut octets = Vec::new();
+            packet.write_octets(&mut octets);
+            for len in 0..octets.len() {
+                assert_eq!(Packet::read_octets(&mut &octets[..len]), None);
+            }
+            assert_eq!(Packet::read_octets(&mut &octets[..]), Some(packet));
+        }
+    }
+}
