@@ -166,15 +166,15 @@ pub(super) fn version_of(number: i64) -> Version {
 }
 
 /// How soon a master that advertises a lower priority is replaced.
-pub(super) const HANDOVER: [&str; 2] = ["fast", "rfc"];
+pub(super) const HANDOVER: [&str; 2] = ["rfc", "fast"];
 
 pub(super) fn is_fast(word: &str) -> bool {
-    word == HANDOVER[0]
+    word == HANDOVER[1]
 }
 
 /// The word of [`HANDOVER`] that means that.
 pub(super) const fn handover_word(is_fast: bool) -> &'static str {
-    if is_fast { HANDOVER[0] } else { HANDOVER[1] }
+    HANDOVER[is_fast as usize]
 }
 
 pub(super) fn checksum_of(as_v2: bool) -> Checksum {

@@ -201,11 +201,11 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
     row::<InstanceDraft>(
         "handover",
         Choice(&HANDOVER),
-        "how soon a master that advertises a lower priority is replaced (vrrpd's own keyword)",
+        "how soon a master that loses priority is replaced (vrrpd's own keyword)",
     )
     .default(GLOBAL)
     .fills(Fill::Choice(|to, word| to.fast_handover = Some(word.map(is_fast))))
-    .shown(|_, instance, mut line| line.value(handover_word(instance.fast_handover))),
+    .shown(|_, instance, mut line| line.value(&handover_word(instance.fast_handover))),
     row::<InstanceDraft>("higher_prio_send_advert", OptBool, "one more advert before giving way")
         .default(GLOBAL)
         .fills(Fill::Bool(|to, on| to.higher_prio_send_advert = Some(on)))
