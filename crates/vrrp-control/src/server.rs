@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vrrp_net::{SpareDescriptors, Waker};
 
 use crate::RELOAD_PATIENCE;
+use crate::drain::{DrainReport, DrainRequest};
 use crate::events::{EventLine, EventLog, Reader};
 use crate::run_dir::Socket;
 use crate::status::{ReloadReport, Status};
@@ -40,6 +41,9 @@ pub trait Answers: Send + 'static {
 
     /// Reloads, or says what a reload would change. The answer comes later, with a wake-up.
     fn reload(&self, is_dry: bool, answered: Waker) -> Receiver<ReloadReport>;
+
+    /// Keeps instances from taking part, or lets them take part again; answered in the same way.
+    fn drain(&self, request: DrainRequest, answered: Waker) -> Receiver<DrainReport>;
 }
 
 /// The control socket with all that serving it takes of descriptors, before others take the last.
@@ -130,13 +134,29 @@ enum Phase {
     /// It has asked this much so far.
     Asking(Vec<u8>),
     /// What it asked for is being done.
-    Waiting(Receiver<ReloadReport>),
+    Waiting(Pending),
     /// It has to take this, from this byte on.
     Answering(Vec<u8>, usize),
     /// It reads events as they come.
     Reading(Reading),
     /// It was served, or has broken off.
     Done,
+}
+
+/// What comes when it is done.
+enum Pending {
+    Reload(Receiver<ReloadReport>),
+    Drain(Receiver<DrainReport>),
+}
+
+impl Pending {
+    /// The answer, if it is there.
+    fn take(&self) -> Result<serde_json::Result<Vec<u8>>, TryRecvError> {
+        match self {
+            Self::Reload(reply) => reply.try_recv().map(|report| serde_json::to_vec(&report)),
+            Self::Drain(reply) => reply.try_recv().map(|report| serde_json::to_vec(&report)),
+        }
+    }
 }
 
 /// A client that reads events.
@@ -279,8 +299,8 @@ impl<A: Answers> Server<A> {
                 Ok(None) => {}
                 Err(_) => client.phase = Phase::Done,
             },
-            Phase::Waiting(reply) => match reply.try_recv() {
-                Ok(report) => client.answer(serde_json::to_vec(&report)),
+            Phase::Waiting(pending) => match pending.take() {
+                Ok(body) => client.answer(body),
                 Err(TryRecvError::Empty) => {}
                 Err(TryRecvError::Disconnected) => client.phase = Phase::Done,
             },
@@ -305,6 +325,12 @@ impl<A: Answers> Server<A> {
 
     fn begin(&mut self, index: usize, question: &str) {
         let client = &mut self.clients[index];
+        if let Some(request) = DrainRequest::read(question) {
+            let reply = self.answers.drain(request, self.waker.clone());
+            client.deadline = Some(Instant::now() + RELOAD_PATIENCE);
+            client.phase = Phase::Waiting(Pending::Drain(reply));
+            return;
+        }
         let mut words = question.split_whitespace();
         match (words.next(), words.next().map(str::parse), words.next()) {
             (Some("status"), None, _) => {
@@ -313,7 +339,7 @@ impl<A: Answers> Server<A> {
             (Some("reload" | "plan"), None, _) => {
                 let reply = self.answers.reload(question == "plan", self.waker.clone());
                 client.deadline = Some(Instant::now() + RELOAD_PATIENCE);
-                client.phase = Phase::Waiting(reply);
+                client.phase = Phase::Waiting(Pending::Reload(reply));
             }
             (Some("events"), _, None) if self.events.readers() >= READERS_MAX => {
                 let error = format!("{READERS_MAX} others read events already");
@@ -428,6 +454,10 @@ mod tests {
         }
 
         fn reload(&self, _is_dry: bool, _answered: Waker) -> Receiver<ReloadReport> {
+            crossbeam_channel::never()
+        }
+
+        fn drain(&self, _request: DrainRequest, _answered: Waker) -> Receiver<DrainReport> {
             crossbeam_channel::never()
         }
     }

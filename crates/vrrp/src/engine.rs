@@ -174,6 +174,8 @@ impl Engine {
                 self.reconfigure(now, settings, view, influences);
             }
             Input::OldPeer(peer) => self.take_old_peer(peer),
+            Input::Drain(true) => self.tell(now, Event::Fault(FaultReason::Drained)),
+            Input::Drain(false) => self.tell(now, Event::FaultCleared(FaultReason::Drained)),
             Input::Shutdown => self.shutdown(now),
         }
     }

@@ -86,7 +86,7 @@ pub use vrrp_fsm::{GroupTransition, Instant, State, Weight};
 pub use vrrp_track as track;
 
 pub use crate::authentication::{Authentication, Hmac, HmacError};
-pub use crate::core::{ApplyError, Observer};
+pub use crate::core::{ApplyError, Observer, UnknownRouter};
 pub use crate::destination::{Destination, OldChecksum, RouterKey, Unicast, UnicastPeer};
 pub use crate::engine::{ActiveRouter, Engine};
 pub use crate::events::{EVENTS_MAX, Event, EventKind, Events, Severity};

@@ -107,6 +107,8 @@ pub(crate) struct Parts {
     pub(crate) events: EventSender,
     pub(crate) view: InterfaceView,
     pub(crate) influences: Vec<(Arc<str>, Influence)>,
+    /// Whether the operator wants it to take no part.
+    pub(crate) is_drained: bool,
     /// What the signatures of an engine that died have come to.
     pub(crate) signing: Signing,
 }
@@ -381,6 +383,7 @@ impl Unit {
         self.is_ending |= matches!(input, Input::Shutdown);
         match &input {
             Input::Interfaces(view) => self.take_view(view.clone()),
+            Input::Drain(is_drained) => self.parts.is_drained = *is_drained,
             Input::Tracker { name, influence } => {
                 match self.parts.influences.iter_mut().find(|(known, _)| known == name) {
                     Some((_, known)) => *known = *influence,
@@ -469,6 +472,9 @@ impl Unit {
         if let Phase::Running(engine, _) = &mut self.phase {
             if self.is_member {
                 engine.join_group();
+            }
+            if self.parts.is_drained {
+                engine.handle(now, Input::Drain(true));
             }
             engine.start(now, view, can_hear, influences);
         }

@@ -13,12 +13,13 @@ mod users;
 
 use std::fmt::Display;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use serde::Serialize;
-use vrrp_control::Client;
+use vrrp_control::{Client, DrainRequest};
 
-use crate::cli::{Cli, Command, EventsArgs, ExplainArgs, ReloadArgs, StatusArgs};
+use crate::cli::{Cli, Command, EventsArgs, ExplainArgs, ReloadArgs, StatusArgs, UndrainArgs};
 
 /// The C library's allocator keeps a cache for each thread, which hundreds of threads that hardly
 /// ever allocate would fill once and keep.
@@ -38,6 +39,8 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain(&args),
         Command::Events(args) => events(&args),
         Command::Reload(args) => reload(&args),
+        Command::Drain(args) => drain(&args.what, true, args.wait.map(Duration::from_secs)),
+        Command::Undrain(args) => drain(&args, false, None),
         Command::Demo(args) => demo::run(&args),
     }
 }
@@ -102,6 +105,38 @@ fn reload(args: &ReloadArgs) -> ExitCode {
             eprintln!("vrrpd: not reloaded, the configuration before it is in force: {why}");
             ExitCode::from(exit::CONFIG)
         }
+    }
+}
+
+/// Keeps instances from taking part, or lets them take part again.
+fn drain(args: &UndrainArgs, drain: bool, wait: Option<Duration>) -> ExitCode {
+    let client = Client::of(&args.run_dir);
+    let report = match client.drain(&DrainRequest { name: args.name.clone(), drain }) {
+        Ok(report) => report,
+        Err(error) => return unavailable(&error),
+    };
+    if let Some(why) = &report.refused {
+        eprintln!("vrrpd: {why}");
+        return ExitCode::from(exit::USAGE);
+    }
+    let shown = show(&report, args.json);
+    let unheard: Vec<_> = report.unheard().collect();
+    if drain && !unheard.is_empty() {
+        let names = unheard.join(", ");
+        eprintln!("vrrpd: warning: of {names} no other node was ever heard: there may be none");
+    }
+    let Some(limit) = wait else { return shown };
+    match client.wait_for_successors(&report, limit) {
+        Ok(alone) if alone.is_empty() => shown,
+        Ok(alone) => {
+            let (names, secs) = (alone.join(", "), limit.as_secs());
+            eprintln!(
+                "vrrpd: no other node has become master of {names} within {secs} s; `vrrpd undrain` \
+                 takes the addresses back"
+            );
+            ExitCode::from(exit::CONFIG)
+        }
+        Err(error) => unavailable(&error),
     }
 }
 

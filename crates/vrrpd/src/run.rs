@@ -14,11 +14,14 @@ use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SI
 use signal_hook::iterator::Signals;
 use vrrp::track::TrackError;
 use vrrp::track::runner::{Runner, RunnerLimits};
-use vrrp::{ApplyError, Change, Host, HostError, Observer, Platform as _, Service, System};
+use vrrp::{
+    ApplyError, Change, Host, HostError, Observer, Platform as _, RouterStatus, Service, System,
+};
 use vrrp_conf::model::Config;
 use vrrp_control::{
-    Answers, Control, GroupStatus, GuardStatus, InstanceStatus, InterfaceStatus, Reception,
-    ReloadReport, RunDir, RunDirError, Status, TrackerStatus,
+    Answers, Control, DrainReport, DrainRequest, DrainedInstance, GroupStatus, GuardStatus,
+    InstanceStatus, InterfaceStatus, Reception, ReloadReport, RunDir, RunDirError, Status,
+    TrackerStatus,
 };
 use vrrp_guard::{Guard, GuardError};
 use vrrp_net::{NetError, NetNamespace, SpareDescriptors, Waker};
@@ -140,6 +143,12 @@ enum Task {
     Reload {
         is_dry: bool,
         reply: Sender<ReloadReport>,
+        answered: Waker,
+    },
+    /// Keep instances from taking part, or let them take part again; answer in the same way.
+    Drain {
+        request: DrainRequest,
+        reply: Sender<DrainReport>,
         answered: Waker,
     },
 }
@@ -271,6 +280,10 @@ impl Daemon<'_> {
                     let _ = reply.try_send(report);
                     answered.wake();
                 }
+                Task::Drain { request, reply, answered } => {
+                    let _ = reply.try_send(self.drain(&request));
+                    answered.wake();
+                }
             }
         }
     }
@@ -297,6 +310,20 @@ impl Daemon<'_> {
         drop(loaded);
         tell_manager(&[NotifyState::Ready]);
         report
+    }
+
+    fn drain(&mut self, request: &DrainRequest) -> DrainReport {
+        // As they stand before: others answer within milliseconds.
+        let before = self.service.observer().routers();
+        let names = self.service.drain(request.name.as_deref(), request.drain);
+        let (format, drained) = (vrrp_control::FORMAT, request.drain);
+        let (names, refused) = match names {
+            Ok(names) => (names, None),
+            Err(unknown) => (Vec::new(), Some(unknown.to_string())),
+        };
+        let is_meant = |router: &&RouterStatus| names.contains(&router.settings.name);
+        let instances = before.iter().filter(is_meant).map(DrainedInstance::of).collect();
+        DrainReport { format, drained, refused, instances }
     }
 
     fn read(&mut self) -> Reading {
@@ -418,6 +445,12 @@ impl Answers for Answering {
         let (reply, report) = bounded(1);
         // A daemon that is about to end gives no answer: the client sees the connection end.
         let _ = self.requests.send(Task::Reload { is_dry, reply, answered });
+        report
+    }
+
+    fn drain(&self, request: DrainRequest, answered: Waker) -> Receiver<DrainReport> {
+        let (reply, report) = bounded(1);
+        let _ = self.requests.send(Task::Drain { request, reply, answered });
         report
     }
 }
