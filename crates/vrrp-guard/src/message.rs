@@ -8,9 +8,10 @@ use vrrp_net::{Object, Packet};
 use crate::slots::SLOTS;
 
 /// A will goes in parts that are not much longer.
-const PART_BYTES: usize = 16 << 10;
-/// The longest part: one item may come on top, and none has more than a packet's octets.
-pub(crate) const PART_BYTES_MAX: usize = PART_BYTES + (64 << 10);
+const PART_BYTES: usize = 8 << 10;
+/// The longest part: one item may come on top, and an advert of 255 IPv6 addresses has some 4,100
+/// octets.
+pub(crate) const PART_BYTES_MAX: usize = PART_BYTES + (8 << 10);
 
 const REVOKE: u8 = 0;
 const PART: u8 = 1;

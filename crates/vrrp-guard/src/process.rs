@@ -24,9 +24,9 @@ pub(crate) const READY: &[u8] = b"ready";
 /// Messages that are read before the time is looked at again.
 const MESSAGES_AT_ONCE: usize = 64;
 /// What is set aside for acting: so much, and so much more for each object.
-const RESERVE_BYTES: usize = 64 << 10;
+const RESERVE_BYTES: usize = 32 << 10;
 const RESERVE_BYTES_EACH: usize = 512;
-const CHUNK_BYTES: usize = 16 << 10;
+const CHUNK_BYTES: usize = 8 << 10;
 
 /// Why a guard does not begin.
 #[derive(Debug, Error)]
