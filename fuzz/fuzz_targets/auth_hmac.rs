@@ -124,7 +124,7 @@ fn check_accepted(message: &[u8], advert: &Advert<'_>, ip: &IpMeta, settings: &H
     let has_data = message[0] >> 4 == 2;
     assert!(again == message || has_reserved_bits || has_data, "{again:x?} {message:x?}");
     let mut replay = Replay::default();
-    replay.admit(ip.source, sequence).expect("nothing was heard before");
+    replay.admit(ip.source, sequence, &authentication).expect("nothing was heard before");
     replay.check(ip, advert).expect_err("it was heard before");
     let mut signer = Signer::default();
     let first = signer.next(&authentication).expect("there is always a number");

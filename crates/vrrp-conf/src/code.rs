@@ -282,6 +282,13 @@ codes! {
          the owner and for nobody else, no `preempt_delay`, three missed adverts, and while it is \
          master neither advert nor announcement in answer to a losing one; version 2 has no \
          `accept`.\n\nRemove the setting that is marked, or do without strict mode."
+    SameKeyNumber = "E0420" fatal "two keys with one number"
+        "A signed advert names its key by number. With two keys of one number it would depend on \
+         their order which of them is meant, and a router that has the other one refuses all that \
+         is signed.\n\nGive one of them another number, the same on all routers."
+    TwoAuthentications = "E0421" fatal "two kinds of authentication"
+        "Adverts are authenticated by `authentication` or by `auth_hmac`; there is no advert with \
+         both.\n\nRemove one of the blocks."
     IncludeMissing = "W0501" doubt "an include line that includes nothing"
         "The file that an `include` line names does not exist or cannot be read. Plain `include` \
          allows that, and it is rarely meant.\n\nMend the path, or use `includea` to have an \
@@ -408,6 +415,12 @@ codes! {
          member, or of the group, has weight 0, here as with keepalived. A failure means FAULT for \
          all members, and so does any number but 0 in a tracked file.\n\nWrite `weight 0` if that \
          is meant, or `sync_group_tracking_weight` in the group."
+    DelayCut = "W0532" doubt "an interface delay that is cut"
+        "While an interface is down and does not count as that yet, its instances hear nothing, and \
+         are not heard. After as many advertisement intervals as `down_timer_adverts` says they would \
+         become master, or their peers would. So a delay is cut, here as with keepalived, to one \
+         interval less, and again where a master with a shorter interval is heard.\n\nTake a shorter \
+         delay, or a longer `advert_int`."
     ClusterVrid = "E0601" fatal "members with different VRIDs for one virtual router"
         "Routers find each other by the VRID. With two of them, each member is alone, both are \
          master, and both have the addresses.\n\nUse one `virtual_router_id` on all members."
@@ -526,6 +539,11 @@ codes! {
     SystemUser = "W0704" doubt "a user or group that this machine does not have"
         "The daemon does not start with a check script whose user does not exist, and a notify \
          program without its user tells nobody.\n\nMend the name, or make the user."
+    SystemKeyFile = "W0705" doubt "a key file that cannot be used here"
+        "The daemon does not start, or keeps its configuration at a reload, if a key file of \
+         `auth_hmac` is not there, has not 32 to 64 bytes, or can be read or changed by others \
+         than root and the daemon's user.\n\nMend the path, or give the file to root and take the \
+         permissions of group and others away (`chmod go=`)."
 }
 
 impl Code {

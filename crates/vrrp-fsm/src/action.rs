@@ -132,6 +132,12 @@ pub enum Cause {
     /// Another router claims to own the addresses and has a higher address: one of the two is
     /// configured wrongly.
     TwoOwners(Peer),
+    /// An Active Router was silent for so long that others may have succeeded it: the machine or
+    /// its process stood still.
+    Late {
+        /// How long its last advert was ago.
+        silent: Duration,
+    },
     /// This reason not to take part appeared.
     Fault(FaultReason),
     /// The last reason not to take part went away; this one.
@@ -172,6 +178,11 @@ impl fmt::Display for Cause {
             Self::TwoOwners(peer) => {
                 write!(f, "{} claims to own the addresses too: configuration error", peer.source)
             }
+            Self::Late { silent } => write!(
+                f,
+                "stood still for {:.3} s, in which others may have taken over",
+                silent.as_secs_f64()
+            ),
             Self::Fault(reason) => reason.fmt(f),
             Self::FaultCleared(reason) => write!(f, "no longer: {reason}"),
             Self::Ready(name) => write!(f, "{name} gave its first verdict"),
@@ -207,10 +218,33 @@ pub enum Report {
     },
     /// Someone else removed installed addresses, and they are put back.
     AddressesLost,
+    /// An address owner was silent for so long that others may have succeeded it, and announces
+    /// itself and the addresses anew.
+    TakenBack {
+        /// How long its last advert was ago.
+        silent: Duration,
+    },
     /// A further reason not to take part.
     FaultAdded(FaultReason),
     /// This reason not to take part went away, but something else remains.
     FaultLifted(FaultReason),
+}
+
+impl Report {
+    /// Its name for programs. It never changes; more may come.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::LosingAdvert(_) => "losing_advert",
+            Self::OwnerHeard(_) => "owner_heard_advert",
+            Self::TwoOwners(_) => "two_owners",
+            Self::OwnAddress(_) => "own_address",
+            Self::IntervalLearnt { .. } => "interval_learnt",
+            Self::AddressesLost => "addresses_lost",
+            Self::TakenBack { .. } => "taken_back",
+            Self::FaultAdded(_) => "fault_added",
+            Self::FaultLifted(_) => "fault_lifted",
+        }
+    }
 }
 
 impl fmt::Display for Report {
@@ -228,6 +262,12 @@ impl fmt::Display for Report {
                 write!(f, "{source} advertises every {to}, not every {from}: following it")
             }
             Self::AddressesLost => f.write_str("virtual addresses were removed: putting them back"),
+            Self::TakenBack { silent } => write!(
+                f,
+                "stood still for {:.3} s, in which others may have taken over: taking back what \
+                 is owned here",
+                silent.as_secs_f64()
+            ),
             Self::FaultAdded(reason) => write!(f, "also: {reason}"),
             Self::FaultLifted(reason) => write!(f, "no longer: {reason}"),
         }

@@ -14,11 +14,18 @@ const ANSWERS_APART_MIN: Duration = Duration::from_millis(1);
 /// in arp(7)).
 const ANSWERING_ANNOUNCEMENTS_APART: Duration = Duration::from_secs(1);
 
+/// Fewer intervals of silence are not late.
+const ADVERTS_LATE_MIN: u32 = 2;
+
 /// What an Active Router waits for; it ends with the state.
 #[derive(Debug, Clone)]
 pub(crate) struct Active {
     /// Adver_Timer.
     next_advert: Instant,
+    /// When the last advert was sent.
+    advertised_at: Instant,
+    /// From when on its peers may have succeeded it, unless it advertises before.
+    late_at: Instant,
     /// Adverts in answer to losing ones and to resignations.
     answers: Paced,
     /// Announcements in answer to losing adverts.
@@ -66,6 +73,8 @@ impl Active {
         let again = !announce.delay.is_zero() && announce.repeat > 0;
         Self {
             next_advert: now + config.interval.as_duration(),
+            advertised_at: now,
+            late_at: now + silence_max(config),
             answers: Paced::new(now),
             announcements: Paced::new(now),
             second_announce: again.then(|| (now + announce.delay, announce.repeat)),
@@ -77,6 +86,15 @@ impl Active {
         let second = self.second_announce.map(|(at, _)| at);
         let optional = [self.answers.due(), self.announcements.due(), second, self.refresh];
         optional.into_iter().flatten().fold(self.next_advert, Instant::min)
+    }
+
+    pub(crate) const fn late_at(&self) -> Instant {
+        self.late_at
+    }
+
+    /// How long its last advert is ago.
+    pub(crate) fn silence(&self, now: Instant) -> Duration {
+        now.saturating_since(self.advertised_at)
     }
 
     /// Does what is due, adverts first. What was missed meanwhile is not made up for.
@@ -113,6 +131,7 @@ impl Active {
     ) {
         out.push(Action::SendAdvert { priority });
         self.next_advert = now + config.interval.as_duration();
+        (self.advertised_at, self.late_at) = (now, now + silence_max(config));
         self.answers.settle(now, answers_apart(config));
     }
 
@@ -170,6 +189,19 @@ impl Active {
             self.refresh = first_refresh(now, after.announce.refresh);
         }
     }
+}
+
+/// How long an Active Router may be silent: as many intervals as a Backup Router waits before it
+/// adds its Skew_Time.
+///
+/// No peer's Active_Down_Interval is shorter. What the fastest has on top, two steps of Skew_Time,
+/// is left for an advert that is sent in the last moment to arrive, and for clocks that do not run
+/// alike. The interval is that of the last advert, since it is what the peers have learnt.
+///
+/// Where one missing advert is enough, that would be the time at which the next one is due: a
+/// timer late by a few milliseconds must not cost the addresses.
+fn silence_max(config: &Config) -> Duration {
+    config.interval.as_duration() * u32::from(config.down_timer_adverts.get()).max(ADVERTS_LATE_MIN)
 }
 
 /// How far apart answers are: the shortest Skew_Time there is. A Backup Router waits longer than

@@ -21,7 +21,8 @@ pub enum Event {
     /// Stop taking part: an Active Router resigns.
     Shutdown,
     /// The time of [`Router::deadline`](crate::Router::deadline) may have come. Early and late
-    /// ones do no harm: an early one does nothing, a late one does what is due, once.
+    /// ones do no harm: an early one does nothing, a late one does what is due, once; and if an
+    /// Active Router is [late](crate::Router::late_at) for good, it steps down.
     Timer,
     /// A valid advert for this virtual router. `now` is the time it was received.
     Advert(Heard),

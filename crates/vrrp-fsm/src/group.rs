@@ -72,7 +72,7 @@ impl Group {
 
     /// Tells a member of an event. One that nobody is called is told to nobody.
     pub fn handle(&mut self, now: Instant, name: &str, event: Event) -> GroupActions {
-        let mut out = GroupActions::default();
+        let mut out = self.step_down_late(now);
         if let Some(index) = self.position(name) {
             out.extend(index, self.routers[index].handle(now, event));
         }
@@ -83,11 +83,24 @@ impl Group {
     /// Tells all members of an event before anything is decided: [`Event::Startup`],
     /// [`Event::Shutdown`], [`Event::Timer`], and what the group itself tracks.
     pub fn handle_all(&mut self, now: Instant, event: &Event) -> GroupActions {
-        let mut out = GroupActions::default();
+        let mut out = self.step_down_late(now);
         for (index, router) in self.routers.iter_mut().enumerate() {
             out.extend(index, router.handle(now, event.clone()));
         }
         out.0.extend(self.settle(now));
+        out
+    }
+
+    fn step_down_late(&mut self, now: Instant) -> GroupActions {
+        let mut out = GroupActions::default();
+        for (index, router) in self.routers.iter_mut().enumerate() {
+            if router.must_step_down(now) {
+                out.extend(index, router.handle(now, Event::Timer));
+            }
+        }
+        if !out.is_empty() {
+            out.0.extend(self.settle(now));
+        }
         out
     }
 
@@ -142,6 +155,10 @@ impl Group {
 /// - **Ears before alarms, for all.** Before it settles after a timer, everything that has
 ///   arrived for *any* member is handled: a member that was held back may have to hear that its
 ///   master is there after all.
+/// - **Who is late comes first.** Before any member is told of anything, each that
+///   [has to step down](Router::must_step_down) is told of [`Event::Timer`], and the group is
+///   settled. Another member's advert would keep its peers from succeeding a group that steps
+///   down.
 /// - **Who died is none.** A member whose machine is lost is handed over as `None` until there is
 ///   a new one, which has joined. That counts as a fault.
 /// - **Ending together.** Once one member was told to end with the others, the group is not

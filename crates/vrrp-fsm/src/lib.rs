@@ -129,7 +129,9 @@
 //!   Active one that is late by an interval or more, all that has arrived is handled: what is in
 //!   the socket, in queues, and put aside. A late thread must not take over from a router whose
 //!   adverts wait for it. A timer that is late all the same is acted on, and [`Cause`] says how
-//!   late it was. What is taken in there is bounded, so that a flood does not keep the timer
+//!   late it was. But an Active Router that [must step down](Router::must_step_down), because it
+//!   stood still until others have succeeded it, does so first: nothing that has arrived changes
+//!   that, and what it would answer is not for it any more. What is taken in there is bounded, so that a flood does not keep the timer
 //!   from firing.
 //! - **Advert put aside.** Only one of which [`Router::would_only_restart_timer`] is true,
 //!   only the newest, with its own time, and never while something older still waits; it is

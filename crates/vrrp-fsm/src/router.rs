@@ -118,6 +118,7 @@ impl Router {
     /// for a while.
     pub fn handle(&mut self, now: Instant, event: Event) -> Actions {
         let mut out = Actions::default();
+        self.step_down_if_late(now, &mut out);
         match event {
             Event::Startup => self.startup(now, &mut out),
             Event::Shutdown => self.shutdown(now, &mut out),
@@ -144,6 +145,31 @@ impl Router {
             Phase::Backup(backup) => backup.wants_active.is_none().then_some(backup.active_down),
             Phase::Active(active) => Some(active.deadline()),
         }
+    }
+
+    /// From when on this Active Router has been silent for so long that its peers may have
+    /// succeeded it; `None` in every other state. It is
+    /// [`down_timer_adverts`](Config::down_timer_adverts) intervals after its last advert, and two
+    /// at least.
+    ///
+    /// Whatever it is told from then on, it first steps down, without a word. Only an address
+    /// owner on its own, which is always Active (RFC 9568 §6.4.1), puts the addresses back and
+    /// announces them anew.
+    ///
+    /// A program that takes the addresses of a router that hangs away waits until then, and has
+    /// to tell the router nothing: if it wakes up, it finds that it is late.
+    pub fn late_at(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Active(active) => Some(active.late_at()),
+            _ => None,
+        }
+    }
+
+    /// Whether it is [late](Self::late_at) and has to step down. Before it is told of anything
+    /// that has arrived meanwhile, under the time of its arrival, it has to be told of
+    /// [`Event::Timer`], under the time that it is.
+    pub fn must_step_down(&self, now: Instant) -> bool {
+        !self.is_always_active() && self.late_at().is_some_and(|late_at| now >= late_at)
     }
 
     /// Whether this advert would do nothing but restart the Active_Down_Timer.
@@ -352,6 +378,33 @@ impl Router {
         }
     }
 
+    /// An Active Router that stood still until others have succeeded it is a Backup Router that
+    /// does not know it yet. It neither resigns nor answers what arrived meanwhile.
+    fn step_down_if_late(&mut self, now: Instant, out: &mut Actions) {
+        let Phase::Active(active) = &self.phase else { return };
+        let cause = Cause::Late { silent: active.silence(now) };
+        if !self.must_step_down(now) {
+            return;
+        }
+        out.push(Action::RemoveAddresses);
+        self.watch_with_group(now, cause, out);
+    }
+
+    /// Nobody succeeds an address owner for long, and it is Active whatever it hears; as a member
+    /// of a sync group it is what the others are.
+    fn is_always_active(&self) -> bool {
+        self.effective.is_owner() && self.membership.is_none()
+    }
+
+    /// An address owner that stood still takes the addresses back from whoever succeeded it.
+    fn take_back(&mut self, now: Instant, silent: Duration, out: &mut Actions) {
+        out.push(Action::SendAdvert { priority: self.effective });
+        out.push(Action::InstallAddresses);
+        out.announce(self.config.announce.repeat);
+        out.report(Report::TakenBack { silent });
+        self.phase = Phase::Active(Active::new(now, &self.config));
+    }
+
     /// Waits for a full Active_Down_Interval, counted in the interval of `peer` if there is
     /// one to follow.
     fn enter_backup(&mut self, now: Instant, peer: Option<Peer>, cause: Cause, out: &mut Actions) {
@@ -385,6 +438,11 @@ impl Router {
             Phase::Backup(backup) if now >= backup.active_down => {
                 let cause = backup.cause(now);
                 self.may_become_active(now, cause, out);
+            }
+            // Whoever is not always Active has stepped down before this.
+            Phase::Active(active) if now >= active.late_at() => {
+                let silent = active.silence(now);
+                self.take_back(now, silent, out);
             }
             Phase::Active(active) => active.timer(now, &self.config, self.effective, out),
             _ => {}
@@ -458,11 +516,15 @@ impl Router {
         let skew_time = self.skew_time();
         let lower = self.outranks(peer.priority);
         let preempt_delay = self.config.preempt_delay;
+        // What waited while it was Active may be the oldest part of what has arrived since.
+        let is_old = self.since.is_some_and(|since| now < since);
         let Phase::Backup(backup) = &mut self.phase else { return };
 
         if peer.priority.is_resignation() {
-            backup.set_active_down(now + skew_time);
-            backup.expected = Takeover::Resignation(peer);
+            if !is_old {
+                backup.set_active_down(now + skew_time);
+                backup.expected = Takeover::Resignation(peer);
+            }
             backup.heard = backup.heard.filter(|heard| heard.source != peer.source);
             return;
         }
@@ -495,7 +557,7 @@ impl Router {
         let Phase::Backup(backup) = &mut self.phase else { return };
         backup.learnt = Some(peer.interval);
         backup.expected = Takeover::Silence;
-        self.restart_active_down(now);
+        self.restart_active_down(self.since.map_or(now, |since| now.max(since)));
     }
 
     /// RFC 9568 §6.4.3.

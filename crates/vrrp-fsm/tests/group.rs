@@ -252,8 +252,40 @@ fn intervals_and_versions_may_differ() {
     trial.wait_until_active();
     assert_eq!(trial.states(), [State::Active; 3]);
     assert_eq!(trial.now.as_micros(), 36_093_750);
-    trial.pass(1);
-    assert_eq!(trial.all(Event::Timer), ["B: advert 100", "C: advert 100"]);
+    trial.now = trial.now + Duration::from_millis(100);
+    assert_eq!(trial.all(Event::Timer), ["B: advert 100"]);
+}
+
+#[test]
+fn a_group_that_stood_still_steps_down_before_anybody_speaks() {
+    let slow = Config { interval: Interval::from_centis(200).unwrap(), ..config(100) };
+    let mut trial = Trial::active([slow, config(100)]);
+    // B has been succeeded, and A's advert is due.
+    trial.pass(3);
+    assert_eq!(
+        trial.all(Event::Timer),
+        [
+            "B: remove",
+            "B: Active to Backup, stood still for 3.000 s, in which others may have taken over",
+            "A: remove",
+            "A: Active to Backup, follows B of its sync group",
+            "group: Active to Backup: B, stood still for 3.000 s, in which others may have taken \
+             over",
+        ]
+    );
+    trial.deadline();
+    assert_eq!(trial.states(), [State::Backup; 2]);
+}
+
+#[test]
+fn owners_that_stood_still_together_wait_for_nobody() {
+    let mut trial = Trial::started([config(255), config(255)]);
+    trial.pass(3);
+    let told = trial.all(Event::Timer);
+    let first_advert = told.iter().position(|told| told.contains("advert")).unwrap();
+    assert!(told[..first_advert].contains(&"A: remove".to_owned()), "{told:?}");
+    assert!(told[..first_advert].contains(&"B: remove".to_owned()), "{told:?}");
+    assert_eq!(trial.states(), [State::Active; 2]);
 }
 
 #[test]

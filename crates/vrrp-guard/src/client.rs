@@ -90,7 +90,8 @@ struct Shared {
 struct Line {
     socket: Option<Arc<OwnedFd>>,
     status: GuardStatus,
-    wills: BTreeMap<u32, Vec<Vec<u8>>>,
+    /// With the longest silence of each.
+    wills: BTreeMap<u32, (Duration, Vec<Vec<u8>>)>,
     /// Whether the guard could not take everything, and is to be told all anew.
     is_behind: bool,
     is_ending: bool,
@@ -173,12 +174,14 @@ impl RouterSafeguard for Ward {
         let parts = parts(self.slot, &self.name, &will);
         let mut line = self.shared.lock();
         match line.wills.get(&self.slot) {
-            Some(before) if *before == parts => return,
-            Some(_) => {}
+            Some((_, before)) if *before == parts => return,
+            Some((silence_max, _)) if *silence_max == will.silence_max => {}
+            // Its time begins anew: what was long enough for the silence before may be too short now.
+            Some(_) => drop(self.advertising()),
             None => self.shared.slots.slot(self.slot).begin(Timestamp::now()),
         }
         line.send(&parts, &self.shared.waker);
-        line.wills.insert(self.slot, parts);
+        line.wills.insert(self.slot, (will.silence_max, parts));
     }
 
     fn revoke(&self) {
@@ -233,7 +236,8 @@ impl Line {
         // One that has missed something may have wills that were revoked since.
         let revoked = (0..self.given).filter(|slot| !fresh && !self.wills.contains_key(slot));
         let revocations: Vec<_> = revoked.map(revocation).collect();
-        let mut messages = revocations.iter().chain(self.wills.values().flatten());
+        let mut messages =
+            revocations.iter().chain(self.wills.values().flat_map(|(_, parts)| parts));
         self.is_behind = !messages.all(|message| send_at_once(socket, message).is_ok());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::resume_unwind;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::thread;
 
 use rustix::fs::{Mode, OFlags, open};
@@ -12,6 +12,9 @@ use crate::error::{NetError, Operation};
 use crate::netlink::NetNs;
 use crate::sys;
 use crate::words::Errno;
+
+/// Where namespaces have names.
+const NAMED: &str = "/run/netns";
 
 /// A network namespace. It lives as long as a process or a link is in it, or a descriptor such
 /// as this one refers to it.
@@ -35,6 +38,21 @@ impl NetNamespace {
         open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
             .map(Self)
             .map_err(|errno| NetError::refused(Operation::OpenNamespace, errno))
+    }
+
+    /// The one of this name, as `ip netns add` makes it: behind `/run/netns/NAME`.
+    ///
+    /// # Errors
+    /// [`NetError::Refused`]: `ENOENT` if there is none, `EINVAL` if the name is no single component
+    /// of a path.
+    pub fn named(name: &str) -> Result<Self, NetError> {
+        let mut parts = Path::new(name).components();
+        match (parts.next(), parts.next()) {
+            (Some(Component::Normal(part)), None) if part == name => {
+                Self::open(&Path::new(NAMED).join(part))
+            }
+            _ => Err(NetError::refused(Operation::OpenNamespace, Errno::EINVAL)),
+        }
     }
 
     /// A new one without a name, with nothing in it but a loopback link that is down.
@@ -88,4 +106,20 @@ fn on_own_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, NetError
             .map_err(|error| NetError::refused(Operation::EnterNamespace, Errno::from(&error)))?;
         Ok(thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_nowhere_but_to_the_namespaces_that_have_names() {
+        for name in ["", ".", "..", "../net", "a/b", "/proc/self/ns/net", "blue/"] {
+            let refused = NetNamespace::named(name).unwrap_err();
+            let expected = NetError::refused(Operation::OpenNamespace, Errno::EINVAL);
+            assert_eq!(refused, expected, "{name}");
+        }
+        let refused = NetNamespace::named("vrrp-none").unwrap_err();
+        assert_eq!(refused, NetError::refused(Operation::OpenNamespace, Errno::ENOENT));
+    }
 }

@@ -268,8 +268,8 @@ fn each_bad_signature_has_its_own_reason() {
 
     let replay = DecodeError::Replay { last: Sequence::Header(1), found: Sequence::Header(1) };
     let mut memory = Replay::default();
-    assert!(memory.admit(V4, Sequence::Header(1)).is_ok());
-    assert_eq!(memory.admit(V4, Sequence::Header(1)), Err(replay));
+    assert!(memory.admit(V4, Sequence::Header(1), &Authentication::None).is_ok());
+    assert_eq!(memory.admit(V4, Sequence::Header(1), &Authentication::None), Err(replay));
     seen.insert(replay.reason());
     assert_eq!(seen, BTreeSet::from(signed::REASONS));
 }

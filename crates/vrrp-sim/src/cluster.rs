@@ -287,6 +287,7 @@ impl<M: Machine> Cluster<'_, M> {
         act: impl FnOnce(&mut M),
     ) {
         let node = &mut self.nodes[id];
+        let told_at = node.clock.read(self.now);
         let Some(process) = &mut node.process else { return };
         let router = process.machine.router();
         let (before, priority_before) = (router.state(), router.priority());
@@ -312,6 +313,7 @@ impl<M: Machine> Cluster<'_, M> {
         self.occurrences.push(Occurrence::Turn(Turn {
             node: id,
             local,
+            told_at,
             stimulus,
             before,
             priority_before,

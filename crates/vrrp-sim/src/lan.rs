@@ -14,12 +14,15 @@ use vrrp_net::{
     InterfaceName, Kernel, Link, LinkFlags, MacAddress, NetError, Object, Operation,
     OperationalState, Outcome, Recorder, Snapshot, TableName, Timestamp,
 };
-use vrrp_proto::{Family, IpMeta};
+use vrrp_proto::{Family, IpMeta, UnixTime};
 
 use crate::wire::is_lost;
 
 /// How long a packet is on its way unless somebody says otherwise.
 pub const DEFAULT_DELAY: Duration = Duration::from_micros(100);
+
+/// The right time of day at the zero of a network's clock, since 1970.
+const EPOCH: Duration = Duration::from_secs(1_800_000_000);
 
 /// How often a host may have something to do at one point in time.
 const TURNS_MAX: usize = 1_000;
@@ -59,6 +62,8 @@ struct State {
     lost: u64,
     in_flight: BTreeMap<(Instant, u64), Packet>,
     packets: u64,
+    /// How many seconds each host's clock of day is ahead.
+    ahead_secs: Vec<i64>,
 }
 
 #[derive(Debug)]
@@ -88,6 +93,7 @@ impl Lan {
             lost: 0,
             in_flight: BTreeMap::new(),
             packets: 0,
+            ahead_secs: Vec::new(),
         })))
     }
 
@@ -96,6 +102,7 @@ impl Lan {
         let mut state = self.lock();
         let (id, recorder) = (state.hosts.len(), Recorder::new());
         state.hosts.push(recorder.clone());
+        state.ahead_secs.push(0);
         LanHost { lan: self.clone(), id, recorder }
     }
 
@@ -304,6 +311,12 @@ impl LanHost {
         }
     }
 
+    /// Sets its clock of day so many seconds ahead of what is right, or behind. Timers go by another
+    /// clock.
+    pub fn set_clock(&self, ahead_secs: i64) {
+        self.lan.lock().ahead_secs[self.id] = ahead_secs;
+    }
+
     /// The objects that its kernel holds for its routers.
     pub fn objects(&self) -> Vec<Object> {
         self.recorder.objects()
@@ -327,6 +340,14 @@ impl Platform for LanHost {
 
     fn is_real_time(&self) -> bool {
         false
+    }
+
+    fn time_of_day(&self) -> UnixTime {
+        let ahead_secs = self.lan.lock().ahead_secs[self.id];
+        let right = EPOCH + Duration::from_micros(self.now().as_micros());
+        let ahead = Duration::from_secs(ahead_secs.unsigned_abs());
+        let shown = if ahead_secs < 0 { right.saturating_sub(ahead) } else { right + ahead };
+        UnixTime::new(shown)
     }
 
     fn open_kernel(&self, _: Family) -> Result<Box<dyn Kernel>, NetError> {

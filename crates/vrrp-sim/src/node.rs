@@ -8,7 +8,7 @@ use std::time::Duration;
 use vrrp::{Authentication, Input, Interfaces, Settings, VirtualAddress};
 use vrrp_fsm::{Config, Heard, Influence, Instant, State};
 use vrrp_net::{InterfaceName, NetEvent, RecordedMonitor};
-use vrrp_proto::{Family, Priority, Rules, Version, Vrid};
+use vrrp_proto::{Family, Priority, Rules, UnixTime, Version, Vrid};
 
 use crate::clock::Clock;
 use crate::kernel::{Held, SimKernel};
@@ -18,6 +18,9 @@ use crate::scenario::{InterfaceState, Member, NodeId};
 
 /// The virtual router that all of them form.
 pub(crate) const VRID: Vrid = Vrid::new(51).expect("51 is not 0");
+
+/// In a cluster the time of day stands still: its engines are told none.
+const TIME_OF_DAY: UnixTime = UnixTime { secs: 0, fraction: 0 };
 
 /// One router with everything around it.
 #[derive(Debug)]
@@ -235,7 +238,7 @@ impl<M: Machine> Node<M> {
         let Settings { machine, authentication, advertised, .. } = &*self.settings;
         Some(Rules {
             own_sources: &self.machine()?.engine().view().addresses,
-            authentication: authentication.as_proto(),
+            authentication: authentication.as_proto(TIME_OF_DAY),
             ..Rules::new(machine.version, VRID, machine.interval, advertised.as_addresses())
         })
     }

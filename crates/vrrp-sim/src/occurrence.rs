@@ -91,8 +91,10 @@ pub enum Stimulus {
 pub struct Turn {
     /// The router.
     pub node: NodeId,
-    /// What its clock showed.
+    /// What its clock showed; of an advert, when it arrived.
     pub local: Instant,
+    /// What its clock shows when it is told.
+    pub told_at: Instant,
     /// What it was told.
     pub stimulus: Stimulus,
     /// Its state until then.

@@ -22,7 +22,9 @@
 //! ```
 
 use std::collections::HashMap;
+use std::ops::Add;
 use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use crate::handle::{BELL, Bell, Handle, Mailbox, Wanted, lock};
@@ -63,6 +65,69 @@ impl fmt::Display for LinkState {
             Self::NoCarrier => "no carrier",
             Self::Running => "running",
         })
+    }
+}
+
+/// How long a change of a link must last before it counts; without delays it counts at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Delays {
+    /// How long it must be down.
+    pub down: Duration,
+    /// How long it must be up.
+    pub up: Duration,
+}
+
+impl Delays {
+    /// The same, neither of them longer than `limit`.
+    #[must_use]
+    pub fn at_most(self, limit: Duration) -> Self {
+        Self { down: self.down.min(limit), up: self.up.min(limit) }
+    }
+
+    const fn before(self, works: bool) -> Duration {
+        if works { self.up } else { self.down }
+    }
+}
+
+/// Whether a link counts as working: a change counts once it has lasted.
+///
+/// ```
+/// use std::time::Duration;
+/// use vrrp_track::interface::{Debounce, Delays};
+///
+/// let delays = Delays { down: Duration::from_secs(2), up: Duration::ZERO };
+/// let mut link = Debounce::new(true);
+/// assert!(link.take(Duration::from_secs(10), false, delays));
+/// assert_eq!(link.deadline(delays), Some(Duration::from_secs(12)));
+/// assert!(!link.take(Duration::from_secs(12), false, delays));
+/// assert!(link.take(Duration::from_secs(13), true, delays));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Debounce<T> {
+    counts: bool,
+    /// Since when it is otherwise.
+    other_since: Option<T>,
+}
+
+impl<T: Copy + Ord + Add<Duration, Output = T>> Debounce<T> {
+    /// A link that counts as what it is.
+    pub const fn new(works: bool) -> Self {
+        Self { counts: works, other_since: None }
+    }
+
+    /// Takes in how it is at this time, and says what it counts as.
+    pub fn take(&mut self, now: T, works: bool, delays: Delays) -> bool {
+        if works == self.counts {
+            self.other_since = None;
+        } else if *self.other_since.get_or_insert(now) + delays.before(works) <= now {
+            *self = Self::new(works);
+        }
+        self.counts
+    }
+
+    /// When to take it in again, if it does not count as what it is.
+    pub fn deadline(&self, delays: Delays) -> Option<T> {
+        self.other_since.map(|since| since + delays.before(!self.counts))
     }
 }
 
@@ -150,19 +215,29 @@ pub struct Interface {
     pub link: Arc<str>,
     /// Where its state is known.
     pub links: Links,
+    /// How long it must be down, or up, to count as that. An interface that does not exist, or that
+    /// comes into being, counts as what it is at once.
+    pub delays: Delays,
 }
 
 impl Interface {
     /// The interface called `name`, whose state `links` knows.
     pub fn new(name: impl Into<Arc<str>>, links: &Links) -> Self {
         let name = name.into();
-        Self { link: Arc::clone(&name), name, links: links.clone() }
+        Self { link: Arc::clone(&name), name, links: links.clone(), delays: Delays::default() }
     }
 
     /// Sets the link's name, where the source is to be known by another.
     #[must_use]
     pub fn link(mut self, link: impl Into<Arc<str>>) -> Self {
         self.link = link.into();
+        self
+    }
+
+    /// Sets how long it must be down, or up, to count as that.
+    #[must_use]
+    pub const fn delays(mut self, delays: Delays) -> Self {
+        self.delays = delays;
         self
     }
 }
@@ -184,10 +259,12 @@ impl SourceKind for Interface {
     }
 }
 
+/// The sources, and what each counts as.
+type InForce = Vec<(Interface, Option<Verdict>)>;
+
 struct InterfaceTracker {
     handle: Handle<Interface>,
-    /// Those in force.
-    sources: Arc<Mutex<Vec<Interface>>>,
+    sources: Arc<Mutex<InForce>>,
 }
 
 impl Tracker<Interface> for InterfaceTracker {
@@ -196,15 +273,63 @@ impl Tracker<Interface> for InterfaceTracker {
     }
 
     fn status(&self) -> Vec<SourceStatus> {
-        let one = |source: &Interface| {
+        let one = |(source, counts): &(Interface, Option<Verdict>)| {
             let state = source.links.get(&source.link);
-            let measure = state.map(|state| Measure::Verdict(state.verdict()));
-            let detail =
-                state.map_or_else(|| "nothing is known yet".to_owned(), |state| state.to_string());
+            let detail = match (state, counts) {
+                (None, _) => "nothing is known yet".to_owned(),
+                (Some(state), Some(counts)) if state.verdict() != *counts => {
+                    format!("{state}, which does not count yet")
+                }
+                (Some(state), _) => state.to_string(),
+            };
+            let measure = counts.or(state.map(LinkState::verdict)).map(Measure::Verdict);
             SourceStatus::new(Interface::KIND, Arc::clone(&source.name), measure, detail)
                 .or_failed(self.handle.failure())
         };
         lock(&self.sources).iter().map(one).collect()
+    }
+}
+
+/// A source that is followed.
+struct Followed {
+    wanted: Wanted<Interface>,
+    /// How the link was when it was looked at last.
+    state: Option<LinkState>,
+    debounce: Debounce<Instant>,
+    reported: Option<Verdict>,
+}
+
+impl Followed {
+    const fn new(wanted: Wanted<Interface>) -> Self {
+        Self { wanted, state: None, debounce: Debounce::new(false), reported: None }
+    }
+
+    /// Looks at the link; says what has to be reported.
+    fn look(&mut self, now: Instant) -> Option<Update> {
+        let source = &self.wanted.source;
+        let state = source.links.get(&source.link)?;
+        let before = self.state.replace(state);
+        let is_known = |state| state != LinkState::Missing;
+        let works = state.verdict() == Verdict::Up;
+        let counts = match before {
+            Some(before) if is_known(before) && is_known(state) => {
+                self.debounce.take(now, works, source.delays)
+            }
+            _ => {
+                self.debounce = Debounce::new(works);
+                works
+            }
+        };
+        let verdict = if counts { Verdict::Up } else { Verdict::Down };
+        if self.reported.replace(verdict) == Some(verdict) {
+            return None;
+        }
+        let reading = Reading::new(Interface::KIND, verdict, state.to_string());
+        Some(Update::new(Arc::clone(&source.name), reading))
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.debounce.deadline(self.wanted.source.delays)
     }
 }
 
@@ -213,42 +338,36 @@ fn follow(
     mailbox: &Mailbox<Interface>,
     poller: Poller,
     sink: &Sink,
-    in_force: &Mutex<Vec<Interface>>,
+    in_force: &Mutex<InForce>,
 ) -> io::Result<()> {
-    let mut followed: Vec<(Wanted<Interface>, Option<Verdict>)> = Vec::new();
+    let mut followed: Vec<Followed> = Vec::new();
     loop {
-        if !poller.wait(None)?.contains(&BELL) {
-            continue;
-        }
-        let mail = mailbox.take();
-        if mail.stop {
-            return Ok(());
-        }
-        if let Some(sources) = mail.sources {
-            sources.iter().for_each(|wanted| wanted.source.links.tell(mailbox.bell()));
-            *lock(in_force) = sources.iter().map(|wanted| wanted.source.clone()).collect();
-            followed = carried_over(sources, followed);
-        }
-        for (Wanted { source, .. }, reported) in &mut followed {
-            let Some(state) = source.links.get(&source.link) else { continue };
-            if reported.replace(state.verdict()) != Some(state.verdict()) {
-                let reading = Reading::new(Interface::KIND, state.verdict(), state.to_string());
-                sink(Update::new(Arc::clone(&source.name), reading));
+        let deadline = followed.iter().filter_map(Followed::deadline).min();
+        if poller.wait(deadline)?.contains(&BELL) {
+            let mail = mailbox.take();
+            if mail.stop {
+                return Ok(());
+            }
+            if let Some(sources) = mail.sources {
+                sources.iter().for_each(|wanted| wanted.source.links.tell(mailbox.bell()));
+                followed = carried_over(sources, followed);
             }
         }
+        let now = Instant::now();
+        let updates: Vec<_> = followed.iter_mut().filter_map(|one| one.look(now)).collect();
+        let as_it_stands = |one: &Followed| (one.wanted.source.clone(), one.reported);
+        *lock(in_force) = followed.iter().map(as_it_stands).collect();
+        updates.into_iter().for_each(sink);
     }
 }
 
-/// The new sources, each with what was reported of it since it is wanted.
-fn carried_over(
-    sources: Vec<Wanted<Interface>>,
-    old: Vec<(Wanted<Interface>, Option<Verdict>)>,
-) -> Vec<(Wanted<Interface>, Option<Verdict>)> {
+/// The new sources, each with what is known of it since it is wanted.
+fn carried_over(sources: Vec<Wanted<Interface>>, old: Vec<Followed>) -> Vec<Followed> {
     let mut old: HashMap<Arc<str>, _> =
-        old.into_iter().map(|old| (Arc::clone(&old.0.source.name), old)).collect();
-    let mut reported = |wanted: &Wanted<Interface>| match old.remove(&wanted.source.name) {
-        Some((same, reported)) if same == *wanted => reported,
-        _ => None,
+        old.into_iter().map(|old| (Arc::clone(&old.wanted.source.name), old)).collect();
+    let mut known = |wanted: Wanted<Interface>| match old.remove(&wanted.source.name) {
+        Some(same) if same.wanted == wanted => same,
+        _ => Followed::new(wanted),
     };
-    sources.into_iter().map(|wanted| (wanted.clone(), reported(&wanted))).collect()
+    sources.into_iter().map(&mut known).collect()
 }

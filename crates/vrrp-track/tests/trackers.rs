@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
 
 use common::{PATIENCE, wait_until};
-use vrrp_track::interface::{LinkState, Links};
+use vrrp_track::interface::{Delays, LinkState, Links};
 use vrrp_track::{
     File, Interface, Kind, Matcher, Process, Program, Reading, Script, Sink, Source, SourceKind,
     SourceStatus, TrackError, Tracker, Trackers, Update, Verdict,
@@ -281,4 +282,27 @@ fn an_interface_is_up_while_it_exists_is_set_up_and_has_its_carrier() {
     assert_eq!(detail(), "it does not exist");
     links.set("eth0", LinkState::Running);
     assert_eq!(next(&inbox), "interface uplink: up (running)", "down is down: nothing new before");
+}
+
+#[test]
+fn a_link_counts_as_what_it_is_after_its_delay_and_one_that_is_missing_at_once() {
+    let (mut trackers, inbox) = trackers();
+    let links = Links::new();
+    let delays = Delays { down: Duration::from_secs(3600), up: Duration::from_millis(100) };
+    trackers.reconfigure([Interface::new("eth0", &links).delays(delays).into()]).unwrap();
+    links.replace([("eth0", LinkState::Running)]);
+    assert_eq!(next(&inbox), "interface eth0: up (running)", "it had no other state before");
+    links.set("eth0", LinkState::NoCarrier);
+    wait_until("it waits", || {
+        let status = trackers.status()[0].to_string();
+        status == "interface eth0: up (no carrier, which does not count yet)"
+    });
+    links.set("eth0", LinkState::Missing);
+    assert_eq!(next(&inbox), "interface eth0: down (it does not exist)");
+    links.set("eth0", LinkState::NoCarrier);
+    wait_until("it is there", || trackers.status()[0].detail == "no carrier");
+    let up_at = Instant::now();
+    links.set("eth0", LinkState::Running);
+    assert_eq!(next(&inbox), "interface eth0: up (running)");
+    assert!(up_at.elapsed() >= delays.up, "{:?}", up_at.elapsed());
 }

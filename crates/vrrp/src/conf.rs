@@ -15,25 +15,30 @@
 //! # Ok::<(), vrrp::SettingsError>(())
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU8, NonZeroU32};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use vrrp_conf::model::{self, Authentication as ConfAuthentication, Config, Tracks};
 use vrrp_fsm::{Announce, Weight};
 use vrrp_net::{AddressFlags, Broadcast, Preferred, Scope};
 use vrrp_proto::{
-    ChecksumForm, Family, HOP_LIMIT, HeaderKey, HopLimits, InterfaceName, Password, Secret, Version,
+    AntiReplay, ChecksumForm, Family, HOP_LIMIT, HeaderKey, HmacKey, HmacMode, HopLimits,
+    InterfaceName, Interval, Password, Secret, Version,
 };
-use vrrp_track::interface::Links;
+use vrrp_track::interface::{Delays, Links};
 use vrrp_track::process::ParamMatch;
 use vrrp_track::{
     Delay, File, Interface, Kind, Matcher, Process, Program, Script, Source, SourceKind,
 };
 
-use crate::authentication::Authentication;
+use crate::authentication::{Authentication, Hmac};
+use crate::debounce;
 use crate::destination::{Destination, OldChecksum, Unicast, UnicastPeer};
+use crate::key_file::read_key_file;
 use crate::plan::SyncGroup;
 use crate::settings::{
     Advertised, OnFailure, Settings, SettingsError, Track, VirtualAddress, name,
@@ -68,6 +73,7 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
         source: instance.source.as_ref().map(|source| source.value),
         track_source: instance.track_source,
         track_interface: instance.track_primary,
+        link_delays: BTreeMap::new(),
         accept: instance.accept,
         filter_table: instance.filter_table,
         on_failure: match instance.on_failure {
@@ -101,6 +107,9 @@ pub fn settings_in(config: &Config, instance: &model::Instance) -> Result<Settin
         weight: Weight { points: 0, reverse: false },
     }));
     pace(config, &mut settings);
+    let used: BTreeSet<_> = settings.devices().into_iter().chain(settings.interface).collect();
+    let delays = config.interface_delays.iter().filter(|delays| used.contains(&delays.interface));
+    settings.link_delays = delays.map(|one| (one.interface, delays_of(one))).collect();
     let Some(group) = config.sync_groups.iter().find(is_its) else { return Ok(settings) };
     if !group.tracks.bfd_sessions.is_empty() {
         return Err(SettingsError::Unsupported("track_bfd"));
@@ -162,8 +171,7 @@ pub fn sources<E>(
     let of_groups = of_groups.map(|track| track.target.value);
     let interfaces: BTreeSet<_> =
         config.instances.iter().flat_map(interfaces).chain(of_groups).collect();
-    let interfaces =
-        interfaces.into_iter().map(|name| Interface::new(name.to_string(), links).into());
+    let interfaces = interfaces.into_iter().map(|name| interface(config, name, links).into());
     let mut sources: Vec<Source> = processes.chain(files).chain(interfaces).collect();
     for name in used(config, |tracks| &tracks.scripts) {
         if let Some(defined) = config.scripts.get(&name) {
@@ -240,7 +248,46 @@ fn authentication(instance: &model::Instance) -> Result<Authentication, Settings
         ConfAuthentication::Header(pass) => {
             Ok(Authentication::Header(HeaderKey::from_secret(&Secret::new(*pass.as_bytes()))))
         }
-        ConfAuthentication::Hmac(_) => Err(SettingsError::Unsupported("auth_hmac")),
+        ConfAuthentication::Hmac(hmac) => {
+            let keys = hmac.keys.iter().map(hmac_key).collect::<Result<_, _>>()?;
+            let anti_replay = anti_replay(hmac, *instance.interval);
+            let hmac = Hmac::new(keys, hmac.active_key, hmac_mode(hmac.mode), anti_replay)?;
+            Ok(Authentication::Hmac(hmac))
+        }
+    }
+}
+
+/// A key of `auth_hmac`, which may be in a file.
+///
+/// # Errors
+/// [`SettingsError::Key`] or [`SettingsError::KeyFile`] if there is no key.
+pub fn hmac_key(key: &model::HmacKey) -> Result<HmacKey, SettingsError> {
+    let number = key.id;
+    let no_key = |error| SettingsError::Key { number, error };
+    match key.value() {
+        model::HmacKeyValue::Text(text) => HmacKey::new(number, text.as_bytes()).map_err(no_key),
+        model::HmacKeyValue::Hex(digits) => HmacKey::from_hex(number, digits).map_err(no_key),
+        model::HmacKeyValue::File(path) => read_key_file(number, Path::new(path))
+            .map_err(|error| SettingsError::KeyFile { number, error }),
+    }
+}
+
+fn anti_replay(hmac: &model::HmacAuth, interval: Interval) -> AntiReplay {
+    let usual_secs = AntiReplay::usual_window_secs(interval);
+    let whole_secs = |window: Duration| u32::try_from(window.as_secs()).unwrap_or(u32::MAX);
+    match hmac.anti_replay {
+        model::AntiReplay::Monotonic => AntiReplay::Monotonic,
+        model::AntiReplay::Time => {
+            AntiReplay::Timestamp { window_secs: hmac.time_window.map_or(usual_secs, whole_secs) }
+        }
+    }
+}
+
+const fn hmac_mode(mode: model::HmacMode) -> HmacMode {
+    match mode {
+        model::HmacMode::Enforce => HmacMode::Enforce,
+        model::HmacMode::Permissive => HmacMode::Permissive,
+        model::HmacMode::ReceiveOnly => HmacMode::ReceiveOnly,
     }
 }
 
@@ -355,6 +402,24 @@ fn interfaces(instance: &model::Instance) -> impl Iterator<Item = InterfaceName>
     tracked.chain(devices.filter(move |name| Some(*name) != own))
 }
 
+/// An interface that is tracked, with its delays. None is longer than what one of the instances that
+/// go by it allows.
+fn interface(config: &Config, name: InterfaceName, links: &Links) -> Interface {
+    let source = Interface::new(name.to_string(), links);
+    let delays = config.interface_delays.iter().rev().find(|delays| delays.interface == name);
+    let Some(delays) = delays.map(|delays| delays_of(delays)) else { return source };
+    let longest = |instance: &model::Instance| {
+        let adverts = NonZeroU8::new(instance.down_timer_adverts)?;
+        Some(debounce::longest(*instance.interval, adverts))
+    };
+    let limit = config.users_of(name).filter_map(longest).min();
+    source.delays(limit.map_or(delays, |limit| delays.at_most(limit)))
+}
+
+fn delays_of(delays: &model::InterfaceDelays) -> Delays {
+    Delays { down: delays.down, up: delays.up }
+}
+
 fn process(defined: &model::TrackedProcess) -> Source {
     let param_match = defined.param_match.map(|how| match how {
         model::ParamMatch::Partial => ParamMatch::Partial,
@@ -388,4 +453,56 @@ fn script(defined: &model::Script, program: Program) -> Source {
     script.fall = times(defined.fall);
     script.init = defined.init_fail.then_some(vrrp_track::Verdict::Down);
     script.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use vrrp_conf::{Options, parse_str};
+    use vrrp_proto::UnixTime;
+
+    use super::*;
+
+    const NOW: UnixTime = UnixTime { secs: 1000, fraction: 0 };
+
+    /// The settings of an instance with `auth_hmac` and these lines in it.
+    fn signed(lines: &str) -> Result<Settings, SettingsError> {
+        let text = format!(
+            "vrrp_instance VI_1 {{\n interface eth0\n virtual_router_id 51\n version 3\n \
+             advert_int 2\n virtual_ipaddress {{\n 192.0.2.100/24\n }}\n auth_hmac {{\n \
+             {lines}\n }}\n}}\n"
+        );
+        let config = parse_str("test", &text, &Options::default()).config.unwrap();
+        settings(&config.instances[0])
+    }
+
+    #[test]
+    fn all_of_auth_hmac_comes_into_force() {
+        let text = "k".repeat(40);
+        let keys = format!("key 7 {text}\n key 8 hex:{}\n", "0a".repeat(32));
+        let usual = signed(&keys).unwrap().authentication;
+        let vrrp_proto::Authentication::Hmac(hmac) = usual.as_proto(NOW) else { panic!() };
+        let expected = [HmacKey::new(7, text.as_bytes()), HmacKey::new(8, &[10; 32])];
+        assert_eq!(hmac.keys, expected.map(Result::unwrap));
+        assert_eq!((hmac.signing.id().get(), hmac.mode, hmac.now), (7, HmacMode::Enforce, NOW));
+        assert_eq!(hmac.anti_replay, AntiReplay::Timestamp { window_secs: 6 });
+        assert_eq!(usual.name(), "hmac");
+
+        let more = format!("{keys} active_key 8\n time_window 9\n mode receive-only");
+        let other = signed(&more).unwrap().authentication;
+        let vrrp_proto::Authentication::Hmac(hmac) = other.as_proto(NOW) else { panic!() };
+        assert_eq!((hmac.signing.id().get(), hmac.mode), (8, HmacMode::ReceiveOnly));
+        assert_eq!(hmac.anti_replay, AntiReplay::Timestamp { window_secs: 9 });
+
+        let monotonic = format!("{keys} anti_replay monotonic\n mode permissive");
+        let other = signed(&monotonic).unwrap().authentication;
+        let vrrp_proto::Authentication::Hmac(hmac) = other.as_proto(NOW) else { panic!() };
+        assert_eq!((hmac.anti_replay, hmac.mode), (AntiReplay::Monotonic, HmacMode::Permissive));
+    }
+
+    #[test]
+    fn a_key_file_that_is_missing_names_the_key_and_the_file() {
+        let error = signed("key 7 file:/nonexistent/key").unwrap_err().to_string();
+        let expected = "the key 7 of auth_hmac: the key file /nonexistent/key cannot be read: ";
+        assert!(error.starts_with(expected), "{error}");
+    }
 }

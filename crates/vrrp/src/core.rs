@@ -20,6 +20,7 @@ use crate::inbox::{Outlet, inbox};
 use crate::input::Input;
 use crate::links::Links;
 use crate::order::Order;
+use crate::outgoing::Signing;
 use crate::plan::{Change, Setup, SetupError, plan};
 use crate::platform::{LinkSource, Platform};
 use crate::port::address_of;
@@ -283,6 +284,7 @@ impl Core {
             events: self.events.clone(),
             view: InterfaceView::default(),
             influences: Vec::new(),
+            signing: Signing::default(),
         }));
         let settings = Arc::clone(settings);
         prepared.fresh.push(Member { settings, outlet, route, receiver, published });

@@ -13,12 +13,14 @@ use vrrp_fsm::{
     Report, Router, State, Weight,
 };
 use vrrp_net::{InterfaceName, Kernel, ObjectKey};
-use vrrp_proto::{Interval, Priority};
+use vrrp_proto::{Interval, Priority, UnixTime};
 
+use crate::debounce::{self, Debounced};
 use crate::destination::Unicast;
 use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
 use crate::input::Input;
+use crate::outgoing::Signing;
 use crate::port::{Leftovers, Port, PortError, address_of};
 use crate::safeguard::RouterSafeguard;
 use crate::settings::Settings;
@@ -27,8 +29,6 @@ use crate::view::InterfaceView;
 /// How long after addresses could not be installed it is worth another try: after each that fails
 /// too, twice as long, since it unseats whoever is master meanwhile.
 const INSTALL_RETRY: Duration = Duration::from_secs(30);
-/// The fault of a router whose safeguard has acted.
-const STOOD_STILL: &str = "it stood still for too long, and its addresses were removed";
 /// How often that is doubled.
 const INSTALL_DOUBLINGS: u32 = 5;
 
@@ -42,6 +42,8 @@ const INSTALL_DOUBLINGS: u32 = 5;
 /// - who cannot hear, or has no socket to send from, takes no part;
 /// - of what a change of the interface brings, the worse comes before the better, so that the
 ///   cause of a transition is the root of the matter;
+/// - a master that stood still until others may have taken over steps down before it acts on
+///   anything else;
 /// - packets to addresses that it is not to accept are dropped from before they are there until after
 ///   they are gone;
 /// - addresses that someone else removes are put back, those alone, and what it removed itself is
@@ -53,15 +55,17 @@ const INSTALL_DOUBLINGS: u32 = 5;
 ///   [`Safeguard`](crate::Safeguard), if there is one, and after that has acted it is a backup before it says
 ///   anything.
 ///
-/// Three duties are its caller's: adverts that have arrived are handled before a timer fires
+/// Four duties are its caller's: adverts that have arrived are handled before a timer fires
 /// ([`must_listen_first`](Self::must_listen_first)), only adverts that passed every check come
-/// here, and an address that routers move is never the source of adverts, which
-/// [`Interfaces`](crate::Interfaces) sees to.
+/// here, an address that routers move is never the source of adverts, which
+/// [`Interfaces`](crate::Interfaces) sees to, and with `auth_hmac` it is told the time of day
+/// ([`tell_time`](Self::tell_time)).
 pub struct Engine {
     settings: Arc<Settings>,
     router: Router,
     port: Port,
     view: InterfaceView,
+    debounced: Debounced,
     /// Whether the state machine wants the addresses to be there.
     is_installed: bool,
     /// Whether a peer was heard that knows the old checksum of unicast adverts alone.
@@ -86,7 +90,7 @@ pub struct Engine {
 impl Engine {
     /// A router that has not started yet.
     pub fn new(settings: Arc<Settings>, kernel: Box<dyn Kernel>) -> Self {
-        Self::sharing(settings, kernel, Holdings::default(), HolderId(0), None)
+        Self::sharing(settings, kernel, Holdings::default(), HolderId(0), Signing::default(), None)
     }
 
     /// The same, one of several whose objects may be the same.
@@ -95,13 +99,15 @@ impl Engine {
         kernel: Box<dyn Kernel>,
         holdings: Holdings,
         holder: HolderId,
+        signing: Signing,
         safeguard: Option<Arc<dyn RouterSafeguard>>,
     ) -> Self {
         Self {
             router: Router::new(settings.machine.clone()),
-            port: Port::new(Arc::clone(&settings), kernel, holdings, holder, safeguard),
+            port: Port::new(Arc::clone(&settings), kernel, holdings, holder, signing, safeguard),
             settings,
             view: InterfaceView::default(),
+            debounced: Debounced::default(),
             is_installed: false,
             has_old_peer: false,
             own_peers: Vec::new(),
@@ -136,8 +142,20 @@ impl Engine {
         self.tell(now, Event::Startup);
     }
 
+    /// Adverts are signed as of this time of day until it is told another: before each call in which
+    /// it may send, if the settings have `auth_hmac`. One that is never told signs as of 1970, which
+    /// peers refuse.
+    pub fn tell_time(&mut self, time_of_day: UnixTime) {
+        self.port.tell_time(time_of_day);
+    }
+
     /// Takes in what happened at this time.
     pub fn handle(&mut self, now: Instant, input: Input) {
+        if self.router.must_step_down(now) {
+            // Before the kernel is touched: addresses that were taken from a router that hung are
+            // not put back.
+            self.tell(now, Event::Timer);
+        }
         match input {
             Input::Advert(heard) => self.tell(now, Event::Advert(heard)),
             Input::SignedAdvert(heard, sequence) => {
@@ -160,8 +178,12 @@ impl Engine {
 
     /// When to call [`timer`](Self::timer) at the latest.
     pub fn deadline(&self) -> Option<Instant> {
-        let deadlines =
-            [self.router.deadline(), self.retry_install_at, self.port.announce_deadline()];
+        let deadlines = [
+            self.router.deadline(),
+            self.retry_install_at,
+            self.port.announce_deadline(),
+            self.debounced.deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -170,7 +192,13 @@ impl Engine {
     ///
     /// That is so for a backup, and for a master whose timer is so late that another router may be
     /// active by now: the machine or this process stood still. It then listens before it speaks.
+    /// One that is so late that it [must step down](vrrp_fsm::Router::must_step_down) says nothing
+    /// when it does, and is not to hear under old times what it would answer: for that one `timer`
+    /// comes first.
     pub fn must_listen_first(&self, now: Instant) -> bool {
+        if self.router.must_step_down(now) {
+            return false;
+        }
         let Some(due) = self.router.deadline().filter(|due| *due <= now) else { return false };
         let interval = self.settings.machine.interval.as_duration();
         self.router.state() == State::Backup || now.saturating_since(due) >= interval
@@ -179,6 +207,9 @@ impl Engine {
     /// Does what is due: the protocol first, the announcements last, and of these a few frames.
     pub fn timer(&mut self, now: Instant) {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if let Some(view) = self.debounced.due(now) {
+            self.take_interfaces(now, view);
+        }
         if is_due(self.router.deadline()) {
             self.tell(now, Event::Timer);
         }
@@ -243,9 +274,14 @@ impl Engine {
         &self.router
     }
 
-    /// Its interfaces as it was told last.
+    /// Its interfaces as they count: one that went down or came up may not do so yet.
     pub fn view(&self) -> &InterfaceView {
         &self.view
+    }
+
+    /// What the signatures of the next engine have to continue from.
+    pub(crate) fn signing(&self) -> Signing {
+        self.port.signing()
     }
 
     /// When it was started.
@@ -308,27 +344,31 @@ pub struct ActiveRouter {
 /// What it is told.
 impl Engine {
     /// After so long a standstill that its safeguard has removed its objects, and others may be
-    /// Active, begins again as a backup. Nothing is sent meanwhile: the safeguard forbids it.
+    /// Active, steps down before it says anything; or has its objects again if it is Active
+    /// nevertheless.
     ///
     /// `now` is the time now, and not that of what is handled next, which may have waited. Says
     /// whether it was so.
     pub(crate) fn heed_safeguard(&mut self, now: Instant) -> bool {
         let was_relieved = self.port.was_relieved();
         if was_relieved {
-            self.begin_again(now);
+            self.take_back_or_step_down(now);
         }
         was_relieved
     }
 
     #[inline(never)]
-    fn begin_again(&mut self, now: Instant) {
-        let stood_still = || FaultReason::Other(Arc::from(STOOD_STILL));
-        self.tell(now, Event::Fault(stood_still()));
-        if self.port.was_relieved() {
-            // It was no longer Active, and still had objects that the kernel had refused to remove.
+    fn take_back_or_step_down(&mut self, now: Instant) {
+        self.port.revoke_will();
+        // So late, it steps down, unless it is always Active.
+        self.tell(now, Event::Timer);
+        let held = self.port.held();
+        if self.is_installed {
+            self.put_back(now, &held);
+        } else {
+            // It was not Active, and had what the kernel had refused to remove.
             self.remove();
         }
-        self.tell(now, Event::FaultCleared(stood_still()));
     }
 
     fn shutdown(&mut self, now: Instant) {
@@ -337,9 +377,23 @@ impl Engine {
         self.events.push(EventKind::Stopped { priority: self.router.priority() });
     }
 
-    /// Brings the sockets and the router to the interfaces as they are now.
-    #[inline(never)]
+    /// Takes in the interfaces as they are now.
     fn take_interfaces(&mut self, now: Instant, view: InterfaceView) {
+        let view = self.debounce(now, view);
+        self.follow_interfaces(now, view);
+    }
+
+    /// What the interfaces count as.
+    fn debounce(&mut self, now: Instant, actual: InterfaceView) -> InterfaceView {
+        let (delays, machine) = (&self.settings.link_delays, &self.settings.machine);
+        let longest = debounce::longest(self.interval(), machine.down_timer_adverts);
+        let delays = |name| delays.get(&name).map(|delays| delays.at_most(longest));
+        self.debounced.take(now, actual, delays)
+    }
+
+    /// Brings the sockets and the router to the interfaces as they count now.
+    #[inline(never)]
+    fn follow_interfaces(&mut self, now: Instant, view: InterfaceView) {
         let socket_fault = || FaultReason::Other(Arc::from("no socket on the interface"));
         let failed_before = self.failed_installs;
         let followed = self.port.follow(&view);
@@ -456,6 +510,7 @@ impl Engine {
     ) {
         let failed_before = self.failed_installs;
         let before = std::mem::replace(&mut self.settings, Arc::clone(&settings));
+        let view = self.debounce(now, view);
         if let Err(error) = self.port.reconfigure(Arc::clone(&settings), &view) {
             self.problem(error.into());
         }
@@ -463,7 +518,7 @@ impl Engine {
         let all = influences.into_iter().chain(devices);
         let trackers = all.map(|(name, influence)| Contribution { name, influence }).collect();
         self.tell(now, Event::Reload { config: settings.machine.clone(), trackers });
-        self.take_interfaces(now, view);
+        self.follow_interfaces(now, view);
         self.complete_addresses(now, failed_before);
         if *before != *settings {
             self.events.push(EventKind::Reconfigured);
@@ -579,7 +634,7 @@ impl Engine {
 
     #[inline(never)]
     fn report(&mut self, report: Report) {
-        let Some(name) = report_name(&report) else {
+        let Some(name) = counted_as(&report) else {
             // These come from this machine, not from a neighbour.
             return self.events.push(EventKind::Report(report));
         };
@@ -602,17 +657,11 @@ fn device_name(device: InterfaceName) -> Arc<str> {
 }
 
 /// The name under which a report is counted; `None` for those that are not.
-const fn report_name(report: &Report) -> Option<&'static str> {
-    Some(match report {
-        Report::LosingAdvert(_) => "losing_advert",
-        Report::OwnerHeard(_) => "owner_heard_advert",
-        Report::TwoOwners(_) => "two_owners",
-        Report::OwnAddress(_) => "own_address",
-        Report::IntervalLearnt { .. } => "interval_learnt",
-        Report::AddressesLost => "addresses_lost",
-        Report::FaultAdded(_) | Report::FaultLifted(_) => return None,
-        _ => "other",
-    })
+fn counted_as(report: &Report) -> Option<&'static str> {
+    match report {
+        Report::TakenBack { .. } | Report::FaultAdded(_) | Report::FaultLifted(_) => None,
+        counted => Some(counted.name()),
+    }
 }
 
 /// How long to wait after an installation that failed, as so many before it in a row.

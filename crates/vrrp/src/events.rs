@@ -34,6 +34,13 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+impl Event {
+    /// An event that did not come from a service: to try out what reads events.
+    pub fn new(number: u64, at: SystemTime, router: Option<Arc<str>>, kind: EventKind) -> Self {
+        Self { number, at, router, kind }
+    }
+}
+
 impl fmt::Display for Event {
     /// `(VI_1) Backup to Active with priority 244: no other router was heard`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -163,6 +170,32 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Its name for programs. It never changes; more may come.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Transition(_) => "transition",
+            Self::Stopped { .. } => "stopped",
+            Self::PriorityChanged { .. } => "priority_changed",
+            Self::Report(report) => report.name(),
+            Self::Reconfigured => "reconfigured",
+            Self::LeftoversRemoved { .. } => "leftovers_removed",
+            Self::PutBack { .. } => "put_back",
+            Self::AddressesWait { .. } => "addresses_wait",
+            Self::Problem { .. } => "problem",
+            Self::Dropped { .. } => "advert_dropped",
+            Self::Odd { .. } => "advert_odd",
+            Self::OwnPeer { .. } => "own_peer",
+            Self::OldPeer { .. } => "old_peer",
+            Self::Tracker(_) => "tracker",
+            Self::NotListening { .. } => "not_listening",
+            Self::LinksUnread { .. } => "links_unread",
+            Self::Died { .. } => "died",
+            Self::Restarted => "restarted",
+            Self::GroupTransition(_) => "group_transition",
+            Self::GroupStopped => "group_stopped",
+        }
+    }
+
     /// How much it matters.
     pub const fn severity(&self) -> Severity {
         match self {

@@ -123,6 +123,10 @@ impl GroupUnit {
 
     /// Does all there is to do at the moment, without waiting.
     fn turn(&mut self) {
+        // Before another member's advert keeps its peers from succeeding them all.
+        if self.units.iter_mut().fold(false, |any, unit| unit.step_down_if_late() | any) {
+            self.settle();
+        }
         self.units.iter_mut().for_each(Unit::turn);
         self.settle();
         // What a member hears of its mailbox may concern the others, and then their templates.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use vrrp_proto::{
     Advert, Authentication, ChecksumForm, EncodeError, Family, HOP_LIMIT, IpMeta, PreparedAdvert,
-    Priority, Sequence, Signer, Version,
+    Priority, Sequence, Signer, UnixTime, Version,
 };
 
 use crate::destination::{Destination, OldChecksum};
@@ -18,19 +18,20 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     /// One for each destination of the settings, from this source. Nothing is sent to this
-    /// machine's `own` addresses.
+    /// machine's `own` addresses. The time of day does not matter before they are signed.
     #[inline(never)]
     pub(crate) fn prepare(
         settings: &Settings,
         source: IpAddr,
         own: &[IpAddr],
         has_old_peer: bool,
+        now: UnixTime,
     ) -> Result<Vec<Self>, EncodeError> {
         let Settings { machine, vrid, advertised, authentication, .. } = settings;
         let addresses = advertised.as_addresses();
         let mut advert =
             Advert::new(machine.version, *vrid, machine.priority, machine.interval, addresses);
-        advert.authentication = authentication.as_proto();
+        advert.authentication = authentication.as_proto(now);
         advert.checksum = checksum(settings, has_old_peer);
         let outgoing = |ip: IpMeta| {
             let buffer = vec![0; advert.prepared_len()];
@@ -49,8 +50,9 @@ impl Outgoing {
     }
 }
 
-/// What a router's signatures count by, from one advert to the next.
-#[derive(Debug, Clone, Default)]
+/// What a router's signatures count by, from one advert to the next. It has to outlive what sends
+/// them: peers refuse whoever begins anew.
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Signing {
     pub(crate) signer: Signer,
     identification: u16,

@@ -426,6 +426,7 @@ fn differences(old: &Settings, new: &Settings) -> Vec<String> {
         ("the interface of its addresses differs", old.carrier != new.carrier),
         ("an address's details differ", details_differ(old, new)),
         ("track_interface differs", old.track_interface != new.track_interface),
+        ("the delays of its interfaces differ", old.link_delays != new.link_delays),
         ("accept differs", old.accept != new.accept),
         ("the table of its packet filters differs", old.filter_table != new.filter_table),
         ("what a failure means differs", old.on_failure != new.on_failure),

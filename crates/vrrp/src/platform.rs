@@ -5,20 +5,29 @@
 
 use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
+use std::time::SystemTime;
 
 use vrrp_fsm::Instant;
 use vrrp_net::{
     AdvertReceiver, Datagram, Interface, Kernel, Monitor, NetError, NetEvent, RecordedMonitor,
     RecordedReceiver, Recorder, Snapshot, SystemKernel, Timestamp,
 };
-use vrrp_proto::{DecodeError, Family};
+use vrrp_proto::{DecodeError, Family, UnixTime};
 
 /// What a [`Host`](crate::Host) stands on.
 pub trait Platform: Send + Sync {
     /// The time now. It never runs backwards.
     fn now(&self) -> Instant;
 
-    /// Whether that is the time of this machine, so that a timer of its kernel can wait for a
+    /// The time of day now, which may be set to another at any moment: adverts of `auth_hmac` are
+    /// signed and judged by it, and nothing else is. That of this machine, unless a simulation has
+    /// its own; a clock before 1970 counts as 1970.
+    fn time_of_day(&self) -> UnixTime {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        UnixTime::new(since_epoch.unwrap_or_default())
+    }
+
+    /// Whether [`now`](Self::now) is the time of this machine, so that a timer of its kernel can wait for a
     /// [`Host`](crate::Host). Where a simulation answers no, whoever drives the host looks at its
     /// [`deadline`](crate::Host::deadline).
     fn is_real_time(&self) -> bool {

@@ -12,7 +12,7 @@ use vrrp_net::{
     Announcement, Change, Errno, IfIndex, Interface, InterfaceName, Kernel, NetError, Object,
     ObjectKey, Outcome, Packet,
 };
-use vrrp_proto::{EncodeError, Family, Priority, Sequence};
+use vrrp_proto::{EncodeError, Family, Priority, Sequence, UnixTime};
 
 use crate::holdings::{HolderId, Holdings};
 use crate::outgoing::{Outgoing, Signing};
@@ -86,6 +86,8 @@ pub(crate) struct Port {
     /// Whether a peer was heard that knows the old checksum of unicast adverts alone.
     has_old_peer: bool,
     signing: Signing,
+    /// By which adverts are signed.
+    time_of_day: UnixTime,
     carriers: HashMap<InterfaceName, Carrier>,
     /// What this router has put there, on the interfaces where it was put: those may have other
     /// names by now.
@@ -154,6 +156,7 @@ impl Port {
         kernel: Box<dyn Kernel>,
         holdings: Holdings,
         holder: HolderId,
+        signing: Signing,
         safeguard: Option<Arc<dyn RouterSafeguard>>,
     ) -> Self {
         Self {
@@ -163,7 +166,8 @@ impl Port {
             holder,
             at: None,
             has_old_peer: false,
-            signing: Signing::default(),
+            signing,
+            time_of_day: UnixTime { secs: 0, fraction: 0 },
             carriers: HashMap::new(),
             held: Vec::new(),
             announcing: None,
@@ -198,6 +202,16 @@ impl Port {
         self.signing.signer.heard(sequence);
     }
 
+    /// What the signatures of whoever comes after it have to continue from.
+    pub(crate) const fn signing(&self) -> Signing {
+        self.signing
+    }
+
+    /// The time of day is this.
+    pub(crate) fn tell_time(&mut self, time_of_day: UnixTime) {
+        self.time_of_day = time_of_day;
+    }
+
     /// Follows the interfaces: another index needs another socket, another address or MAC another
     /// advert or announcement.
     pub(crate) fn follow(&mut self, view: &InterfaceView) -> Result<(), PortError> {
@@ -224,7 +238,8 @@ impl Port {
     fn prepare(&mut self) -> Result<(), EncodeError> {
         let Some(at) = &mut self.at else { return Ok(()) };
         let Some(source) = at.source else { return Ok(()) };
-        at.adverts = Outgoing::prepare(&self.settings, source, &at.own, self.has_old_peer)?;
+        let (has_old_peer, now) = (self.has_old_peer, self.time_of_day);
+        at.adverts = Outgoing::prepare(&self.settings, source, &at.own, has_old_peer, now)?;
         Ok(())
     }
 
@@ -238,7 +253,7 @@ impl Port {
         let Some(Attachment { source: Some(_), adverts, .. }) = &mut self.at else {
             return Err(NetError::Detached { operation: vrrp_net::Operation::SendAdvert }.into());
         };
-        let authentication = self.settings.authentication.as_proto();
+        let authentication = self.settings.authentication.as_proto(self.time_of_day);
         let sequence = self.signing.signer.next(&authentication)?;
         let (all, mut failed, mut first) = (adverts.len(), 0, None);
         for advert in adverts {
@@ -264,6 +279,18 @@ impl Port {
         self.safeguard.as_ref().is_some_and(|safeguard| safeguard.has_acted())
     }
 
+    /// Goes on after its safeguard has acted: nothing is left to that until the objects are there
+    /// again.
+    pub(crate) fn revoke_will(&mut self) {
+        self.is_entrusted = false;
+        self.safeguard.iter().for_each(|safeguard| safeguard.revoke());
+    }
+
+    /// What the router has put into the kernel.
+    pub(crate) fn held(&self) -> Vec<ObjectKey> {
+        self.held.iter().map(Object::key).collect()
+    }
+
     /// Brings the will to what is held and sent now.
     fn renew_will(&mut self) -> Result<(), EncodeError> {
         if self.is_entrusted { self.entrust(self.held.clone()) } else { Ok(()) }
@@ -286,8 +313,9 @@ impl Port {
         }
         let resignation = (!is_numbered).then_some(next);
         let machine = &self.settings.machine;
-        let silence_max =
-            machine.interval.as_duration() * u32::from(machine.down_timer_adverts.get());
+        // As `Router::late_at` has it.
+        let adverts = machine.down_timer_adverts.get().max(2);
+        let silence_max = machine.interval.as_duration() * u32::from(adverts);
         safeguard.entrust(LastWill { objects, resignation, silence_max });
         Ok(())
     }
@@ -306,8 +334,8 @@ impl Port {
     /// What it would resign with after so many adverts more.
     fn resignation(&mut self, after: usize) -> Result<Vec<Packet>, EncodeError> {
         let Some(at) = &mut self.at else { return Ok(Vec::new()) };
-        let authentication = self.settings.authentication.as_proto();
-        let mut signing = self.signing.clone();
+        let authentication = self.settings.authentication.as_proto(self.time_of_day);
+        let mut signing = self.signing;
         for _ in 0..after {
             signing.signer.next(&authentication)?;
         }
@@ -452,6 +480,9 @@ impl Port {
         let removed: HashSet<_> = removed.iter().collect();
         let is_mine = |object: &&Object| removed.contains(&object.key());
         let mine: Vec<_> = self.held.iter().filter(is_mine).cloned().collect();
+        if !mine.is_empty() {
+            self.entrust(self.held.clone())?;
+        }
         self.held.retain(|object| !removed.contains(&object.key()));
         self.put_there(mine)
     }

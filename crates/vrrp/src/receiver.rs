@@ -460,9 +460,11 @@ impl Receiver {
         let mut socket = self.socket();
         let Some(open) = &mut socket.open else { return false };
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let time_of_day = self.platform.time_of_day();
         let drained = open.drain(&mut |datagram| {
             self.packets.add(1);
-            if let Err(error) = datagram.and_then(|datagram| routes.deliver(&datagram)) {
+            let delivered = datagram.and_then(|datagram| routes.deliver(&datagram, time_of_day));
+            if let Err(error) = delivered {
                 self.drops.count(error.reason());
             }
         });

@@ -8,7 +8,7 @@ use vrrp_fsm::{Heard, Instant};
 use vrrp_net::Datagram;
 use vrrp_proto::{
     Advert, Cast, ChecksumForm, DecodeError, Family, HopLimits, IpMeta, REPLAY_SLOTS, Remark,
-    Replay, ReplaySlot, Rules, Version, peek_vrid,
+    Replay, ReplaySlot, Rules, UnixTime, Version, peek_vrid,
 };
 
 use crate::counters::{Counter, Drops, RemarkCounts};
@@ -55,22 +55,22 @@ impl Demands {
         }
     }
 
-    /// The rules for what comes from there.
-    fn rules(&self, source: IpAddr) -> Rules<'_> {
+    /// The rules for what comes from there at this time of day.
+    fn rules(&self, source: IpAddr, now: UnixTime) -> Rules<'_> {
         let Settings { machine, vrid, advertised, .. } = &*self.settings;
         let (cast, hop_limits) = match &self.settings.destination {
             Destination::Multicast(group) => {
                 (Cast::Multicast { group: *group }, HopLimits::SAME_LINK)
             }
             Destination::Unicast(unicast) => {
-                let sources = unicast.checks_source().then_some(&self.peers[..]);
+                let sources = self.settings.hears_peers_alone().then_some(&self.peers[..]);
                 let accept_old_checksum = unicast.old_checksum != OldChecksum::Never;
                 (Cast::Unicast { sources, accept_old_checksum }, unicast.hop_limits(source))
             }
         };
         Rules {
             own_sources: &self.own_sources,
-            authentication: self.settings.authentication.as_proto(),
+            authentication: self.settings.authentication.as_proto(now),
             cast,
             hop_limits,
             accept_no_addresses: self.settings.accept_no_addresses,
@@ -81,22 +81,22 @@ impl Demands {
     /// How well a message suits a unicast router whose number it has: first by its sender, then by
     /// where it was sent, last by whether strangers are heard at all.
     fn fitness(&self, ip: &IpMeta) -> (bool, bool, bool) {
-        let hears_strangers = |unicast: &Unicast| !unicast.checks_source();
         (
             self.peers.contains(&ip.source),
             self.source == Some(ip.destination),
-            self.settings.destination.unicast().is_some_and(hears_strangers),
+            self.settings.destination.unicast().is_some() && !self.settings.hears_peers_alone(),
         )
     }
 
     /// Takes over what was learnt by the demands before.
     fn succeed(&mut self, before: &Self) {
         self.seen_checksum = before.seen_checksum;
-        // Nobody can repeat what another key has signed, and whoever has a new one may begin anew.
-        if self.settings.authentication == before.settings.authentication
-            && self.settings.destination == before.settings.destination
-        {
-            self.replay = before.replay.clone();
+        // Where no key stays nobody can repeat what was signed, and whoever has a new one may begin
+        // anew.
+        if self.settings.authentication.shares_key(&before.settings.authentication) {
+            let is_heard =
+                |source| !self.settings.hears_peers_alone() || self.peers.contains(&source);
+            self.replay.take_over(&before.replay, is_heard);
         }
     }
 
@@ -187,9 +187,10 @@ impl Route {
         *self.received.last_drop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, at: Instant, ip: &IpMeta, message: &[u8]) {
-        let mut demands = self.demands();
-        let advert = match Advert::parse(message, ip, &demands.rules(ip.source)) {
+    fn take(&self, at: Instant, now: UnixTime, ip: &IpMeta, message: &[u8]) {
+        let mut guard = self.demands();
+        let demands = &mut *guard;
+        let advert = match Advert::parse(message, ip, &demands.rules(ip.source, now)) {
             Ok(advert) => advert,
             Err(error) => return self.drop_advert(Dropped { at, source: ip.source, error }),
         };
@@ -197,7 +198,11 @@ impl Route {
             Heard { source: ip.source, priority: advert.priority, interval: advert.interval };
         let Advert { checksum, sequence, remarks, .. } = advert;
         if let Some(sequence) = sequence
-            && let Err(error) = demands.replay.admit(ip.source, sequence)
+            && let Err(error) = demands.replay.admit(
+                ip.source,
+                sequence,
+                &demands.settings.authentication.as_proto(now),
+            )
         {
             return self.drop_advert(Dropped { at, source: ip.source, error });
         }
@@ -207,7 +212,7 @@ impl Route {
         }
         demands.seen_checksum = Some(checksum);
         let is_old_peer = demands.is_news(checksum);
-        drop(demands);
+        drop(guard);
         if is_old_peer {
             self.outlet.order(Order::Input(Box::new(Input::OldPeer(ip.source))));
         }
@@ -261,8 +266,12 @@ impl Routes {
         self.iter().any(|route| route.demands().settings.authentication.is_header())
     }
 
-    /// Leads one message to its router. An error is one that no router can be blamed for.
-    pub(crate) fn deliver(&self, datagram: &Datagram<'_>) -> Result<(), DecodeError> {
+    /// Leads one message to its router, at this time of day. An error is one that no router can be blamed for.
+    pub(crate) fn deliver(
+        &self,
+        datagram: &Datagram<'_>,
+        now: UnixTime,
+    ) -> Result<(), DecodeError> {
         let vrid = peek_vrid(datagram.message)?.get();
         let routes = self.0.get(&vrid).map_or(&[][..], Vec::as_slice);
         let ip = datagram.ip();
@@ -270,7 +279,7 @@ impl Routes {
         let route = Self::meant(routes, &ip).or(routes.first());
         let route = route.ok_or(DecodeError::UnknownVrid(vrid))?;
         let at = Instant::from_micros(datagram.arrived.as_micros());
-        route.take(at, &ip, datagram.message);
+        route.take(at, now, &ip, datagram.message);
         Ok(())
     }
 
@@ -290,5 +299,80 @@ impl Routes {
             if fitness > best.0 { (fitness, route) } else { best }
         });
         Some(best.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vrrp_proto::{AntiReplay, HmacKey, HmacMode, Sequence};
+
+    use super::*;
+    use crate::authentication::{Authentication, Hmac};
+    use crate::destination::Destination;
+    use crate::settings::VirtualRouter;
+
+    const NOW: UnixTime = UnixTime { secs: 1000, fraction: 0 };
+
+    fn peer(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    /// Demands with keys of these numbers, of which the first signs.
+    fn demands(keys: &[u8], peers: &[u8]) -> Demands {
+        let router = VirtualRouter::new("eth0", 51).address("192.0.2.100/24");
+        let mut settings = router.build().unwrap();
+        let made = keys.iter().map(|id| HmacKey::new(*id, &[*id; 32]).unwrap()).collect();
+        let hmac = Hmac::new(made, keys[0], HmacMode::Enforce, AntiReplay::Monotonic).unwrap();
+        settings.authentication = Authentication::Hmac(hmac);
+        if !peers.is_empty() {
+            let peers = Unicast::to(peers.iter().copied().map(peer));
+            settings.destination = Destination::Unicast(peers);
+        }
+        Demands::new(Arc::new(settings))
+    }
+
+    impl Demands {
+        fn admits(&mut self, from: u8, number: u64) -> bool {
+            let authentication = self.settings.authentication.as_proto(NOW);
+            self.replay.admit(peer(from), Sequence::Trailer(number), &authentication).is_ok()
+        }
+
+        fn after(mut self, before: &Self) -> Self {
+            self.succeed(before);
+            self
+        }
+    }
+
+    #[test]
+    fn what_was_heard_is_remembered_as_long_as_a_key_stays() {
+        let mut first = demands(&[1], &[]);
+        assert!(first.admits(2, 7));
+        let mut both = demands(&[1, 2], &[]).after(&first);
+        assert!(!both.admits(2, 7) && both.admits(2, 8));
+        let mut second = demands(&[2], &[]).after(&demands(&[2, 1], &[]).after(&both));
+        assert!(!second.admits(2, 8), "the key with which it was signed is gone, the other is not");
+        assert!(demands(&[3], &[]).after(&second).admits(2, 7), "nobody can sign it again");
+    }
+
+    #[test]
+    fn peers_that_come_and_go_make_none_of_the_others_forgotten() {
+        let mut two = demands(&[1], &[2, 3]);
+        assert!(two.admits(3, 7) && two.admits(2, 7));
+        let mut one = demands(&[1], &[3, 4]).after(&two);
+        assert!(!one.admits(3, 7) && one.admits(4, 7) && one.admits(2, 7));
+        let others: Vec<u8> = (10..16).collect();
+        let mut many = demands(&[1], &[&[3][..], &others].concat()).after(&one);
+        for other in others {
+            assert!(many.admits(other, 7));
+        }
+        assert!(!many.admits(3, 7), "each has its place");
+    }
+
+    #[test]
+    fn a_signed_advert_comes_from_a_peer() {
+        let signed = demands(&[1], &[2, 3]);
+        let peers = [peer(2), peer(3)];
+        let expected = Cast::Unicast { sources: Some(&peers), accept_old_checksum: true };
+        assert_eq!(signed.rules(peer(9), NOW).cast, expected);
     }
 }

@@ -1,6 +1,6 @@
 //! What a virtual router is, and how one says so.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -14,12 +14,14 @@ use vrrp_net::{
     Scope, TableName, WordError,
 };
 use vrrp_proto::{
-    AddressList, AddressListError, Addresses, ChecksumForm, Family, Interval, Password, Priority,
-    Version, Vrid, group,
+    AddressList, AddressListError, Addresses, ChecksumForm, Family, HmacKeyError, Interval,
+    Password, Priority, Version, Vrid, group,
 };
+use vrrp_track::interface::Delays;
 
-use crate::authentication::Authentication;
+use crate::authentication::{Authentication, HmacError};
 use crate::destination::{Destination, RouterKey, Unicast};
+use crate::key_file::KeyFileError;
 use crate::tracker::TrackerKey;
 
 /// Why a virtual router cannot be what it is said to be.
@@ -73,6 +75,25 @@ pub enum SettingsError {
     /// Two trackers would go by one name.
     #[error("two different trackers are called {0}")]
     Tracker(TrackerKey),
+    /// A key of `auth_hmac` that is none.
+    #[error("the key {number} of auth_hmac: {error}")]
+    Key {
+        /// Its number.
+        number: u8,
+        /// What is wrong with it.
+        error: HmacKeyError,
+    },
+    /// A key of `auth_hmac` cannot be had from its file.
+    #[error("the key {number} of auth_hmac: {error}")]
+    KeyFile {
+        /// Its number.
+        number: u8,
+        /// Why not.
+        error: KeyFileError,
+    },
+    /// The keys of `auth_hmac` do not go together.
+    #[error("auth_hmac: {0}")]
+    Hmac(#[from] HmacError),
     /// A setting that this version of the library does not carry out.
     #[error("{0} is not supported yet")]
     Unsupported(&'static str),
@@ -141,6 +162,9 @@ pub struct Settings {
     pub track_source: bool,
     /// Whether an interface that is down, or without a carrier, is a fault.
     pub track_interface: bool,
+    /// How long interfaces that it uses must be down, or up, to count as that (keepalived's
+    /// `interface_up_down_delays`). What is longer than its peers would wait for its adverts is cut.
+    pub link_delays: BTreeMap<InterfaceName, Delays>,
     /// Whether packets to its addresses are taken although it does not own them (Accept_Mode, RFC
     /// 9568 §6.1). Otherwise it routes for them alone.
     pub accept: bool,
@@ -193,6 +217,7 @@ impl Settings {
             source: None,
             track_source: false,
             track_interface: true,
+            link_delays: BTreeMap::new(),
             accept: true,
             filter_table: TableName::default(),
             on_failure: OnFailure::default(),
@@ -206,6 +231,12 @@ impl Settings {
     pub fn key(&self) -> RouterKey {
         let Self { interface, family, vrid, .. } = *self;
         RouterKey { interface, family, vrid, group: self.destination.group() }
+    }
+
+    /// Whether a unicast router drops the adverts of all but its peers.
+    pub fn hears_peers_alone(&self) -> bool {
+        let is_signed = self.authentication.is_hmac();
+        self.destination.unicast().is_some_and(|unicast| is_signed || unicast.checks_source())
     }
 
     /// Checks that source and destination of adverts are what they can be.

@@ -20,6 +20,7 @@ use crate::holdings::{HolderId, Holdings};
 use crate::inbox::{INBOX_MESSAGES, Inbox, Message, Watch};
 use crate::input::Input;
 use crate::order::Order;
+use crate::outgoing::Signing;
 use crate::platform::Platform;
 use crate::port::Port;
 use crate::receiver::Receiver;
@@ -106,6 +107,8 @@ pub(crate) struct Parts {
     pub(crate) events: EventSender,
     pub(crate) view: InterfaceView,
     pub(crate) influences: Vec<(Arc<str>, Influence)>,
+    /// What the signatures of an engine that died have come to.
+    pub(crate) signing: Signing,
 }
 
 /// One virtual router, whoever drives it.
@@ -310,6 +313,24 @@ impl Unit {
         }
     }
 
+    /// A master that stood still until others may have taken over steps down before it hears what
+    /// has arrived meanwhile. Says whether it did.
+    pub(crate) fn step_down_if_late(&mut self) -> bool {
+        let now = self.now();
+        let Phase::Running(engine, _) = &mut self.phase else { return false };
+        if !engine.router().must_step_down(now) {
+            return false;
+        }
+        self.guarded(|unit, now| {
+            if let Phase::Running(engine, _) = &mut unit.phase {
+                engine.timer(now);
+                unit.tell_events();
+                unit.refresh();
+            }
+        });
+        true
+    }
+
     /// Lets timers fire only when nothing that has arrived speaks against it.
     fn take_deadlines(&mut self) {
         let now = self.now();
@@ -331,6 +352,7 @@ impl Unit {
     }
 
     fn take(&mut self, message: Message) {
+        self.step_down_if_late();
         match message {
             Message::Advert { at, heard } => self.tell(at, Input::Advert(heard)),
             Message::SignedAdvert { at, heard, sequence } => {
@@ -400,11 +422,12 @@ impl Unit {
     fn guarded(&mut self, part: impl FnOnce(&mut Self, Instant)) {
         let now = self.now();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            if let Phase::Running(engine, _) = &mut self.phase
-                && engine.heed_safeguard(now)
-            {
-                self.tell_events();
-                self.refresh();
+            if let Phase::Running(engine, _) = &mut self.phase {
+                engine.tell_time(self.parts.platform.time_of_day());
+                if engine.heed_safeguard(now) {
+                    self.tell_events();
+                    self.refresh();
+                }
             }
             part(self, now);
         }));
@@ -438,7 +461,8 @@ impl Unit {
 
     #[inline(never)]
     fn start(&mut self, now: Instant) -> Result<(), vrrp_net::NetError> {
-        let engine = self.engine()?;
+        let mut engine = self.engine()?;
+        engine.tell_time(self.parts.platform.time_of_day());
         let (view, influences) = (self.parts.view.clone(), self.parts.influences.clone());
         let can_hear = !self.parts.receiver.is_deaf();
         self.phase = Phase::Running(engine, now);
@@ -472,7 +496,8 @@ impl Unit {
         let (holdings, settings) = (parts.holdings.clone(), Arc::clone(&parts.settings));
         parts.route.demand(&settings, &parts.view);
         let safeguard = parts.safeguard.clone();
-        Ok(Box::new(Engine::sharing(settings, kernel, holdings, parts.holder, safeguard)))
+        let (holder, signing) = (parts.holder, parts.signing);
+        Ok(Box::new(Engine::sharing(settings, kernel, holdings, holder, signing, safeguard)))
     }
 
     /// What a dead router held is removed and it resigns, so that its peers need not wait for its
@@ -486,6 +511,7 @@ impl Unit {
         let was_active = match phase {
             Phase::Running(engine, _) => {
                 self.before = totals(&engine, self.before);
+                self.parts.signing = engine.signing();
                 let state = engine.router().state();
                 // Its descriptors are free from here on: what follows may need them.
                 state == State::Active
@@ -532,9 +558,11 @@ impl Unit {
         // Without a kernel its will stays in force.
         safeguard.iter().for_each(|safeguard| safeguard.revoke());
         if was_active && may_advertise {
-            let mut port = Port::new(settings, kernel, holdings, holder, None);
+            let mut port = Port::new(settings, kernel, holdings, holder, self.parts.signing, None);
+            port.tell_time(self.parts.platform.time_of_day());
             let resigned =
                 port.follow(&self.parts.view).and_then(|()| port.send_advert(Priority::RESIGN));
+            self.parts.signing = port.signing();
             if let Err(error) = resigned {
                 self.send_event(EventKind::Problem { error, count: 1 });
             }

@@ -4,12 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use vrrp::track::interface::Delays;
 use vrrp::{
     Authentication, Carrier, Engine, Input, Instant, InterfaceView, Settings, State, VirtualRouter,
 };
 use vrrp_fsm::Heard;
 use vrrp_net::{Call, IfIndex, Interface, NetError, Operation, Recorder};
-use vrrp_proto::{Advert, HeaderKey, Interval, IpMeta, Priority, Rules, Sequence, Version};
+use vrrp_proto::{
+    Advert, HeaderKey, Interval, IpMeta, Priority, Rules, Sequence, UnixTime, Version,
+};
 
 const NOW: Instant = Instant::from_micros(1_000_000);
 
@@ -81,6 +84,58 @@ fn an_address_that_was_refused_is_tried_again_at_once_when_the_interface_changes
     assert_eq!(recorder.addresses().len(), 1);
 }
 
+#[test]
+fn a_link_that_is_down_shorter_than_its_delay_does_not_unseat_and_one_for_longer_does() {
+    let millis = Duration::from_millis;
+    let recorder = Recorder::new();
+    let mut settings = Arc::unwrap_or_clone(settings(255));
+    let delays = Delays { down: millis(1500), up: millis(100) };
+    settings.link_delays.insert("eth0".parse().unwrap(), delays);
+    let settings = Arc::new(settings);
+    let mut engine = Engine::new(Arc::clone(&settings), recorder.kernel());
+    engine.start(NOW, view(true), true, Vec::new());
+    assert_eq!(engine.router().state(), State::Active);
+
+    engine.handle(NOW, Input::Interfaces(view(false)));
+    engine.handle(NOW + millis(900), Input::Interfaces(view(true)));
+    engine.handle(NOW + millis(950), Input::Interfaces(view(false)));
+    engine.timer(NOW + millis(2449));
+    assert_eq!(engine.router().state(), State::Active);
+    assert_eq!(engine.deadline(), Some(NOW + millis(2450)));
+    engine.timer(NOW + millis(2450));
+    assert_eq!(engine.router().state(), State::Fault);
+    assert_eq!(recorder.addresses(), []);
+
+    engine.handle(NOW + millis(3000), Input::Interfaces(view(true)));
+    assert_eq!(engine.router().state(), State::Fault);
+    // A reload changes nothing about what is under way, unless it is about that.
+    let reload =
+        |settings| Input::Reconfigure { settings, view: view(true), influences: Vec::new() };
+    engine.handle(NOW + millis(3050), reload(Arc::clone(&settings)));
+    assert_eq!(engine.router().state(), State::Fault);
+    let mut at_once = Arc::unwrap_or_clone(settings);
+    at_once.link_delays.clear();
+    engine.handle(NOW + millis(3060), reload(Arc::new(at_once)));
+    assert_eq!(engine.router().state(), State::Active);
+}
+
+#[test]
+fn a_link_may_not_be_down_for_longer_than_a_backup_waits() {
+    let recorder = Recorder::new();
+    let mut settings = Arc::unwrap_or_clone(settings(255));
+    let hour = Duration::from_secs(3600);
+    settings.link_delays.insert("eth0".parse().unwrap(), Delays { down: hour, up: hour });
+    let mut engine = Engine::new(Arc::new(settings), recorder.kernel());
+    engine.start(NOW, view(true), true, Vec::new());
+    engine.handle(NOW, Input::Interfaces(view(false)));
+    let mut now = NOW;
+    while engine.router().state() == State::Active {
+        now = engine.deadline().unwrap();
+        engine.timer(now);
+    }
+    assert_eq!(now.saturating_since(NOW), Duration::from_micros(1_996_093));
+}
+
 /// Tells the engine something by which it becomes Active, with a kernel that refuses the first two
 /// things that it is asked: an advert, and the address.
 fn become_active_and_be_refused(recorder: &Recorder, engine: &mut Engine, input: Input) {
@@ -110,7 +165,7 @@ fn numbers(recorder: &Recorder, settings: &Settings) -> Vec<u32> {
         assert!(hop_limit == 255 && identification != 0);
         let ip = IpMeta { identification, auth_header, ..IpMeta::multicast(source) };
         let rules = Rules {
-            authentication: settings.authentication.as_proto(),
+            authentication: settings.authentication.as_proto(UnixTime { secs: 0, fraction: 0 }),
             ..Rules::new(
                 Version::V2,
                 settings.vrid,
@@ -163,5 +218,38 @@ fn next_numbers(recorder: &Recorder, engine: &mut Engine, settings: &Settings) -
             return sent;
         }
         engine.timer(engine.deadline().unwrap());
+    }
+}
+
+/// A hung daemon's addresses may be taken away by somebody else; when it goes on, the news of that
+/// and the timer wait for it, and it does not matter which comes first.
+#[test]
+fn whoever_hung_until_others_took_over_gives_the_addresses_up_and_says_nothing() {
+    let key = {
+        let interface = view(true).interface.unwrap();
+        vrrp_net::Object::from(settings(100).addresses[0].on(interface)).key()
+    };
+    for news_first in [true, false] {
+        let recorder = Recorder::new();
+        let mut engine = Engine::new(settings(100), recorder.kernel());
+        engine.start(NOW, view(true), true, Vec::new());
+        let active_since = engine.deadline().unwrap();
+        engine.timer(active_since);
+        assert_eq!(engine.router().state(), State::Active);
+        recorder.take();
+
+        let late_at = engine.router().late_at().unwrap();
+        assert_eq!(late_at, active_since + Duration::from_secs(3));
+        assert!(!engine.must_listen_first(late_at), "it is not to answer what it hears");
+        if news_first {
+            engine.handle(late_at, Input::Removed(vec![key]));
+        }
+        engine.timer(late_at);
+        engine.handle(late_at, Input::Removed(vec![key]));
+        assert_eq!(engine.router().state(), State::Backup);
+        let calls = recorder.take();
+        let says = |call: &Call| matches!(call, Call::SendAdvert { .. } | Call::Announce { .. });
+        assert!(!calls.iter().any(says), "{calls:?}");
+        assert!(recorder.objects().is_empty());
     }
 }

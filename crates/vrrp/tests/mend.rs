@@ -6,20 +6,20 @@ mod common;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use vrrp::{
-    AdvertSource, EventKind, Events, Host, LinkSource, Platform, Service, Setup, State, System,
-    VirtualAddress, VirtualRouter,
+    AdvertSource, Authentication, EventKind, Events, Host, LinkSource, Platform, Service, Setup,
+    State, System, VirtualAddress, VirtualRouter,
 };
 use vrrp_net::{
     Announcement, Change, Errno, Family, Filter, Interface, Kernel, Link, NetError, Netlink,
     Operation, Outcome, Snapshot, TableName,
 };
-use vrrp_proto::IpMeta;
+use vrrp_proto::{HeaderKey, IpMeta, Version};
 
 use crate::common::{PATIENCE, eventually, has, isolated, router, setup};
 
@@ -35,17 +35,20 @@ struct Trouble {
     resigns_slowly: AtomicBool,
     /// How many changes to objects were asked for.
     changes: AtomicUsize,
+    /// The numbers of all authentication headers that were to be sent.
+    numbers: Mutex<Vec<u32>>,
 }
 
 impl Trouble {
     fn none() -> Arc<Self> {
-        let (panic_after, cannot_resign, resigns_slowly, changes) = Default::default();
+        let (panic_after, cannot_resign, resigns_slowly, changes, numbers) = Default::default();
         Arc::new(Self {
             panic_after,
             kernels: AtomicUsize::new(usize::MAX),
             cannot_resign,
             resigns_slowly,
             changes,
+            numbers,
         })
     }
 }
@@ -116,6 +119,8 @@ impl Kernel for TroubledKernel {
         if is_resignation && self.1.resigns_slowly.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(200));
         }
+        let number = ip.auth_header.map(|header| header.sequence());
+        self.1.numbers.lock().unwrap().extend(number);
         // Of VRID 51 alone: the byte after version and type.
         let is_meant = message.get(1) == Some(&51);
         let left = self.1.panic_after.load(Ordering::SeqCst);
@@ -183,6 +188,31 @@ fn a_router_that_panics_is_cleaned_up_after_and_started_again() {
         eventually("it has its address", || has(netlink, "192.0.2.151"));
         service.shutdown(PATIENCE).unwrap();
         assert!(!has(netlink, "192.0.2.151") && !has(netlink, "192.0.2.152"));
+    });
+}
+
+/// Peers refuse whoever begins anew, the resignation of a dead router too.
+#[test]
+fn a_router_that_panics_goes_on_with_its_numbers() {
+    isolated(|_| {
+        let trouble = Trouble::none();
+        let mut service = start(&trouble, &[]);
+        let signed = router(51).version(Version::V2).interval(Duration::from_secs(1));
+        let mut settings = signed.build().unwrap();
+        settings.authentication = Authentication::Header(HeaderKey::from_text("s3cr3t"));
+        let setup = Setup { routers: vec![Arc::new(settings)], ..Setup::default() };
+        service.apply(setup).unwrap();
+        let numbers = || trouble.numbers.lock().unwrap().clone();
+        eventually("it is Active", || numbers().len() > 1);
+        let events = service.events();
+        trouble.panic_after.store(1, Ordering::SeqCst);
+        wait_for_event(&events, "it dies", |kind| matches!(kind, EventKind::Died { .. }));
+        let before = numbers().len();
+        eventually("it runs again", || numbers().len() > before + 2);
+        service.shutdown(PATIENCE).unwrap();
+        let numbers = numbers();
+        let expected: Vec<_> = (1..).take(numbers.len()).collect();
+        assert_eq!(numbers, expected);
     });
 }
 

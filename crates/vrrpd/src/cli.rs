@@ -55,6 +55,18 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 answered, 2 wrong usage, 3 no daemon answers there.
     Status(StatusArgs),
+    /// Tell why an instance is in its state: what its priority is made of, what would make it
+    /// master or end that, what its peers do wrong, what happened last.
+    ///
+    /// Exit status: 0 answered, 2 wrong usage or no instance of that name, 3 no daemon answers there.
+    Explain(ExplainArgs),
+    /// Print how things stand, and then every event as it happens, with its number and its cause.
+    ///
+    /// A reader that is too slow is told which events it missed; the last 1,024 are kept.
+    ///
+    /// Exit status: 0 nobody reads the output any more, 2 wrong usage, 3 no daemon answers there, or
+    /// it has ended.
+    Events(EventsArgs),
     /// Let the running daemon read its configuration anew, and wait until it is in force: all of
     /// it, or nothing.
     ///
@@ -157,6 +169,28 @@ pub(crate) struct StatusArgs {
     /// Print everything, as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// The run directory of the daemon to ask.
+    #[arg(long, default_value = DEFAULT_RUN_DIR)]
+    pub(crate) run_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The instance; all of them if it is left out.
+    pub(crate) instance: Option<String>,
+    /// The run directory of the daemon to ask.
+    #[arg(long, default_value = DEFAULT_RUN_DIR)]
+    pub(crate) run_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    /// Print a line of JSON for each.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Begin behind the event of this number, as far as events are kept.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) since: Option<u64>,
     /// The run directory of the daemon to ask.
     #[arg(long, default_value = DEFAULT_RUN_DIR)]
     pub(crate) run_dir: PathBuf,

@@ -11,15 +11,15 @@ pub(crate) const USAGE: u8 = 2;
 /// The daemon cannot run, or does not answer.
 pub(crate) const UNAVAILABLE: u8 = 3;
 
-/// Writes to standard output. A reader that has gone away (`vrrpd status | head -1`) is no error;
-/// whatever else is in the way ends the program.
-pub(crate) fn print(text: std::fmt::Arguments<'_>) {
+/// Writes to standard output; says whether anybody reads it. A reader that has gone away
+/// (`vrrpd status | head -1`) is no error; whatever else is in the way ends the program.
+pub(crate) fn print(text: std::fmt::Arguments<'_>) -> bool {
     use std::io::Write as _;
     match writeln!(std::io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             eprintln!("vrrpd: cannot write the output: {error}");
             std::process::exit(UNAVAILABLE.into());
         }
-        _ => {}
+        outcome => outcome.is_ok(),
     }
 }

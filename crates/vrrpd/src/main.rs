@@ -3,25 +3,22 @@
 
 mod check;
 mod cli;
-mod control;
 mod demo;
 mod exit;
 mod logging;
 mod notify;
 mod run;
-mod rundir;
 mod setup;
-mod status;
 mod users;
-mod words;
 
 use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use serde::Serialize;
+use vrrp_control::Client;
 
-use crate::cli::{Cli, Command, ReloadArgs, StatusArgs};
+use crate::cli::{Cli, Command, EventsArgs, ExplainArgs, ReloadArgs, StatusArgs};
 
 /// The C library's allocator keeps a cache for each thread, which hundreds of threads that hardly
 /// ever allocate would fill once and keep.
@@ -38,20 +35,60 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Config(args) => check::config(&args),
         Command::Status(args) => status(&args),
+        Command::Explain(args) => explain(&args),
+        Command::Events(args) => events(&args),
         Command::Reload(args) => reload(&args),
         Command::Demo(args) => demo::run(&args),
     }
 }
 
 fn status(args: &StatusArgs) -> ExitCode {
-    match control::ask_status(&args.run_dir) {
+    match Client::of(&args.run_dir).status() {
         Ok(status) => show(&status, args.json),
         Err(error) => unavailable(&error),
     }
 }
 
+fn explain(args: &ExplainArgs) -> ExitCode {
+    let status = match Client::of(&args.run_dir).status() {
+        Ok(status) => status,
+        Err(error) => return unavailable(&error),
+    };
+    let names = status.instances.iter().map(|instance| instance.name.as_str());
+    let wanted = names.filter(|name| args.instance.as_deref().is_none_or(|wanted| wanted == *name));
+    let texts: Vec<_> =
+        wanted.filter_map(|name| status.explain(name)).map(|e| e.to_string()).collect();
+    if let (Some(instance), []) = (&args.instance, texts.as_slice()) {
+        eprintln!("vrrpd: the daemon has no instance {instance}");
+        return ExitCode::from(exit::USAGE);
+    }
+    exit::print(format_args!("{}", texts.join("\n").trim_end()));
+    exit::OK
+}
+
+fn events(args: &EventsArgs) -> ExitCode {
+    let events = match Client::of(&args.run_dir).events(args.since) {
+        Ok(events) => events,
+        Err(error) => return unavailable(&error),
+    };
+    for line in events {
+        let text = match line.map(|line| match args.json {
+            false => Ok(line.to_string()),
+            true => serde_json::to_string(&line),
+        }) {
+            Ok(Ok(text)) => text,
+            Ok(Err(error)) => return unavailable(&error),
+            Err(error) => return unavailable(&error),
+        };
+        if !exit::print(format_args!("{text}")) {
+            return exit::OK;
+        }
+    }
+    unavailable(&"the daemon has ended")
+}
+
 fn reload(args: &ReloadArgs) -> ExitCode {
-    let report = match control::ask_reload(&args.run_dir, args.dry_run) {
+    let report = match Client::of(&args.run_dir).reload(args.dry_run) {
         Ok(report) => report,
         Err(error) => return unavailable(&error),
     };

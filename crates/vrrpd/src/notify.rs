@@ -14,7 +14,8 @@ use vrrp_conf::model::{Command, Notify};
 
 use crate::setup::NotifyPrograms;
 use crate::users::Users;
-use crate::words::{self, Announced};
+use vrrp_control::EventLog;
+use vrrp_control::words::{self, Announced};
 
 const STACK_BYTES: usize = 512 << 10;
 
@@ -25,12 +26,17 @@ pub(crate) struct Notifier {
 }
 
 impl Notifier {
-    /// Starts it. It ends when no more events can come.
-    pub(crate) fn start(events: Events, runner: Runner, users: Arc<Users>) -> io::Result<Self> {
+    /// Starts it; events go into `log` too. It ends when no more events can come.
+    pub(crate) fn start(
+        events: Events,
+        runner: Runner,
+        users: Arc<Users>,
+        log: EventLog,
+    ) -> io::Result<Self> {
         let programs = Arc::<Mutex<NotifyPrograms>>::default();
         let shared = Arc::clone(&programs);
         let read = move || {
-            let mut reader = Reader { runner, users, programs: shared, last_number: 0 };
+            let mut reader = Reader { runner, users, programs: shared, log, last_number: 0 };
             events.for_each(|event| reader.read(event));
             reader.runner
         };
@@ -62,6 +68,7 @@ struct Reader {
     runner: Runner,
     users: Arc<Users>,
     programs: Arc<Mutex<NotifyPrograms>>,
+    log: EventLog,
     last_number: u64,
 }
 
@@ -75,10 +82,10 @@ impl Reader {
             );
         }
         write_down(&event);
-        let (Some(router), Some(announced)) = (&event.router, Announced::by(&event.kind)) else {
-            return;
-        };
-        self.run_programs(router, announced);
+        if let (Some(router), Some(announced)) = (&event.router, Announced::by(&event.kind)) {
+            self.run_programs(router, announced);
+        }
+        self.log.push(event);
     }
 
     fn run_programs(&self, router: &Arc<str>, announced: Announced) {
@@ -121,17 +128,14 @@ fn write_down(event: &Event) {
         Severity::Warning => log::Level::Warn,
         Severity::Error => log::Level::Error,
     };
-    match (&event.router, &event.kind) {
-        (Some(router), EventKind::Transition(transition)) => {
-            // What ends says so in its last event.
-            if Announced::by(&event.kind).is_some() {
-                log::log!(level, "({router}) {}", words::TransitionLine(transition));
-            }
-        }
-        (Some(group), EventKind::GroupTransition(transition)) => {
-            log::log!(level, "({group}) {}", words::group_line(transition));
-        }
-        _ => log::log!(level, "{event}"),
+    // What ends says so in its last event.
+    let is_silent =
+        matches!(event.kind, EventKind::Transition(_)) && Announced::by(&event.kind).is_none();
+    let text = words::text(&event.kind);
+    match &event.router {
+        _ if is_silent => {}
+        Some(router) => log::log!(level, "({router}) {text}"),
+        None => log::log!(level, "{text}"),
     }
 }
 

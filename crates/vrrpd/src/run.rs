@@ -16,20 +16,20 @@ use vrrp::track::TrackError;
 use vrrp::track::runner::{Runner, RunnerLimits};
 use vrrp::{ApplyError, Change, Host, HostError, Observer, Platform as _, Service, System};
 use vrrp_conf::model::Config;
+use vrrp_control::{
+    Answers, Control, GroupStatus, GuardStatus, InstanceStatus, InterfaceStatus, Reception,
+    ReloadReport, RunDir, RunDirError, Status, TrackerStatus,
+};
 use vrrp_guard::{Guard, GuardError};
-use vrrp_net::{SpareDescriptors, Waker};
+use vrrp_net::{NetError, NetNamespace, SpareDescriptors, Waker};
 
 use crate::check;
 use crate::cli::RunArgs;
-use crate::control::{Answers, Control, Reception};
+
 use crate::exit;
 use crate::logging;
 use crate::notify::Notifier;
-use crate::rundir::{self, RunDir, RunDirError};
 use crate::setup::{self, Meaning, NotifyPrograms, SetupError};
-use crate::status::{
-    self, GroupStatus, InstanceStatus, InterfaceStatus, ReloadReport, Status, TrackerStatus,
-};
 use crate::users::Users;
 
 /// The name of the process that removes the addresses when this one is gone or hangs.
@@ -57,6 +57,8 @@ enum RunError {
     Track(#[from] TrackError),
     #[error(transparent)]
     Setup(#[from] SetupError),
+    #[error("net_namespace {name}: {source}")]
+    Namespace { name: String, source: NetError },
     #[error("{0}")]
     Io(#[from] std::io::Error),
 }
@@ -145,6 +147,7 @@ enum Task {
 /// What a running daemon is made of.
 struct Daemon<'a> {
     args: &'a RunArgs,
+    net_namespace: Option<String>,
     run_dir: RunDir,
     users: Arc<Users>,
     service: Service,
@@ -162,6 +165,8 @@ struct Loaded {
 }
 
 fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
+    // Every thread, and every program that is run, is where this thread is.
+    let net_namespace = enter_namespace(&config)?;
     let mut host = Host::system()?;
     raise_descriptor_limit();
     let run_dir = RunDir::hold(run_dir_of(args, &config))?;
@@ -180,7 +185,8 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     drop(config);
     let count = meaning.setup.routers.len();
     let mut service = host.spawn()?;
-    let notifier = Notifier::start(service.events(), runner, Arc::clone(&users))?;
+    let notifier =
+        Notifier::start(service.events(), runner, Arc::clone(&users), reception.events())?;
     notifier.programs().take_over(meaning.notify, &[]);
     let loaded = Loaded { at_unix_s: now_unix_s(), reload_refused: None };
     let loaded = Arc::new(Mutex::new(loaded));
@@ -189,7 +195,8 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     let (observer, told, watched) = (service.observer(), Arc::clone(&loaded), Arc::clone(&guard));
     let answers = Answering { observer, loaded: told, guard: watched, file, requests };
     let control = Control::start(reception, answers)?;
-    let mut daemon = Daemon { args, run_dir, users, service, notifier, loaded, spare, guard };
+    let mut daemon =
+        Daemon { args, net_namespace, run_dir, users, service, notifier, loaded, spare, guard };
     let (version, place) = (env!("CARGO_PKG_VERSION"), daemon.run_dir.path().display());
     log::info!("vrrpd {version} runs {count} instance(s), status in {place}");
     tell_manager(&[NotifyState::Ready]);
@@ -200,10 +207,23 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     Ok(())
 }
 
-/// The run directory that a configuration asks for.
+/// Moves this thread into the network namespace that a configuration asks for, and returns its name.
+fn enter_namespace(config: &Config) -> Result<Option<String>, RunError> {
+    let name = config.global.net_namespace.as_ref().map(|name| name.value.clone());
+    if let Some(name) = &name {
+        let entered = NetNamespace::named(name).and_then(|namespace| namespace.enter());
+        entered.map_err(|source| RunError::Namespace { name: name.clone(), source })?;
+    }
+    Ok(name)
+}
+
+/// The run directory that a configuration asks for: a network namespace has one of its own, and so
+/// has a daemon with a name.
 fn run_dir_of(args: &RunArgs, config: &Config) -> PathBuf {
-    let instance_name = config.global.instance_name.as_ref().map(|name| name.as_str());
-    rundir::resolve(&args.run_dir, instance_name)
+    let names = [&config.global.net_namespace, &config.global.instance_name];
+    let mut path = args.run_dir.clone();
+    path.extend(names.into_iter().flatten().map(|name| name.as_str()));
+    path
 }
 
 /// Signals become tasks.
@@ -314,6 +334,9 @@ impl Daemon<'_> {
     }
 
     fn meaning(&self, config: &Config) -> Result<Meaning, String> {
+        if config.global.net_namespace.as_deref() != self.net_namespace.as_ref() {
+            return Err("another `net_namespace` needs a restart".to_owned());
+        }
         let meaning = Meaning::of(config, &self.users, &self.service.link_states());
         meaning.map_err(|error| setup::in_full(&error))
     }
@@ -357,7 +380,7 @@ fn report(
         Ok(changes) => (changes, None),
         Err(why) => (Vec::new(), Some(why)),
     };
-    let (format, applied) = (status::FORMAT, refused.is_none());
+    let (format, applied) = (vrrp_control::FORMAT, refused.is_none());
     ReloadReport { format, applied, dry_run, refused, diagnostics, changes }
 }
 
@@ -375,14 +398,15 @@ impl Answers for Answering {
         let now = System.now();
         let Loaded { at_unix_s, reload_refused } = lock(&self.loaded).clone();
         let routers = self.observer.routers();
+        let guard = self.guard.status();
         Status {
-            format: status::FORMAT,
+            format: vrrp_control::FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             config: self.file.clone(),
             loaded_unix_s: at_unix_s,
             reload_refused,
-            guard: self.guard.status().into(),
+            guard: GuardStatus { pid: guard.pid, restarts: guard.restarts },
             instances: routers.iter().map(|router| InstanceStatus::of(router, now)).collect(),
             sync_groups: self.observer.groups().iter().map(GroupStatus::of).collect(),
             interfaces: self.observer.receivers().iter().map(InterfaceStatus::of).collect(),

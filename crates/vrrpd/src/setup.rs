@@ -10,7 +10,7 @@ use vrrp::{Change, SettingsError, Setup};
 use vrrp_conf::model::{Config, Notify};
 
 use crate::users::Users;
-use crate::words::{GROUP, INSTANCE};
+use vrrp_control::words::{GROUP, INSTANCE};
 
 /// INSTANCE or GROUP, and the name.
 pub(crate) type Subject = (&'static str, Arc<str>);

@@ -4,7 +4,7 @@
 use vrrp_proto::{Family, Interval, Version};
 
 use super::seat::{Place, Seat, odd_ones};
-use crate::model::{Authentication, Checksum, HmacAuth, HmacMode, Instance};
+use crate::model::{Authentication, Checksum, HmacAuth, HmacKeyValue, HmacMode, Instance};
 use crate::{Code, Diagnostic, Span};
 
 /// The members whose family is that of most; the others are reported. They are another router,
@@ -227,13 +227,23 @@ fn refusal(receiver: &Seat<'_>, sender: &Seat<'_>) -> Option<String> {
 /// Why a signature is not accepted, if it is not.
 fn refused_key(own: &HmacAuth, other: &HmacAuth, file: &str) -> Option<String> {
     let id = other.active_key;
-    let secret =
-        |hmac: &HmacAuth| hmac.keys.iter().find(|key| key.id == id).map(|key| key.secret.clone());
-    match (secret(own), secret(other)) {
-        (None, _) => Some(format!("{file} signs with key {id}, which the other one does not have")),
-        (own, other) if own != other => {
-            Some(format!("key {id}, with which {file} signs, has another value in the other one"))
-        }
-        _ => None,
+    let [own, other] = [own, other].map(|hmac| hmac.keys.iter().find(|key| key.id == id));
+    let Some(own) = own else {
+        return Some(format!("{file} signs with key {id}, which the other one does not have"));
+    };
+    let are_others = other.is_some_and(|other| are_different(own.value(), other.value()));
+    are_others
+        .then(|| format!("key {id}, with which {file} signs, has another value in the other one"))
+}
+
+/// Whether two keys are certainly different: what is in a file of another machine nobody knows here.
+fn are_different(one: HmacKeyValue<'_>, other: HmacKeyValue<'_>) -> bool {
+    use HmacKeyValue::{File, Hex, Text};
+    let digits = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    match (one, other) {
+        (File(_), _) | (_, File(_)) => false,
+        (Text(one), Text(other)) => one != other,
+        (Hex(one), Hex(other)) => !one.eq_ignore_ascii_case(other),
+        (Text(text), Hex(hex)) | (Hex(hex), Text(text)) => !hex.eq_ignore_ascii_case(&digits(text)),
     }
 }

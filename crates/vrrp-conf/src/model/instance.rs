@@ -79,6 +79,28 @@ pub struct HmacKey {
     pub secret: String,
 }
 
+/// Where the bytes of an [`HmacKey`] are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum HmacKeyValue<'a> {
+    /// They are those of a text.
+    Text(&'a str),
+    /// They are written in hexadecimal digits, two for each.
+    Hex(&'a str),
+    /// They are in a file with this path.
+    File(&'a str),
+}
+
+impl HmacKey {
+    /// Where its bytes are, by its prefix.
+    pub fn value(&self) -> HmacKeyValue<'_> {
+        match (self.secret.strip_prefix("hex:"), self.secret.strip_prefix("file:")) {
+            (Some(digits), _) => HmacKeyValue::Hex(digits),
+            (_, Some(path)) => HmacKeyValue::File(path),
+            _ => HmacKeyValue::Text(&self.secret),
+        }
+    }
+}
+
 impl fmt::Debug for HmacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HmacKey({}, …)", self.id)

@@ -17,7 +17,7 @@ mod script;
 mod secrets;
 mod track;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -27,8 +27,8 @@ pub use global::Global;
 pub use group::{BfdSession, GarpGroup, InterfaceDelays, Linkbeat, LinkbeatMethod, SyncGroup};
 pub use instance::{
     Announce, AntiReplay, AuthPass, Authentication, Checksum, Destination, FirstState, HmacAuth,
-    HmacKey, HmacMode, Instance, Ipvlan, IpvlanMode, OldChecksum, OnFailure, Preempt, Unicast,
-    UnicastPeer, Vmac,
+    HmacKey, HmacKeyValue, HmacMode, Instance, Ipvlan, IpvlanMode, OldChecksum, OnFailure, Preempt,
+    Unicast, UnicastPeer, Vmac,
 };
 pub use lookup::{Lookup, Realms};
 pub use route::{
@@ -81,5 +81,24 @@ impl Config {
     /// The instance with this name.
     pub fn instance(&self, name: &str) -> Option<&Instance> {
         self.instances.iter().find(|instance| &**instance.name == name)
+    }
+
+    /// The instances that go by the state of this interface: it is their own or that of an address,
+    /// or they or their sync group track it.
+    pub fn users_of(&self, interface: InterfaceName) -> impl Iterator<Item = &Instance> {
+        let tracks = move |tracks: &Tracks| {
+            tracks.interfaces.iter().any(|track| track.target.value == interface)
+        };
+        let groups = self.sync_groups.iter().filter(move |group| tracks(&group.tracks));
+        let in_group: HashSet<_> =
+            groups.flat_map(|group| &group.members).map(|it| &***it).collect();
+        self.instances.iter().filter(move |instance| {
+            let is_it = |name: &Spanned<InterfaceName>| name.value == interface;
+            let devices = instance.all_addresses().filter(|address| !address.no_track);
+            instance.interface.as_ref().is_some_and(is_it)
+                || devices.filter_map(|address| address.device.as_ref()).any(is_it)
+                || tracks(&instance.tracks)
+                || in_group.contains(&**instance.name)
+        })
     }
 }

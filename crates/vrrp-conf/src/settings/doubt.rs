@@ -4,7 +4,8 @@ use vrrp_proto::Priority;
 
 use super::Reader;
 use super::instance::InstanceDraft;
-use crate::model::FirstState;
+use crate::model::{FirstState, Instance};
+use crate::print::secs;
 use crate::{Code, Diagnostic, Spanned};
 
 impl Reader<'_> {
@@ -47,6 +48,29 @@ impl Reader<'_> {
             self.push(diagnostic);
         }
         self.check_owner_trackers(draft, owner);
+    }
+
+    /// Warns of interface delays that are longer than a router may be silent.
+    pub(super) fn check_interface_delays(&mut self) {
+        let longest = |instance: &Instance| {
+            let adverts = u32::from(instance.down_timer_adverts).saturating_sub(1);
+            (instance.interval.as_duration() * adverts, instance.name.span)
+        };
+        let delays = self.config.interface_delays.iter();
+        let cut: Vec<_> = delays
+            .filter_map(|delays| {
+                let users = self.config.users_of(delays.interface);
+                let (limit, at) = users.map(longest).min()?;
+                let is_cut = delays.down.max(delays.up) >= limit;
+                is_cut.then(|| (delays.span, delays.interface, secs(limit), at))
+            })
+            .collect();
+        for (span, interface, limit, at) in cut {
+            let message = format!("a delay of `{interface}` is cut to just under {limit} s");
+            let diagnostic = Diagnostic::new(Code::DelayCut, span, message)
+                .also(at, "this instance would not wait longer for an advert");
+            self.push(diagnostic);
+        }
     }
 
     /// Warns of weights that cannot change a priority of 255.

@@ -106,6 +106,7 @@ pub(crate) fn read(
         }
     }
     reader.amiss.unread |= reader.is_full();
+    reader.check_interface_delays();
     reader.report_unused();
     reader.report_not_ours();
     reader.report_nothing(base);

@@ -1,17 +1,17 @@
 //! Authentication, unicast peers, virtual MACs and ipvlan of an instance.
 
 use core::net::IpAddr;
+use core::num::NonZeroU8;
 use std::time::Duration;
 
 use super::Reader;
 use super::instance::InstanceDraft;
 use super::row::Draft;
 use super::rows::{AUTH_HMAC, AUTHENTICATION, SentPassword};
-use super::value::owned;
 use crate::did_you_mean::closest;
 use crate::model::{
-    AntiReplay, AuthPass, Authentication, HmacAuth, HmacKey, HmacMode, Ipvlan, IpvlanMode,
-    MacAddress, UnicastPeer, Vmac,
+    AntiReplay, AuthPass, Authentication, HmacAuth, HmacKey, HmacKeyValue, HmacMode, Ipvlan,
+    IpvlanMode, MacAddress, UnicastPeer, Vmac,
 };
 use crate::syntax::{Body, Statement, Word};
 use crate::{Code, Diagnostic, Spanned, bytes};
@@ -31,6 +31,8 @@ impl Draft for PasswordDraft {
 #[derive(Default)]
 pub(super) struct HmacDraft {
     pub(super) keys: Vec<HmacKey>,
+    /// What is wrong with others.
+    wrong: Vec<(Code, String)>,
     pub(super) active_key: Option<u8>,
     pub(super) anti_replay: AntiReplay,
     pub(super) time_window: Option<Duration>,
@@ -59,8 +61,7 @@ impl Reader<'_> {
                     "AH" => Authentication::Header(password),
                     _ => Authentication::Password(password),
                 };
-                draft.authentication = Some(Spanned::new(authentication, at));
-                return;
+                return self.set_authentication(draft, Spanned::new(authentication, at));
             }
         };
         draft.authentication = None;
@@ -70,10 +71,33 @@ impl Reader<'_> {
         }
     }
 
+    /// An instance has `authentication` or `auth_hmac`, not both.
+    fn set_authentication(
+        &mut self,
+        draft: &mut InstanceDraft,
+        authentication: Spanned<Authentication>,
+    ) {
+        let is_hmac = |of: &Spanned<Authentication>| matches!(of.value, Authentication::Hmac(_));
+        let other = draft.authentication.as_ref();
+        if let Some(other) = other.filter(|other| is_hmac(other) != is_hmac(&authentication)) {
+            let message = "`authentication` and `auth_hmac` in one instance".to_owned();
+            let diagnostic =
+                Diagnostic::new(Code::TwoAuthentications, authentication.span, message)
+                    .also(other.span, "the other one")
+                    .help("remove one of them: adverts prove themselves in one way");
+            self.push(diagnostic);
+        }
+        draft.authentication = Some(authentication);
+    }
+
+    /// Without quotes a backslash is a character of a secret, as it is to keepalived.
+    fn secret_text<'w>(&'w self, word: &'w Word<'_>) -> &'w str {
+        if word.quoted { &word.text } else { self.written(word.span) }
+    }
+
     pub(super) fn auth_pass(&mut self, word: &Word<'_>) -> AuthPass {
+        let bytes = bytes::encode(self.secret_text(word));
         let written = self.written(word.span);
-        // Without quotes a backslash is a character of the password, as it is to keepalived.
-        let bytes = bytes::encode(if word.quoted { &word.text } else { written });
         if word.quoted && written.contains('\\') {
             let message = "escapes in a quoted password are undone".to_owned();
             let diagnostic = Diagnostic::new(Code::PasswordEscape, word.span, message)
@@ -91,44 +115,48 @@ impl Reader<'_> {
 
     pub(super) fn auth_hmac(
         &mut self,
+        draft: &mut InstanceDraft,
         statement: &Statement<'_>,
         body: &Body<'_>,
-    ) -> Option<Spanned<Authentication>> {
-        let mut draft = HmacDraft::default();
-        self.fill(&AUTH_HMAC, &mut draft, body);
-        let HmacDraft { keys, active_key, anti_replay, time_window, mode } = draft;
+    ) {
+        let mut hmac = HmacDraft::default();
+        self.fill(&AUTH_HMAC, &mut hmac, body);
+        let HmacDraft { keys, wrong, active_key, anti_replay, time_window, mode } = hmac;
         let at = statement.keyword().span;
+        let is_complete = wrong.is_empty();
+        for (code, message) in wrong {
+            let diagnostic = Diagnostic::new(code, at, message)
+                .help("`key ID KEY` has the bytes, `hex:` and their digits, or `file:` and a path");
+            self.push(diagnostic);
+        }
         let active_key = active_key.or_else(|| keys.first().map(|key| key.id));
         let Some(active_key) = active_key.filter(|id| keys.iter().any(|key| key.id == *id)) else {
-            self.error(Code::Required, at, "`auth_hmac` without a key that signs".to_owned());
-            return None;
+            if is_complete {
+                self.error(Code::Required, at, "`auth_hmac` without a key that signs".to_owned());
+            }
+            return;
         };
         let hmac = HmacAuth { keys, active_key, anti_replay, time_window, mode };
-        Some(Spanned::new(Authentication::Hmac(hmac), at))
+        self.set_authentication(draft, Spanned::new(Authentication::Hmac(hmac), at));
     }
 
-    /// `ID KEY`.
-    pub(super) fn hmac_key(&mut self, words: &[Word<'_>]) -> Option<HmacKey> {
-        let [id, secret] = words else { return None };
-        let id = self.integer(id, 1, 255)? as u8;
-        let text = &*secret.text;
-        let bytes = match (text.strip_prefix("hex:"), text.strip_prefix("file:")) {
-            (Some(digits), _) => digits.len() / 2,
-            (_, Some(_)) => 32,
-            _ => text.len(),
+    /// `ID KEY`. What is wrong is said of the block: whoever quotes this line quotes the key.
+    pub(super) fn hmac_key(&self, draft: &mut HmacDraft, words: &[Word<'_>]) {
+        let [number, secret] = words else { return };
+        let id = number.text.parse().ok().and_then(NonZeroU8::new);
+        let Some(id) = id.map(NonZeroU8::get) else {
+            let message = format!("a key's number is 1 to 255, not `{}`", number.text);
+            return draft.wrong.push((Code::OutOfRange, message));
         };
-        let hexadecimal = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let sound = text
-            .strip_prefix("hex:")
-            .is_none_or(|digits| hexadecimal(digits) && digits.len().is_multiple_of(2));
-        if !sound || !(32..=64).contains(&bytes) {
-            let message = "a key has 32 to 64 bytes".to_owned();
-            let diagnostic = Diagnostic::new(Code::OutOfRange, secret.span, message)
-                .help("write the bytes, `hex:` and twice as many digits, or `file:` and a path");
-            self.push(diagnostic);
-            return None;
+        let key = HmacKey { id, secret: self.secret_text(secret).to_owned() };
+        if let Some(what) = fault(key.value()) {
+            return draft.wrong.push((Code::OutOfRange, format!("key {id} {what}")));
         }
-        Some(HmacKey { id, secret: owned(secret).value })
+        if draft.keys.iter().any(|other| other.id == id) {
+            let message = format!("two keys have the number {id}");
+            return draft.wrong.push((Code::SameKeyNumber, message));
+        }
+        draft.keys.push(key);
     }
 
     pub(super) fn unicast_peers(&mut self, draft: &mut InstanceDraft, body: &Body<'_>) {
@@ -199,6 +227,23 @@ impl Reader<'_> {
         }
         Some(ipvlan)
     }
+}
+
+fn is_hexadecimal(digits: &str) -> bool {
+    digits.len().is_multiple_of(2) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
+/// What is wrong with a key, as far as can be seen without its file.
+fn fault(key: HmacKeyValue<'_>) -> Option<String> {
+    let len = match key {
+        HmacKeyValue::File(_) => return None,
+        HmacKeyValue::Hex(digits) if !is_hexadecimal(digits) => {
+            return Some("has not two hexadecimal digits for each byte".to_owned());
+        }
+        HmacKeyValue::Hex(digits) => digits.len() / 2,
+        HmacKeyValue::Text(text) => text.len(),
+    };
+    (!(32..=64).contains(&len)).then(|| format!("has {len} bytes, and not 32 to 64"))
 }
 
 /// What a word that the row has let through means.

@@ -94,7 +94,6 @@ pub(crate) const IN_OTHER_BLOCKS: &[(&str, &str)] = &[
     ("priority 100", "E0209 1:1 error"),
     ("global_defs {\n vrrp_version 1\n}", "E0302 2:15 error"),
     ("global_defs {\n vrrp_mcast_group4 192.0.2.1\n}", "E0305 2:20 error"),
-    ("net_namespace blue", "E0409 1:1 error"),
     ("global_defs {\n script_user\n}", "E0206 2:2 error"),
     ("instance a\ninstance b", "E0210 2:1 error"),
     (

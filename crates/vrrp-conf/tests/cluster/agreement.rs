@@ -142,6 +142,22 @@ fn authentication_is_what_the_other_one_accepts() {
         Case {
             members: &[
                 KEYS,
+                " priority 90\n auth_hmac {\n \
+                 key 1 hex:6161616161616161616161616161616161616161616161616161616161616162\n }",
+            ],
+            found: &["E0604 b.conf:3:2 a.conf:3:2"],
+            sound: " priority 90\n auth_hmac {\n \
+                    key 1 hex:6161616161616161616161616161616161616161616161616161616161616161\n }",
+        },
+        Case {
+            members: &[KEYS, " priority 90\n auth_hmac {\n key 3 file:/run/key\n }"],
+            found: &["E0604 b.conf:3:2 a.conf:3:2"],
+            // What is in the file is not known here.
+            sound: " priority 90\n auth_hmac {\n key 1 file:/run/key\n }",
+        },
+        Case {
+            members: &[
+                KEYS,
                 " priority 90\n auth_hmac {\n key 1 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n mode receive-only\n }",
             ],
             found: &["E0604 b.conf:3:2 a.conf:3:2"],

@@ -70,8 +70,10 @@ pub(crate) fn dump(file: &Path) -> Option<Vec<String>> {
     let files = [file.with_extension("parent"), file.with_extension("vrrp"), file.to_owned()];
     let mut child = in_namespace(RUN, &files).stdout(Stdio::piped()).spawn().ok()?;
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    // Each line begins with the time.
-    let lines = lines.map(|line| line.splitn(6, ' ').last().unwrap_or_default().trim().to_owned());
+    // Each line begins with the time, in which a day of one digit has a blank in front.
+    let lines = lines.map(|line| {
+        line.split_once(": ").map_or(String::new(), |(_, text)| text.trim().to_owned())
+    });
     let lines = lines.skip_while(|line| !line.contains("< VRRP Topology >"));
     // It tells that it has started while it writes this.
     let lines = lines.filter(|line| line != "Startup complete");

@@ -118,14 +118,19 @@ impl Router {
             self.become_active(now, cause, &mut out);
             return out;
         }
-        self.enter_backup(now, None, cause.clone(), &mut out);
+        self.watch_with_group(now, cause, &mut out);
+        out
+    }
+
+    /// Watches until the group is Active again, with nobody to follow.
+    pub(super) fn watch_with_group(&mut self, now: Instant, cause: Cause, out: &mut Actions) {
+        self.enter_backup(now, None, cause.clone(), out);
         if let Phase::Backup(backup) = &mut self.phase
             && self.effective.is_owner()
         {
             // On its own it would not watch at all (RFC 9568 §6.4.1).
             backup.wants_active = Some(cause);
         }
-        out
     }
 
     /// The group becomes Active.

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use vrrp_fsm::{Action, Actions, Config, Event, Heard, Instant, Router, State};
+use vrrp_fsm::{Action, Actions, Cause, Config, Event, Heard, Instant, Router, State};
 use vrrp_proto::Priority;
 
 /// A router, and what its actions have made of the world.
@@ -46,6 +46,7 @@ impl World {
         let before = self.router.clone();
         let actions = self.router.handle(now, event.clone());
         let told = Told { before, event, actions };
+        self.check_lateness(&told);
         self.check_addresses(&told.actions);
         self.check_adverts(&told);
         self.check_transition(&told);
@@ -55,6 +56,21 @@ impl World {
         self.check_parking(&told);
         self.check_reconfiguration(&told);
         told
+    }
+
+    /// Who was silent for so long that others have succeeded it steps down before anything else,
+    /// and does not resign.
+    fn check_lateness(&self, Told { before, actions, .. }: &Told) {
+        if !before.must_step_down(self.now) {
+            return;
+        }
+        let [Action::RemoveAddresses, Action::Transition(transition), after @ ..] = &**actions
+        else {
+            panic!("{actions:?}");
+        };
+        assert!(matches!(transition.cause, Cause::Late { .. }));
+        assert_eq!((transition.from, transition.to), (State::Active, State::Backup));
+        assert!(!after.contains(&Action::SendAdvert { priority: Priority::RESIGN }));
     }
 
     /// The addresses are installed exactly while the router is Active.
@@ -100,14 +116,22 @@ impl World {
             _ => None,
         });
         let router = &self.router;
-        if before.state() == router.state() {
+        let mut from = before.state();
+        if before.must_step_down(self.now) {
+            let late = transitions.next().expect("it steps down");
+            if late.to == router.state() && transitions.clone().next().is_none() {
+                assert_eq!(router.last_transition(), Some(late));
+                return;
+            }
+            from = late.to;
+        } else if from == router.state() {
             assert_eq!(transitions.next(), None);
             assert_eq!(before.since(), router.since());
             return;
         }
         let transition = transitions.next().expect("a change of state is reported");
         assert_eq!(transitions.next(), None);
-        assert_eq!((transition.from, transition.to), (before.state(), router.state()));
+        assert_eq!((transition.from, transition.to), (from, router.state()));
         assert_eq!(transition.priority, router.priority());
         assert_eq!(router.since(), Some(self.now));
         assert_eq!(router.last_transition(), Some(transition));
@@ -182,7 +206,8 @@ impl World {
         }
         let (was, is) = (before.state(), router.state());
         let is_faulty = router.faults().next().is_some();
-        assert!(was != State::Active || is == State::Active || is_faulty);
+        let is_late = before.must_step_down(self.now);
+        assert!(was != State::Active || is == State::Active || is_faulty || is_late);
         let becomes_owner = !before.priority().is_owner() && router.priority().is_owner();
         assert!(was != State::Backup || is == State::Backup || is_faulty || becomes_owner);
     }

@@ -4,7 +4,7 @@ use core::num::NonZeroU8;
 use core::time::Duration;
 
 use vrrp_fsm::State::{Active, Backup, Fault, Initialize};
-use vrrp_fsm::{Announce, Cause, Config, Event, FaultReason, Influence, Report};
+use vrrp_fsm::{Action, Announce, Cause, Config, Event, FaultReason, Influence, Report};
 use vrrp_proto::Priority;
 
 use crate::words::*;
@@ -29,6 +29,7 @@ pub(crate) fn all() -> Vec<Row> {
         backup_adverts(),
         backup_preemption(),
         active_timers(),
+        active_late(),
         active_adverts(),
         active_answers(),
         active_announcements(),
@@ -246,10 +247,91 @@ fn active_timers() -> Vec<Row> {
             Active,
             4_609_375,
         ),
-        row("active/adver-timer-late", DECIDED, active(V3)).when(8_000_000, Event::Timer).then(
+        row("active/adver-timer-late", DECIDED, active(V3)).when(6_000_000, Event::Timer).then(
             [send(100)],
             Active,
-            8_609_375,
+            7_000_000,
+        ),
+    ]
+}
+
+/// Active since 3.609375 s, and silent since.
+fn active_late() -> Vec<Row> {
+    let late = |silent| {
+        let cause = Cause::Late { silent: Duration::from_micros(silent) };
+        to(Active, Backup, 100, cause)
+    };
+    let steps_down = || [REMOVE, late(3_390_625)];
+    let stepped_down = || active(V3).and(7_000_000, Event::Timer);
+    let parting = Config { higher_prio_send_advert: true, ..V3 };
+    let one_advert = Config { down_timer_adverts: NonZeroU8::MIN, ..V3 };
+    let five = NonZeroU8::new(5).expect("5 is not zero");
+    let five_adverts = Config { down_timer_adverts: five, ..V3 };
+    let after = |more: Action| Vec::from_iter(steps_down().into_iter().chain([more]));
+    vec![
+        row("active/late-not-yet", DECIDED, active(V3)).when(6_609_374, Event::Timer).then(
+            [send(100)],
+            Active,
+            7_609_374,
+        ),
+        row("active/late", DECIDED, active(V3)).when(6_609_375, Event::Timer).then(
+            [REMOVE, late(3_000_000)],
+            Backup,
+            10_218_750,
+        ),
+        row("active/late-v2", DECIDED, active(V2)).when(6_609_375, Event::Timer).then(
+            [REMOVE, late(3_000_000)],
+            Backup,
+            10_218_750,
+        ),
+        row("active/late-one-advert", DECIDED, active(one_advert))
+            .when(5_609_375, Event::Timer)
+            .then([REMOVE, late(2_000_000)], Backup, 7_218_750),
+        row(
+            "active/late-five-adverts",
+            DECIDED,
+            started(five_adverts).and(5_609_375, Event::Timer),
+        )
+        .when(10_609_375, Event::Timer)
+        .then([REMOVE, late(5_000_000)], Backup, 16_218_750),
+        row(
+            "active/late-as-advertised",
+            DECIDED,
+            active(V3).and(4_000_000, Event::Reconfigure(Config { interval: centis(10), ..V3 })),
+        )
+        .when(6_609_374, Event::Timer)
+        .then([send(100)], Active, 6_709_374),
+        row("active/late-loser", DECIDED, active(V3)).when(7_000_000, advert(ABOVE, 99)).then(
+            steps_down(),
+            Backup,
+            10_609_375,
+        ),
+        row("active/late-better", DECIDED, active(parting))
+            .when(7_000_000, advert_every(ABOVE, 200, 100))
+            .then(steps_down(), Backup, 10_609_375),
+        row("active/late-better-before", DECIDED, stepped_down())
+            .when(6_000_000, advert(ABOVE, 200))
+            .then([], Backup, 10_609_375),
+        row("active/late-resignation-before", DECIDED, stepped_down())
+            .when(6_999_999, advert(ABOVE, 0))
+            .then([], Backup, 10_609_375),
+        row("active/late-resignation", RFC_6_4_2, stepped_down())
+            .when(7_000_000, advert(ABOVE, 0))
+            .then([], Backup, 7_609_375),
+        row("active/late-fault", DECIDED, active(V3)).when(7_000_000, failed("disk")).then(
+            after(to(Backup, Fault, 100, Cause::Fault(tracker_fault("disk")))),
+            Fault,
+            None,
+        ),
+        row("active/late-lost", DECIDED, active(V3)).when(7_000_000, Event::AddressesLost).then(
+            steps_down(),
+            Backup,
+            10_609_375,
+        ),
+        row("active/late-shutdown", DECIDED, active(V3)).when(7_000_000, Event::Shutdown).then(
+            after(to(Backup, Initialize, 100, Cause::Shutdown)),
+            Initialize,
+            None,
         ),
     ]
 }
@@ -433,9 +515,9 @@ fn active_announcements() -> Vec<Row> {
         row("active/announce-never", MANUAL, started(slow(announcing(never))))
             .when(144_375_000, Event::Timer)
             .then(takeover_announcing(None), Active, 184_375_000),
-        row("active/refresh", MANUAL, active(announcing(refreshed)).and(63_000_000, Event::Timer))
-            .when(63_609_375, Event::Timer)
-            .then([announce(2)], Active, 64_000_000),
+        row("active/refresh", MANUAL, alone(announcing(refreshed)).and(184_375_000, Event::Timer))
+            .when(204_375_000, Event::Timer)
+            .then([announce(2)], Active, 224_375_000),
         row("active/lower-second-announcement", MANUAL, second(announcing(brief)))
             .when(145_375_001, Event::Timer)
             .then([announce(2)], Active, 184_375_001),
@@ -457,9 +539,9 @@ fn active_announcements() -> Vec<Row> {
         row("active/lower-announced", DECIDED, second(V3).and(144_875_001, advert(ABOVE, 99)))
             .when(145_375_001, Event::Timer)
             .then([announce(5)], Active, 149_875_001),
-        row("active/all-due", DECIDED, active(announcing(refreshed)))
-            .when(70_000_000, Event::Timer)
-            .then([send(100), announce(5), announce(2)], Active, 71_000_000),
+        row("active/all-due", DECIDED, alone(announcing(refreshed)))
+            .when(210_000_000, Event::Timer)
+            .then([send(100), announce(5), announce(2)], Active, 250_000_000),
     ]
 }
 
@@ -491,6 +573,16 @@ fn owner() -> Vec<Row> {
                 Backup,
                 3_503_906,
             ),
+        row("owner/late", DECIDED, started(OWNER)).when(3_000_000, Event::Timer).then(
+            [
+                send(255),
+                INSTALL,
+                announce(5),
+                report(Report::TakenBack { silent: Duration::from_secs(3) }),
+            ],
+            Active,
+            4_000_000,
+        ),
         row("owner/ignores", MANUAL, started(deaf)).when(500_000, advert(ABOVE, 255)).then(
             [],
             Active,

@@ -4,6 +4,7 @@ use self::header::HeaderKey;
 use self::password::Password;
 use self::trailer::HmacSettings;
 use crate::numbers::{AUTH_DATA_LEN, AUTH_HEADER_LEN};
+use crate::sequence::Sequence;
 
 pub(crate) mod header;
 pub(crate) mod password;
@@ -55,6 +56,15 @@ impl Authentication<'_> {
         match self {
             Self::Password(password) => password.is(data),
             _ => true,
+        }
+    }
+
+    /// Whether a number is of a time that no clock shows any more, so that nothing has to come after
+    /// it.
+    pub(crate) fn is_ahead(&self, sequence: Sequence) -> bool {
+        match (self, sequence) {
+            (Self::Hmac(hmac), Sequence::Trailer(number)) => hmac.is_ahead(number),
+            _ => false,
         }
     }
 

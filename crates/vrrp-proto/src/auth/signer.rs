@@ -29,6 +29,8 @@ impl Signer {
     /// is not signed.
     ///
     /// That of `auth_hmac` is the time, or one more than the last where the clock has not advanced.
+    /// Where the clock was set back by more than the window it is the time again: peers whose
+    /// clocks are right would refuse anything else until the old time has come.
     ///
     /// # Errors
     /// [`EncodeError::Sequence`] after 2³² adverts with an authentication header.
@@ -46,7 +48,9 @@ impl Signer {
             Authentication::Hmac(hmac) => {
                 let now = Sequence::Trailer(hmac.now.first_sequence());
                 match self.last {
-                    Some(last @ Sequence::Trailer(number)) if !now.follows(last) => {
+                    Some(last @ Sequence::Trailer(number))
+                        if !now.follows(last) && !authentication.is_ahead(last) =>
+                    {
                         Sequence::Trailer(number.wrapping_add(1))
                     }
                     _ => now,
@@ -108,6 +112,31 @@ mod tests {
         assert_eq!(next(0x7000_0000, HmacMode::Enforce), number(0x7000_0000_ffff_0000));
         assert_eq!(next(0xe000_0000, HmacMode::Enforce), number(0xe000_0000_ffff_0000));
         assert_eq!(next(0x0000_0001, HmacMode::Enforce), number(0x0000_0001_ffff_0000));
+    }
+
+    #[test]
+    fn after_a_clock_was_set_back_by_more_than_the_window_it_counts_from_now() {
+        let key = HmacKey::new(1, &[7; 32]).unwrap();
+        let number = |secs: u64, counter: u64| Some(Sequence::Trailer(secs << 32 | counter));
+        let numbers = |anti_replay, times: [u32; 5]| {
+            let mut signer = Signer::default();
+            times.map(|secs| {
+                let now = UnixTime { secs, fraction: 0 };
+                let (keys, mode) = (core::slice::from_ref(&key), HmacMode::Enforce);
+                let hmac = HmacSettings { keys, signing: &key, mode, anti_replay, now };
+                signer.next(&Authentication::Hmac(hmac)).unwrap()
+            })
+        };
+        let window = AntiReplay::Timestamp { window_secs: 5 };
+        // Ahead by an hour and back; then back by as much as the window, and by more.
+        assert_eq!(
+            numbers(window, [1000, 4600, 1001, 996, 995]),
+            [number(1000, 0), number(4600, 0), number(1001, 0), number(1001, 1), number(995, 0)]
+        );
+        assert_eq!(
+            numbers(AntiReplay::Monotonic, [1000, 4600, 1001, 1002, 4601]),
+            [number(1000, 0), number(4600, 0), number(4600, 1), number(4600, 2), number(4601, 0)]
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use core::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::error::DecodeError;
 use crate::ip::IpMeta;
@@ -24,6 +25,10 @@ const HMAC_LEN: usize = 16;
 
 /// The octets in front of the HMAC.
 const HEAD_LEN: usize = TRAILER_LEN - HMAC_LEN;
+
+/// The octets of a key.
+const MIN_LEN: usize = 32;
+const MAX_LEN: usize = 64;
 
 /// The only type of extension that there is.
 pub(crate) const EXT_TYPE: u8 = 1;
@@ -100,6 +105,9 @@ pub enum HmacKeyError {
     /// Too few octets protect nothing, more than HMAC's block are not used as they are.
     #[error("a key has 32 to 64 octets, not {0}")]
     Len(usize),
+    /// They are not written in hexadecimal digits.
+    #[error("a key is written with two hexadecimal digits for each octet")]
+    Digits,
 }
 
 impl HmacKey {
@@ -109,11 +117,31 @@ impl HmacKey {
     /// [`HmacKeyError`] if the number is 0, or there are fewer or more octets.
     pub fn new(id: u8, secret: &[u8]) -> Result<Self, HmacKeyError> {
         let id = NonZeroU8::new(id).ok_or(HmacKeyError::Id)?;
-        if !(32..=64).contains(&secret.len()) {
+        if !(MIN_LEN..=MAX_LEN).contains(&secret.len()) {
             return Err(HmacKeyError::Len(secret.len()));
         }
         let keyed = Hmac::new_from_slice(secret).expect("HMAC takes keys of any length");
         Ok(Self { id, keyed })
+    }
+
+    /// The key with this number, of octets that are written as two hexadecimal digits each.
+    ///
+    /// # Errors
+    /// [`HmacKeyError::Digits`] if `digits` are none, otherwise as [`new`](Self::new).
+    pub fn from_hex(id: u8, digits: &str) -> Result<Self, HmacKeyError> {
+        let mut octets = Zeroizing::new([0; MAX_LEN]);
+        let (pairs, rest) = digits.as_bytes().as_chunks();
+        if !rest.is_empty() {
+            return Err(HmacKeyError::Digits);
+        }
+        let len = pairs.len();
+        let room = octets.get_mut(..len).ok_or(HmacKeyError::Len(len))?;
+        for (octet, pair) in room.iter_mut().zip(pairs) {
+            let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+            let (high, low) = high.zip(low).ok_or(HmacKeyError::Digits)?;
+            *octet = (high << 4 | low) as u8;
+        }
+        Self::new(id, room)
     }
 
     /// The key's number.
@@ -254,6 +282,14 @@ impl HmacSettings<'_> {
         Ok(Some(Sequence::Trailer(sequence)))
     }
 
+    /// Whether a number is of a time further ahead than the window: a clock that showed it has been
+    /// set back since. Without a window no number is.
+    pub(crate) fn is_ahead(&self, sequence: u64) -> bool {
+        let AntiReplay::Timestamp { window_secs } = self.anti_replay else { return false };
+        let ahead_secs = ((sequence >> 32) as u32).wrapping_sub(self.now.secs).cast_signed();
+        i64::from(ahead_secs) > i64::from(window_secs)
+    }
+
     /// A difference as large as the window is accepted.
     fn check_time(&self, secs: u32) -> Result<(), DecodeError> {
         let AntiReplay::Timestamp { window_secs } = self.anti_replay else { return Ok(()) };
@@ -286,12 +322,46 @@ mod tests {
     }
 
     #[test]
+    fn a_key_may_be_written_in_digits() {
+        let digits = |pair: &str, len| pair.repeat(len);
+        assert_eq!(HmacKey::from_hex(7, &digits("aF", 32)), HmacKey::new(7, &[0xaf; 32]));
+        assert_eq!(HmacKey::from_hex(7, &digits("09", 64)), HmacKey::new(7, &[9; 64]));
+        assert_eq!(HmacKey::from_hex(7, &digits("09", 65)), Err(HmacKeyError::Len(65)));
+        assert_eq!(HmacKey::from_hex(7, &digits("09", 31)), Err(HmacKeyError::Len(31)));
+        assert_eq!(HmacKey::from_hex(7, &(digits("09", 32) + "0")), Err(HmacKeyError::Digits));
+        assert_eq!(HmacKey::from_hex(7, &digits("0g", 32)), Err(HmacKeyError::Digits));
+        assert_eq!(HmacKey::from_hex(7, &digits("+9", 32)), Err(HmacKeyError::Digits));
+        assert_eq!(HmacKey::from_hex(0, &digits("09", 32)), Err(HmacKeyError::Id));
+    }
+
+    #[test]
     fn keys_are_compared_and_hidden() {
         let key = |id, octet| HmacKey::new(id, &[octet; 32]).unwrap();
         assert_eq!(key(1, 115), key(1, 115));
         assert_ne!(key(1, 115), key(2, 115));
         assert_ne!(key(1, 115), key(1, 116));
         assert_eq!(format!("{:?}", key(1, 115)), "HmacKey(1, hidden)");
+    }
+
+    #[test]
+    fn a_number_is_ahead_when_it_is_further_than_the_window() {
+        let key = HmacKey::new(1, &[7; 32]).unwrap();
+        let is_ahead = |anti_replay, now_secs: u32, secs: u32| {
+            let now = UnixTime { secs: now_secs, fraction: 0xffff };
+            let keys = core::slice::from_ref(&key);
+            let hmac =
+                HmacSettings { keys, signing: &key, mode: HmacMode::Enforce, anti_replay, now };
+            hmac.is_ahead(u64::from(secs) << 32 | 0xffff)
+        };
+        let window = AntiReplay::Timestamp { window_secs: 5 };
+        assert!(!is_ahead(window, 1000, 1005) && is_ahead(window, 1000, 1006));
+        assert!(!is_ahead(window, 1000, 1) && is_ahead(window, 1000, 4600));
+        // The seconds wrap around.
+        assert!(!is_ahead(window, u32::MAX, 4) && is_ahead(window, u32::MAX, 5));
+        assert!(!is_ahead(window, 4, u32::MAX));
+        let widest = AntiReplay::Timestamp { window_secs: u32::MAX };
+        assert!(!is_ahead(widest, 0, i32::MAX as u32));
+        assert!(!is_ahead(AntiReplay::Monotonic, 1000, 4600));
     }
 
     #[test]

@@ -81,6 +81,15 @@ pub enum Violation {
         /// The router.
         node: NodeId,
     },
+    /// Who was silent for so long that others may have succeeded it steps down, and says nothing
+    /// before.
+    #[error("n{node} was silent for {silent:?}, and did not step down before anything else")]
+    StayedLate {
+        /// The router.
+        node: NodeId,
+        /// How long its last advert was ago.
+        silent: Duration,
+    },
     /// A router advertises when the protocol says so, and is silent otherwise: in Backup and
     /// Fault always.
     #[error(
@@ -142,7 +151,8 @@ pub enum Violation {
         /// Its state afterwards.
         after: State,
     },
-    /// Nothing but such an advert makes an Active Router a Backup Router, and every other
+    /// Nothing but such an advert, or too long a silence, makes an Active Router a Backup Router, and
+    /// every other
     /// change of state has its event, too.
     #[error("n{node} went from {before} to {after} for no reason")]
     Unfounded {

@@ -23,6 +23,10 @@ const ROUNDING: Duration = Duration::from_micros(2);
 pub(crate) struct Watch {
     /// When it sent its last advert.
     sent_at: Instant,
+    /// From when on others may have succeeded it, if it does not advertise before.
+    late_at: Instant,
+    /// Since when it is Backup Router.
+    backup_since: Instant,
     /// Whether somebody waits for an answer, as long as it is Active.
     owes_answer: bool,
     /// From when on it answers at once, as Active Router.
@@ -43,6 +47,8 @@ impl Default for Watch {
     fn default() -> Self {
         Self {
             sent_at: Instant::ZERO,
+            late_at: Instant::ZERO,
+            backup_since: Instant::ZERO,
             owes_answer: false,
             answers_from: Instant::ZERO,
             due: Instant::ZERO,
@@ -70,6 +76,12 @@ fn active_down(config: &Config, priority: Priority, followed: Interval) -> Durat
     followed.as_duration() * adverts + skew(config, priority, followed)
 }
 
+/// How long an Active Router may be silent before others may have succeeded it: the shortest
+/// Active_Down_Interval without its Skew_Time, and two intervals at least.
+fn silence_max(config: &Config) -> Duration {
+    config.interval.as_duration() * u32::from(config.down_timer_adverts.get()).max(2)
+}
+
 /// How far apart answers are: the shortest Skew_Time, and a millisecond at least.
 fn answers_apart(config: &Config) -> Duration {
     skew(config, Priority::OWNER, config.interval).max(Duration::from_millis(1))
@@ -92,12 +104,34 @@ impl Watch {
         node: &Node<M>,
         turn: &Turn,
     ) -> Result<(), Violation> {
+        self.check_lateness(node, turn)?;
         self.check_listening(node, turn)?;
         self.duties.turn(node, turn)?;
         self.check_transitions(node, turn)?;
         self.check_adverts(node, turn)?;
         self.count_adverts(node.config(), turn);
         self.follow(node, turn)
+    }
+
+    /// Whoever is so late that another router is Active by now steps down, whatever it is told.
+    fn check_lateness<M: Machine>(&self, node: &Node<M>, turn: &Turn) -> Result<(), Violation> {
+        if !self.is_late(turn) {
+            return Ok(());
+        }
+        let first = turn.transitions().next();
+        let steps_down = first.is_some_and(|it| (it.from, it.to) == (State::Active, State::Backup));
+        let is_silent = turn.sent().next().is_none() || turn.after == State::Active;
+        if steps_down && is_silent && turn.asked.announced.is_empty() {
+            return Ok(());
+        }
+        let silent = turn.told_at.saturating_since(self.sent_at);
+        Err(Violation::StayedLate { node: node.id(), silent })
+    }
+
+    /// An address owner is always Active.
+    fn is_late(&self, turn: &Turn) -> bool {
+        let is_owner = turn.priority_before.is_owner();
+        turn.before == State::Active && !is_owner && turn.told_at >= self.late_at
     }
 
     /// Whoever is that late that another router may be Active hears what has arrived before it
@@ -181,7 +215,9 @@ impl Watch {
         let Turn { stimulus, local, .. } = turn;
         let is_owner = node.config().priority.is_owner();
         Ok(match (before, after) {
-            (Active, Backup) => turn.heard().is_some_and(|heard| beats(node, turn, heard)),
+            (Active, Backup) => {
+                self.is_late(turn) || turn.heard().is_some_and(|heard| beats(node, turn, heard))
+            }
             (Backup, Active) => {
                 let early = self.due.saturating_since(*local + ROUNDING);
                 if !early.is_zero() {
@@ -230,6 +266,7 @@ impl Watch {
                 state = change.to;
                 match (change.from, change.to) {
                     (_, Active) => Some(change.priority),
+                    (Active, Backup) if self.is_late(turn) => None,
                     (Active, Backup) => config.higher_prio_send_advert.then_some(change.priority),
                     (Active, Fault) => (!turn.mute).then_some(Priority::RESIGN),
                     (Active, Initialize) => Some(Priority::RESIGN),
@@ -268,6 +305,7 @@ impl Watch {
         }
         if turn.sent().next().is_some() {
             self.sent_at = turn.local;
+            self.late_at = turn.local + silence_max(config);
             if std::mem::take(&mut self.owes_answer) {
                 self.answers_from = turn.local + answers_apart(config);
             }
@@ -280,11 +318,14 @@ impl Watch {
         if turn.after != State::Backup {
             return Ok(());
         }
-        let heard = turn.heard();
+        let mut heard = turn.heard();
         if turn.before != State::Backup {
-            self.lower_since = None;
-            self.restart(config, local, priority, heard);
-            return Ok(());
+            let is_late = self.is_late(turn);
+            (self.lower_since, self.backup_since) = (None, local);
+            self.restart(config, local, priority, heard.take_if(|_| !is_late));
+            if heard.is_none() {
+                return Ok(());
+            }
         }
         match heard {
             // It was followed when it arrived.
@@ -318,9 +359,11 @@ impl Watch {
     /// it owes.
     pub(crate) fn hear(&mut self, config: &Config, local: Instant, own: Priority, heard: Heard) {
         if heard.priority.is_resignation() {
-            self.due = local + skew(config, own, self.followed);
+            if local >= self.backup_since {
+                self.due = local + skew(config, own, self.followed);
+            }
         } else if self.leaves_alone(config, local, own, heard) {
-            self.restart(config, local, own, Some(heard));
+            self.restart(config, local.max(self.backup_since), own, Some(heard));
         }
     }
 

@@ -54,6 +54,8 @@ pub(crate) enum Bug {
     RetryForgotten,
     /// A late timer fires before what has arrived is heard.
     ListeningOmitted,
+    /// Who stood still until others have succeeded it goes on as if it had not.
+    LatenessIgnored,
     /// Nobody is told where the addresses are.
     AnnouncementsLost,
     /// Who stops leaves its addresses behind.
@@ -67,7 +69,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::SkewOmitted,
         Self::TieBreakReversed,
         Self::ResignationIgnored,
@@ -86,6 +88,7 @@ impl Bug {
         Self::RefusalIgnored,
         Self::RetryForgotten,
         Self::ListeningOmitted,
+        Self::LatenessIgnored,
         Self::AnnouncementsLost,
         Self::AddressesLeft,
         Self::VirtualSource,
@@ -102,6 +105,8 @@ pub(crate) struct Planted {
     first_deadline: Option<Instant>,
     /// Of a router that advertises in Fault.
     fault_deadline: Option<Instant>,
+    /// How much time a router has not noticed that ignores how late it is.
+    unnoticed: Duration,
 }
 
 /// What the engine's side and the kernel's side of the wrapper have in common.
@@ -130,7 +135,25 @@ impl Planted {
         let shared = Arc::new(Mutex::new(shared));
         let kernel = Box::new(PlantedKernel { bug, shared: Arc::clone(&shared) });
         let engine = Engine::new(misread(bug, settings), kernel);
-        Self { engine, bug, shared, first_deadline: None, fault_deadline: None }
+        let unnoticed = Duration::ZERO;
+        Self { engine, bug, shared, first_deadline: None, fault_deadline: None, unnoticed }
+    }
+
+    /// The time as the router has it.
+    fn time(&self, now: Instant) -> Instant {
+        let now = self.earlier(now, self.unnoticed);
+        match self.router().late_at() {
+            Some(late_at) if self.bug == Bug::LatenessIgnored && now >= late_at => {
+                self.earlier(late_at, Duration::from_micros(1))
+            }
+            _ => now,
+        }
+    }
+
+    fn take_time(&mut self, now: Instant) -> Instant {
+        let time = self.time(now);
+        self.unnoticed = now.saturating_since(time);
+        time
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -280,7 +303,8 @@ impl Machine for Planted {
         let sent_before = self.shared().sent;
         let reinstalls =
             self.bug == Bug::AllReinstalled && matches!(input, Input::Reconfigure { .. });
-        self.engine.handle(now, input);
+        let time = self.take_time(now);
+        self.engine.handle(time, input);
         if reinstalls {
             self.reinstall(now);
         }
@@ -300,7 +324,10 @@ impl Machine for Planted {
                 self.engine.timer(due);
             }
             (Bug::AdvertsInFault, State::Fault) if is_due => self.shared().repeat(),
-            _ => self.engine.timer(now),
+            _ => {
+                let time = self.take_time(now);
+                self.engine.timer(time);
+            }
         }
         self.note_state(now);
     }
@@ -318,12 +345,12 @@ impl Machine for Planted {
             }
             (Bug::AdvertsInFault, State::Fault) => self.fault_deadline,
             (Bug::RetryForgotten, State::Fault) => None,
-            _ => deadline,
+            _ => deadline.map(|deadline| deadline + self.unnoticed),
         }
     }
 
     fn must_listen_first(&self, now: Instant) -> bool {
-        self.bug != Bug::ListeningOmitted && self.engine.must_listen_first(now)
+        self.bug != Bug::ListeningOmitted && self.engine.must_listen_first(self.time(now))
     }
 
     fn take_events(&mut self) -> Vec<EventKind> {

@@ -53,6 +53,7 @@ fn a_bug_is_found_as_what_it_is() {
     assert!(matches!(violation(Bug::RefusalIgnored), Violation::InstallNotFaulted { .. }));
     assert!(matches!(violation(Bug::RetryForgotten), Violation::NotRetried { .. }));
     assert!(matches!(violation(Bug::ListeningOmitted), Violation::DidNotListen { .. }));
+    assert!(matches!(violation(Bug::LatenessIgnored), Violation::StayedLate { .. }));
     assert!(matches!(violation(Bug::AnnouncementsLost), Violation::NotAnnounced { .. }));
     assert!(matches!(violation(Bug::AddressesLeft), Violation::LeftBehind { .. }));
     assert!(matches!(violation(Bug::AllReinstalled), Violation::Reinstalled { .. }));

@@ -7,9 +7,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use vrrp::track::{Credentials, LookupError, Weakness};
-use vrrp_conf::model::{Command, Config, InterfaceName};
+use vrrp_conf::model::{Authentication, Command, Config, Instance, InterfaceName};
 use vrrp_conf::{Code, Diagnostic, Spanned};
-use vrrp_net::{NetError, Netlink};
+use vrrp_net::{NetError, NetNamespace, Netlink};
 
 use crate::users::Users;
 
@@ -28,10 +28,26 @@ pub(super) enum SystemError {
 /// What the configuration names and the machine does not have, or has in a doubtful form. None of
 /// it is an error: an interface may come, and a program may be installed later.
 pub(super) fn check(config: &Config) -> Result<Vec<Diagnostic>, SystemError> {
-    let mut findings = missing_interfaces(config)?;
+    let mut findings = match &config.global.net_namespace {
+        Some(name) => NetNamespace::named(name)?.run(|| missing_interfaces(config))??,
+        None => missing_interfaces(config)?,
+    };
     let users = Users::look_up()?;
     findings.extend(commands(config).flat_map(|command| check_command(command, &users)));
+    findings.extend(config.instances.iter().flat_map(key_files));
     Ok(findings)
+}
+
+/// The key files of an instance that the daemon would not take.
+fn key_files(instance: &Instance) -> Vec<Diagnostic> {
+    let Some(authentication) = &instance.authentication else { return Vec::new() };
+    let Authentication::Hmac(hmac) = &authentication.value else { return Vec::new() };
+    let refused = hmac.keys.iter().filter_map(|key| vrrp::conf::hmac_key(key).err());
+    let finding = |error: vrrp::SettingsError| {
+        Diagnostic::new(Code::SystemKeyFile, authentication.span, error.to_string())
+            .help("let root and the daemon's user read the file, and nobody else")
+    };
+    refused.map(finding).collect()
 }
 
 fn missing_interfaces(config: &Config) -> Result<Vec<Diagnostic>, SystemError> {

@@ -12,7 +12,7 @@ use vrrp_lab::{
 };
 use vrrp_proto::{Interval, Password, Priority, Vrid};
 
-use crate::status::{InstanceStatus, Status};
+use vrrp_control::{InstanceStatus, Status};
 
 use super::DemoError;
 use super::observer::{Seen, Sighting, VirtualRouter};

@@ -31,3 +31,35 @@ fn a_start_up_delay_keeps_quiet_and_later_instances_do_not_wait() {
     let delay = told["trackers"].as_array().unwrap().iter().find(|one| one["kind"] == "delay");
     assert!(delay.is_some(), "{told}");
 }
+
+#[test]
+fn a_link_that_goes_down_counts_as_down_after_its_delay() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let delays = "interface_up_down_delays {\n eth0 2 1\n ens9 30\n}\n";
+    let owner = router("VI_1", 51, 255, "192.168.122.200/24", "track_interface {\n ens9\n }");
+    let owner = owner.replace("advert_int 0.2", "advert_int 20");
+    let _daemon = start(host, &format!("{delays}{owner}"));
+    wait_for_state(host, "MASTER");
+    let transitions = || instance(host)["history"].as_array().unwrap().len();
+    let tracker = || status(host)["trackers"][0].to_string();
+    assert_eq!(transitions(), 1);
+
+    // What is taken back before its delay is over has not happened.
+    host.set_link("ens9", false).unwrap();
+    eventually("it is seen", || tracker().contains("set down, which does not count yet"));
+    host.set_link("ens9", true).unwrap();
+    eventually("it is seen", || tracker().contains("running"));
+    assert_eq!(transitions(), 1);
+
+    // What lasts counts.
+    let cut_at = Instant::now();
+    stage.cables[0].cut().unwrap();
+    wait_for_state(host, "FAULT");
+    assert!(cut_at.elapsed() >= Duration::from_secs(2), "{:?}", cut_at.elapsed());
+    let mended_at = Instant::now();
+    stage.cables[0].mend().unwrap();
+    wait_for_state(host, "MASTER");
+    assert!(mended_at.elapsed() >= Duration::from_secs(1), "{:?}", mended_at.elapsed());
+    assert_eq!(transitions(), 3);
+}

@@ -1,5 +1,7 @@
 //! `authentication` and `auth_hmac`.
 
+use std::time::Duration;
+
 use super::*;
 use crate::bytes;
 use crate::model::{AuthPass, Authentication, Instance};
@@ -25,33 +27,50 @@ pub(super) fn sent_password(instance: &Instance) -> Option<SentPassword> {
 }
 
 const AUTH_HMAC_ROWS: &[Row<HmacDraft>] = &[
-    row::<HmacDraft>("key", Words(2, 2, "ID KEY"), "a key of 32 to 64 bytes")
-        .fills(Fill::Words(|reader, to, words, _| to.keys.extend(reader.hmac_key(words))))
-        .shown(|_, hmac, mut line| {
-            for key in &hmac.keys {
-                line.words([key.id.to_string(), key.secret.clone()]);
-            }
-        })
-        .repeats(true),
-    row::<HmacDraft>("active_key", Int(1, 255), "the key that signs")
+    row::<HmacDraft>(
+        "key",
+        Words(2, 2, "ID KEY"),
+        "a key that is accepted, with its number, 1 to 255: 32 to 64 bytes, written as text, as \
+             `hex:` and digits, or as `file:` and the path of a file that only its owner can read",
+    )
+    .fills(Fill::Words(|reader, to, words, _| reader.hmac_key(to, words)))
+    .shown(|_, hmac, mut line| {
+        for key in &hmac.keys {
+            line.words([key.id.to_string(), key.secret.clone()]);
+        }
+    })
+    .repeats(true),
+    row::<HmacDraft>("active_key", Int(1, 255), "the number of the key that signs")
+        .default("the first one")
         .fills(Fill::Number(|to, id| to.active_key = Some(*id as u8)))
         .shown(|_, hmac, mut line| line.value(&hmac.active_key)),
-    row::<HmacDraft>("anti_replay", Choice(&["time", "monotonic"]), "")
-        .default("time")
-        .fills(Fill::Choice(|to, choice| to.anti_replay = anti_replay(*choice)))
-        .shown(|_, hmac, mut line| line.value(&anti_replay_word(hmac.anti_replay))),
-    row::<HmacDraft>("time_window", Secs(SECOND, 300 * SECOND), "")
+    row::<HmacDraft>(
+        "anti_replay",
+        Choice(&["time", "monotonic"]),
+        "how repeated adverts are known: by a clock that all routers share and by their order, or \
+             by their order alone",
+    )
+    .default("time")
+    .fills(Fill::Choice(|to, choice| to.anti_replay = anti_replay(*choice)))
+    .shown(|_, hmac, mut line| line.value(&anti_replay_word(hmac.anti_replay))),
+    row::<HmacDraft>("time_window", Int(1, 300), "seconds by which clocks may differ")
         .default("3 intervals, at least 5")
-        .fills(Fill::Time(|to, time| to.time_window = Some(*time)))
+        .fills(Fill::Number(|to, secs| {
+            to.time_window = Some(Duration::from_secs(u64::from(*secs as u32)));
+        }))
         .shown(|_, hmac, mut line| {
             if let Some(window) = hmac.time_window {
                 line.secs(window);
             }
         }),
-    row::<HmacDraft>("mode", Choice(&["enforce", "permissive", "receive-only"]), "")
-        .default("enforce")
-        .fills(Fill::Choice(|to, choice| to.mode = hmac_mode(*choice)))
-        .shown(|_, hmac, mut line| line.value(&hmac_mode_word(hmac.mode))),
+    row::<HmacDraft>(
+        "mode",
+        Choice(&["enforce", "permissive", "receive-only"]),
+        "`permissive` accepts unsigned adverts too, `receive-only` does not sign either",
+    )
+    .default("enforce")
+    .fills(Fill::Choice(|to, choice| to.mode = hmac_mode(*choice)))
+    .shown(|_, hmac, mut line| line.value(&hmac_mode_word(hmac.mode))),
 ];
 static AUTH_HMAC_KEYWORDS: [Keyword; AUTH_HMAC_ROWS.len()] = keywords(AUTH_HMAC_ROWS);
 /// Adverts signed with HMAC-SHA256.

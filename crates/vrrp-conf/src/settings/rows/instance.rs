@@ -404,16 +404,17 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
     .fills(Fill::Perhaps(|to, number| {
         to.timer_expired_backup = Some(number.map(|number| Priority::new(*number as u8)))
     })),
-    row::<InstanceDraft>("auth_hmac", Block(&AUTH_HMAC.block), "signed adverts")
-        .support(NotYet(Refuse))
-        .fills(Fill::Nested(|reader, to, statement, body| {
-            to.authentication = reader.auth_hmac(statement, body)
-        }))
-        .shown(|config, instance, mut line| {
-            if let Some(Authentication::Hmac(hmac)) = own_authentication(instance) {
-                line.block(None, |lines| AUTH_HMAC.show(config, hmac, lines));
-            }
-        }),
+    row::<InstanceDraft>(
+        "auth_hmac",
+        Block(&AUTH_HMAC.block),
+        "signed adverts, in both versions; the same on all routers",
+    )
+    .fills(Fill::Nested(|reader, to, statement, body| reader.auth_hmac(to, statement, body)))
+    .shown(|config, instance, mut line| {
+        if let Some(Authentication::Hmac(hmac)) = own_authentication(instance) {
+            line.block(None, |lines| AUTH_HMAC.show(config, hmac, lines));
+        }
+    }),
     row::<InstanceDraft>("kernel_rx_buf_size", Int(0, MAX_COUNT), "")
         .support(BUFFERS)
         .fills(Fill::Number(|to, bytes| to.rx_buffer_bytes = Some(*bytes as u32)))

@@ -140,7 +140,6 @@ const TOP_LEVEL_ROWS: &[Row<Top>] = &[
         Items("INTERFACE DOWN-SECONDS [UP-SECONDS]"),
         "how long a link must be down or up to count as that",
     )
-    .support(NotYet(Refuse))
     .fills(Fill::Nested(|reader, _, _, body| reader.interface_delays(body)))
     .shown(|config, _, mut line| {
         line.items(&config.interface_delays, |delays| {
@@ -151,7 +150,6 @@ const TOP_LEVEL_ROWS: &[Row<Top>] = &[
         .fills(Fill::Text(|top, name| top.instance_name = Some(name)))
         .shown(|config, _, mut line| line.option(config.global.instance_name.as_ref())),
     row::<Top>("net_namespace", Word("NAME"), "the network namespace to work in")
-        .support(NotYet(Refuse))
         .fills(Fill::Text(|top, name| top.net_namespace = Some(name)))
         .shown(|config, _, mut line| line.option(config.global.net_namespace.as_ref())),
     row::<Top>("net_namespace_ipvs", Words(0, 1, "[NAME]"), "").support(IPVS),

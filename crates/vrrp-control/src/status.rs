@@ -5,33 +5,35 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vrrp::track::SourceStatus;
 use vrrp::{Instant, Past, ReceiverStatus, RouterStatus, State};
-use vrrp_fsm::Influence;
+use vrrp_fsm::{Influence, active_down_interval, skew_time};
 
 use crate::words;
 
 /// The version of the JSON form; it rises when a field changes its meaning or goes.
-pub(crate) const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 1;
 
 /// What became of a reload, or would become of one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ReloadReport {
-    pub(crate) format: u32,
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReloadReport {
+    /// The version of the form: [`FORMAT`].
+    pub format: u32,
     /// Whether the configuration file is in force now; of a dry run, whether it could be.
-    pub(crate) applied: bool,
+    pub applied: bool,
     /// Whether nothing was to be changed.
-    pub(crate) dry_run: bool,
+    pub dry_run: bool,
     /// Why it is not.
-    pub(crate) refused: Option<String>,
+    pub refused: Option<String>,
     /// What there is to say about the file, as `vrrpd check` would.
-    pub(crate) diagnostics: String,
+    pub diagnostics: String,
     /// What has changed, or would change: a line each.
-    pub(crate) changes: Vec<String>,
+    pub changes: Vec<String>,
 }
 
 impl fmt::Display for ReloadReport {
@@ -51,98 +53,129 @@ impl fmt::Display for ReloadReport {
 
 /// The whole answer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Status {
-    pub(crate) format: u32,
-    pub(crate) version: String,
-    pub(crate) pid: u32,
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Status {
+    /// The version of the form: [`FORMAT`].
+    pub format: u32,
+    /// The daemon's version.
+    pub version: String,
+    /// The daemon's process.
+    pub pid: u32,
     /// The configuration file in force.
-    pub(crate) config: String,
+    pub config: String,
     /// When the configuration in force was read, in seconds since 1970.
-    pub(crate) loaded_unix_s: u64,
+    pub loaded_unix_s: u64,
     /// What the last reload said, if it was refused.
-    pub(crate) reload_refused: Option<String>,
+    pub reload_refused: Option<String>,
+    /// The process that removes the addresses when the daemon is gone or hangs.
     #[serde(default)]
-    pub(crate) guard: GuardStatus,
-    pub(crate) instances: Vec<InstanceStatus>,
-    pub(crate) sync_groups: Vec<GroupStatus>,
-    pub(crate) interfaces: Vec<InterfaceStatus>,
-    pub(crate) trackers: Vec<TrackerStatus>,
+    pub guard: GuardStatus,
+    /// The virtual routers, in the order of their names.
+    pub instances: Vec<InstanceStatus>,
+    /// The sync groups.
+    pub sync_groups: Vec<GroupStatus>,
+    /// The interfaces that adverts are received on.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// The health sources.
+    pub trackers: Vec<TrackerStatus>,
 }
 
 /// The process that removes the addresses when the daemon is gone or hangs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct GuardStatus {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct GuardStatus {
     /// None while there is no such process.
-    pub(crate) pid: Option<u32>,
+    pub pid: Option<u32>,
     /// How often it was started again because it had died.
-    pub(crate) restarts: u64,
-}
-
-impl From<vrrp_guard::GuardStatus> for GuardStatus {
-    fn from(vrrp_guard::GuardStatus { pid, restarts, .. }: vrrp_guard::GuardStatus) -> Self {
-        Self { pid, restarts }
-    }
+    pub restarts: u64,
 }
 
 /// One virtual router.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct InstanceStatus {
-    pub(crate) name: String,
-    pub(crate) interface: String,
-    pub(crate) vrid: u8,
-    pub(crate) family: String,
-    pub(crate) vrrp_version: u8,
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct InstanceStatus {
+    /// Its name.
+    pub name: String,
+    /// The interface that adverts are sent on.
+    pub interface: String,
+    /// The virtual router's identifier, 1 to 255.
+    pub vrid: u8,
+    /// `IPv4` or `IPv6`.
+    pub family: String,
+    /// 2 or 3.
+    pub vrrp_version: u8,
     /// MASTER, BACKUP, FAULT, or INIT while it waits for its first results.
-    pub(crate) state: String,
+    pub state: String,
     /// How long it has been in this state, in milliseconds.
-    pub(crate) since_ms: u64,
+    pub since_ms: u64,
     /// Why it is in this state: the cause of the last transition.
-    pub(crate) why: String,
-    pub(crate) priority: PriorityStatus,
+    pub why: String,
+    /// The effective priority, 0 to 255.
+    pub priority: PriorityStatus,
     /// Why it cannot take part.
-    pub(crate) faults: Vec<String>,
+    pub faults: Vec<String>,
     /// The trackers whose first result it waits for.
-    pub(crate) waiting_for: Vec<String>,
+    pub waiting_for: Vec<String>,
     /// Who is master, as far as this node knows.
-    pub(crate) master: Option<MasterStatus>,
+    pub master: Option<MasterStatus>,
     /// How adverts are authenticated: `none`, `pass`, `ah`.
-    pub(crate) authentication: String,
+    pub authentication: String,
     /// The checksum dialect of the last advert heard, in version 3 over IPv4.
-    pub(crate) peer_checksum: Option<String>,
-    pub(crate) advert_interval_ms: u64,
+    pub peer_checksum: Option<String>,
+    /// The own interval, in milliseconds.
+    pub advert_interval_ms: u64,
     /// The interval it goes by as a backup: the master's, in version 3.
-    pub(crate) master_advert_interval_ms: u64,
+    pub master_advert_interval_ms: u64,
+    /// Whether it replaces a master with a lower priority.
+    #[serde(default)]
+    pub preempt: bool,
+    /// How long it leaves such a master alone, in milliseconds.
+    #[serde(default)]
+    pub preempt_delay_ms: u64,
+    /// How long it waits, as a backup, after a master has resigned: Skew_Time, in milliseconds.
+    #[serde(default)]
+    pub skew_ms: u64,
+    /// How long a master may be silent: Active_Down_Interval, in milliseconds.
+    #[serde(default)]
+    pub master_down_ms: u64,
     /// When the running timer (advert, or master down) ends, in milliseconds from now.
-    pub(crate) timer_ms: Option<u64>,
+    pub timer_ms: Option<u64>,
     /// Those to whom adverts are sent one by one; none where they go to a group.
     #[serde(default)]
-    pub(crate) unicast_peers: Vec<IpAddr>,
-    pub(crate) addresses: Vec<String>,
+    pub unicast_peers: Vec<IpAddr>,
+    /// The virtual addresses, as in the configuration.
+    pub addresses: Vec<String>,
     /// Whether the addresses are on the interface because of this instance.
-    pub(crate) addresses_installed: bool,
-    pub(crate) adverts: AdvertCounters,
-    pub(crate) became_master: u64,
-    pub(crate) announcements_sent: u64,
+    pub addresses_installed: bool,
+    /// Adverts sent and received.
+    pub adverts: AdvertCounters,
+    /// How often it became MASTER.
+    pub became_master: u64,
+    /// Gratuitous ARPs and unsolicited neighbour advertisements sent.
+    pub announcements_sent: u64,
     /// The last adverts that looked wrong without being dropped, and things set up differently.
-    pub(crate) remarks: BTreeMap<String, u64>,
+    pub remarks: BTreeMap<String, u64>,
     /// The last transitions, oldest first.
-    pub(crate) history: Vec<TransitionStatus>,
+    pub history: Vec<TransitionStatus>,
 }
 
 /// One sync group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct GroupStatus {
-    pub(crate) name: String,
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct GroupStatus {
+    /// Its name.
+    pub name: String,
     /// As that of an instance: all members have it.
-    pub(crate) state: String,
-    pub(crate) members: Vec<String>,
+    pub state: String,
+    /// Its members' names.
+    pub members: Vec<String>,
     /// Its last transition.
-    pub(crate) why: String,
+    pub why: String,
 }
 
 impl GroupStatus {
     /// How a sync group stands.
-    pub(crate) fn of(group: &vrrp::GroupStatus) -> Self {
+    pub fn of(group: &vrrp::GroupStatus) -> Self {
         Self {
             name: group.name.to_string(),
             state: words::state(group.state).to_owned(),
@@ -153,98 +186,135 @@ impl GroupStatus {
 }
 
 /// How a priority comes about.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PriorityStatus {
-    pub(crate) effective: u8,
-    pub(crate) base: u8,
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PriorityStatus {
+    /// What is advertised, 0 to 255.
+    pub effective: u8,
+    /// What is configured, 1 to 255.
+    pub base: u8,
     /// What each tracker adds, by its name.
-    pub(crate) contributions: Vec<Contribution>,
+    pub contributions: Vec<Contribution>,
 }
 
 /// What one tracker adds to the priority.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Contribution {
-    pub(crate) name: String,
-    pub(crate) adds: i32,
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Contribution {
+    /// Its name.
+    pub name: String,
+    /// Points, -253 to 253.
+    pub adds: i32,
+    /// What watches it: `process`, `file`, `script`, `interface` or `delay`.
+    #[serde(default)]
+    pub kind: String,
+    /// Its weight; with 0 its failure is a fault.
+    #[serde(default)]
+    pub weight: i32,
+    /// Whether the weight counts the other way round.
+    #[serde(default)]
+    pub reverse: bool,
 }
 
 /// The master that a node knows of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct MasterStatus {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MasterStatus {
     /// Its primary address; none while this node is master without one.
-    pub(crate) address: Option<IpAddr>,
-    pub(crate) priority: u8,
-    pub(crate) this_node: bool,
+    pub address: Option<IpAddr>,
+    /// The effective priority, 0 to 255.
+    pub priority: u8,
+    /// Whether it is the node that was asked.
+    pub this_node: bool,
 }
 
 /// The adverts of an instance.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct AdvertCounters {
-    pub(crate) sent: u64,
-    pub(crate) send_errors: u64,
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AdvertCounters {
+    /// Adverts sent.
+    pub sent: u64,
+    /// Adverts that could not be sent.
+    pub send_errors: u64,
     /// Adverts that passed every check.
-    pub(crate) received: u64,
+    pub received: u64,
     /// Those of them that only repeated the one before, and woke nobody.
-    pub(crate) parked: u64,
+    pub parked: u64,
     /// Adverts dropped, by reason; reasons that never occurred are left out.
-    pub(crate) dropped: BTreeMap<String, u64>,
+    pub dropped: BTreeMap<String, u64>,
     /// The last of the adverts that were dropped for what they are.
-    pub(crate) last_dropped: Option<DroppedAdvert>,
+    pub last_dropped: Option<DroppedAdvert>,
 }
 
 /// One advert that was dropped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct DroppedAdvert {
-    pub(crate) source: IpAddr,
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DroppedAdvert {
+    /// Its sender.
+    pub source: IpAddr,
     /// The reason's name, as it is counted.
-    pub(crate) reason: String,
+    pub reason: String,
     /// The reason in words, with what was there and what was wanted.
-    pub(crate) why: String,
-    pub(crate) ago_ms: u64,
+    pub why: String,
+    /// How long ago, in milliseconds.
+    pub ago_ms: u64,
 }
 
 /// One change of state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct TransitionStatus {
-    pub(crate) from: String,
-    pub(crate) to: String,
-    pub(crate) priority: u8,
-    pub(crate) why: String,
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TransitionStatus {
+    /// The state before.
+    pub from: String,
+    /// The state after.
+    pub to: String,
+    /// The effective priority, 0 to 255.
+    pub priority: u8,
+    /// The cause.
+    pub why: String,
     /// When, in milliseconds since 1970.
-    pub(crate) at_unix_ms: u64,
+    pub at_unix_ms: u64,
 }
 
 /// One interface that adverts are received on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct InterfaceStatus {
-    pub(crate) name: String,
-    pub(crate) family: String,
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct InterfaceStatus {
+    /// Its name.
+    pub name: String,
+    /// `IPv4` or `IPv6`.
+    pub family: String,
     /// Whether a receiver is open on it now.
-    pub(crate) listening: bool,
+    pub listening: bool,
     /// The kernel's name of what keeps it from listening.
-    pub(crate) error: Option<String>,
-    pub(crate) packets: u64,
+    pub error: Option<String>,
+    /// Packets received.
+    pub packets: u64,
     /// Packets the kernel dropped because the socket's buffer was full.
-    pub(crate) overflowed: u64,
+    pub overflowed: u64,
     /// Packets that belong to no instance, by reason.
-    pub(crate) dropped: BTreeMap<String, u64>,
+    pub dropped: BTreeMap<String, u64>,
 }
 
 /// One health source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct TrackerStatus {
-    pub(crate) kind: String,
-    pub(crate) name: String,
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TrackerStatus {
+    /// `process`, `file`, `script`, `interface` or `delay`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
     /// `up`, `down`, `unknown`, or a file's value.
-    pub(crate) verdict: String,
+    pub verdict: String,
     /// What it was judged from: the last result, the count of processes, the way they are seen.
-    pub(crate) detail: String,
+    pub detail: String,
 }
 
 impl InstanceStatus {
     /// How an instance stands at this moment.
-    pub(crate) fn of(router: &RouterStatus, now: Instant) -> Self {
+    pub fn of(router: &RouterStatus, now: Instant) -> Self {
         let settings = &router.settings;
+        let machine = &settings.machine;
         let unicast = settings.destination.unicast();
         let peers = unicast.into_iter().flat_map(|unicast| &unicast.peers);
         let state = if router.died.is_some() { words::FAULT } else { words::state(router.state) };
@@ -253,7 +323,7 @@ impl InstanceStatus {
             interface: words::place(settings.interface),
             vrid: settings.vrid.get(),
             family: settings.family.to_string(),
-            vrrp_version: settings.machine.version.get(),
+            vrrp_version: machine.version.get(),
             state: state.to_owned(),
             since_ms: router.since.map_or(0, |since| millis(since, now)),
             why: why(router, now),
@@ -267,8 +337,17 @@ impl InstanceStatus {
             }),
             authentication: settings.authentication.name().to_owned(),
             peer_checksum: router.seen_checksum.map(|form| form.name().to_owned()),
-            advert_interval_ms: settings.machine.interval.as_micros() / 1000,
+            advert_interval_ms: machine.interval.as_micros() / 1000,
             master_advert_interval_ms: router.interval.as_micros() / 1000,
+            preempt: machine.preempt || router.priority.is_owner(),
+            preempt_delay_ms: whole_millis(machine.preempt_delay),
+            skew_ms: whole_millis(skew_time(machine.version, router.priority, router.interval)),
+            master_down_ms: whole_millis(active_down_interval(
+                machine.version,
+                router.priority,
+                router.interval,
+                machine.down_timer_adverts,
+            )),
             timer_ms: router.deadline.map(|deadline| millis(now, deadline)),
             unicast_peers: peers.map(|peer| peer.address).collect(),
             addresses: settings.addresses.iter().map(ToString::to_string).collect(),
@@ -284,12 +363,20 @@ impl InstanceStatus {
 
 impl PriorityStatus {
     fn of(router: &RouterStatus) -> Self {
-        let contributions = router.contributions.iter().map(|known| Contribution {
-            name: known.name.to_string(),
-            adds: match known.influence {
-                Influence::Weight(points) => points,
-                _ => 0,
-            },
+        let weights: BTreeMap<_, _> =
+            router.settings.shown_names().map(|(track, name)| (name, track)).collect();
+        let contributions = router.contributions.iter().map(|known| {
+            let track = weights.get(&known.name);
+            Contribution {
+                name: known.name.to_string(),
+                adds: match known.influence {
+                    Influence::Weight(points) => points,
+                    _ => 0,
+                },
+                kind: track.map(|track| track.tracker.kind.to_string()).unwrap_or_default(),
+                weight: track.map_or(0, |track| track.weight.points),
+                reverse: track.is_some_and(|track| track.weight.reverse),
+            }
         });
         Self {
             effective: router.priority.get(),
@@ -333,7 +420,7 @@ impl TransitionStatus {
 
 impl InterfaceStatus {
     /// How a receiver stands.
-    pub(crate) fn of(receiver: &ReceiverStatus) -> Self {
+    pub fn of(receiver: &ReceiverStatus) -> Self {
         Self {
             name: words::place(receiver.interface),
             family: receiver.family.to_string(),
@@ -348,7 +435,7 @@ impl InterfaceStatus {
 
 impl TrackerStatus {
     /// How a health source stands.
-    pub(crate) fn of(source: &SourceStatus) -> Self {
+    pub fn of(source: &SourceStatus) -> Self {
         Self {
             kind: source.kind.to_string(),
             name: source.name.to_string(),
@@ -371,6 +458,10 @@ fn faults(router: &RouterStatus) -> impl Iterator<Item = String> {
 
 fn named(counts: &BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
     counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+fn whole_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn millis(from: Instant, to: Instant) -> u64 {
@@ -450,18 +541,24 @@ impl fmt::Display for InstanceStatus {
             writeln!(f, "  remark     {} ({remark}: {count})", words::remark(remark))?;
         }
         for transition in self.history.iter().rev().take(5) {
-            let TransitionStatus { from, to, priority, why, at_unix_ms } = transition;
-            let at = unix_time(*at_unix_ms);
-            writeln!(f, "  {at}  {from} -> {to} (priority {priority}): {why}")?;
+            writeln!(f, "  {transition}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for TransitionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to, priority, why, at_unix_ms } = self;
+        let at = unix_time(*at_unix_ms);
+        write!(f, "{at}  {from} -> {to} (priority {priority}): {why}")
     }
 }
 
 impl fmt::Display for PriorityStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (base {}", self.effective, self.base)?;
-        for Contribution { name, adds } in &self.contributions {
+        for Contribution { name, adds, .. } in &self.contributions {
             write!(f, ", {name} {adds:+}")?;
         }
         f.write_char(')')
@@ -523,7 +620,7 @@ impl fmt::Display for InterfaceStatus {
 }
 
 /// A length of time as people say it.
-fn duration(millis: u64) -> String {
+pub(crate) fn duration(millis: u64) -> String {
     let secs = millis / 1000;
     let (days, hours, minutes) = (secs / 86_400, secs / 3600 % 24, secs / 60 % 60);
     match secs {
@@ -535,7 +632,7 @@ fn duration(millis: u64) -> String {
 }
 
 /// A time in UTC, written as the log writes it: `2026-11-22T20:15:04.123Z`.
-fn unix_time(unix_ms: u64) -> String {
+pub(crate) fn unix_time(unix_ms: u64) -> String {
     let at = i64::try_from(unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     at.map_or_else(|| "after all calendars".to_owned(), |at| format!("{at:.3}"))
 }
@@ -546,7 +643,8 @@ mod tests {
 
     #[test]
     fn a_priority_names_every_contribution() {
-        let contributions = vec![Contribution { name: "track_apache".into(), adds: 10 }];
+        let contributions =
+            vec![Contribution { name: "track_apache".into(), adds: 10, ..Contribution::default() }];
         let priority = PriorityStatus { effective: 254, base: 244, contributions };
         assert_eq!(priority.to_string(), "254 (base 244, track_apache +10)");
     }

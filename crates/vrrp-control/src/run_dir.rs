@@ -6,9 +6,11 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt as _, OpenOptionsExt, Permiss
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Gid, chown, flock};
+use rustix::fs::{FlockOperation, Gid, OFlags, chown, flock};
 use thiserror::Error;
 
+/// A pipe in the place of a file is not waited on.
+const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 const LOCK_NAME: &str = "lock";
 const SOCKET_NAME: &str = "control.sock";
 /// The group whose members may ask the daemon, if the machine has it.
@@ -16,41 +18,43 @@ const SOCKET_GROUP: &str = "vrrpd";
 
 /// Why the run directory cannot be used.
 #[derive(Debug, Error)]
-pub(crate) enum RunDirError {
+pub enum RunDirError {
+    /// Another daemon holds its lock.
     #[error(
         "another vrrpd runs with the run directory {0} (its lock is held); `--run-dir` names another place"
     )]
     Held(PathBuf),
+    /// Something else than a file is where the lock has to be.
     #[error("the lock {0} is no regular file")]
     NoFile(PathBuf),
+    /// The operating system refused.
     #[error("cannot {action} {path}: {source}")]
-    Io { action: &'static str, path: PathBuf, source: io::Error },
+    Io {
+        /// What was to be done.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
 }
 
 /// A run directory that this process holds the lock of.
 #[derive(Debug)]
-pub(crate) struct RunDir {
+pub struct RunDir {
     path: PathBuf,
     /// Held until the process ends: the kernel releases it whatever ends the process.
     lock: File,
 }
 
-/// The run directory in use: a configuration's `instance NAME` has one of its own.
-pub(crate) fn resolve(base: &Path, instance: Option<&str>) -> PathBuf {
-    match instance {
-        Some(name) => base.join(name),
-        None => base.to_owned(),
-    }
-}
-
 /// Where the daemon of a run directory listens.
-pub(crate) fn socket_path(run_dir: &Path) -> PathBuf {
+pub fn socket_path(run_dir: &Path) -> PathBuf {
     run_dir.join(SOCKET_NAME)
 }
 
 impl RunDir {
     /// Makes the directory where it is missing, and takes its lock.
-    pub(crate) fn hold(path: PathBuf) -> Result<Self, RunDirError> {
+    pub fn hold(path: PathBuf) -> Result<Self, RunDirError> {
         let failed = |action, path: &Path| {
             let path = path.to_owned();
             move |source| RunDirError::Io { action, path, source }
@@ -61,13 +65,12 @@ impl RunDir {
             .create(&path)
             .map_err(failed("create the run directory", &path))?;
         let lock_path = path.join(LOCK_NAME);
-        // A pipe in its place would be waited on for ever.
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .mode(0o600)
-            .custom_flags(libc::O_NONBLOCK)
+            .custom_flags(NONBLOCK)
             .open(&lock_path)
             .map_err(failed("open the lock", &lock_path))?;
         if !lock.metadata().is_ok_and(|lock| lock.is_file()) {
@@ -81,12 +84,12 @@ impl RunDir {
     }
 
     /// The directory.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Listens on the control socket, in place of one that a dead daemon left.
-    pub(crate) fn listen(&self) -> Result<Socket, RunDirError> {
+    pub fn listen(&self) -> Result<Socket, RunDirError> {
         let path = socket_path(&self.path);
         let (listener, identity) = listen(&path)?;
         Ok(Socket { path, listener, identity })
@@ -95,7 +98,7 @@ impl RunDir {
 
 /// The control socket, as long as the daemon listens on it.
 #[derive(Debug)]
-pub(crate) struct Socket {
+pub struct Socket {
     path: PathBuf,
     listener: UnixListener,
     /// Device and inode: whatever else is at its path is not this socket.
@@ -104,12 +107,12 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// What clients connect to.
-    pub(crate) const fn listener(&self) -> &UnixListener {
+    pub const fn listener(&self) -> &UnixListener {
         &self.listener
     }
 
     /// Listens anew if there is nothing at its path any more; says whether that was so.
-    pub(crate) fn put_back(&mut self) -> Result<bool, RunDirError> {
+    pub fn put_back(&mut self) -> Result<bool, RunDirError> {
         let identity =
             |path: &Path| path.symlink_metadata().ok().map(|file| (file.dev(), file.ino()));
         if identity(&self.path) == Some(self.identity) {
@@ -191,7 +194,7 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&lock).status().unwrap();
         assert!(made.success());
         // With somebody at its other end it can even be opened.
-        let _reader = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&lock);
+        let _reader = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(&lock);
         let held = RunDir::hold(base.path().to_owned());
         assert!(matches!(held, Err(RunDirError::NoFile(_))), "{held:?}");
     }

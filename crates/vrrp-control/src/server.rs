@@ -1,4 +1,4 @@
-//! The control socket: one line asks, one JSON document answers.
+//! The control socket: one line asks, one JSON document answers, or a line for each event.
 //!
 //! One thread serves all clients side by side, so that one that is slow, or says nothing, keeps
 //! nobody waiting.
@@ -6,7 +6,6 @@
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -16,26 +15,26 @@ use crossbeam_channel::{Receiver, TryRecvError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vrrp_net::{SpareDescriptors, Waker};
 
-use crate::rundir::{self, Socket};
+use crate::RELOAD_PATIENCE;
+use crate::events::{EventLine, EventLog, Reader};
+use crate::run_dir::Socket;
 use crate::status::{ReloadReport, Status};
 
 /// The longest question; a longer one is not understood.
 const QUESTION_BYTES_MAX: usize = 1024;
-/// The longest answer that a client takes.
-const MAX_ANSWER_BYTES: u64 = 64 << 20;
 /// How many clients are served at the same time. One more takes the place of the one that has
 /// been silent longest.
 const CLIENTS_MAX: usize = 64;
+/// How many of them may read events, for as long as they like.
+const READERS_MAX: usize = CLIENTS_MAX / 2;
 /// How long a client has to ask, and then to take the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a client of the daemon's waits for a reload.
-const RELOAD_PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is looked whether the socket is still where clients look for it.
 const SOCKET_CHECK: Duration = Duration::from_secs(2);
 const STACK_BYTES: usize = 512 << 10;
 
 /// What there is to answer.
-pub(crate) trait Answers: Send + 'static {
+pub trait Answers: Send + 'static {
     /// How things stand.
     fn status(&self) -> Status;
 
@@ -44,23 +43,30 @@ pub(crate) trait Answers: Send + 'static {
 }
 
 /// The control socket with all that serving it takes of descriptors, before others take the last.
-pub(crate) struct Reception {
+pub struct Reception {
     socket: Socket,
     waker: Waker,
+    events: EventLog,
     spare: SpareDescriptors,
 }
 
 impl Reception {
     /// What is ready to answer on `socket`.
-    pub(crate) fn open(socket: Socket) -> io::Result<Self> {
+    pub fn open(socket: Socket) -> io::Result<Self> {
         socket.listener().set_nonblocking(true)?;
         let waker = Waker::new().map_err(io::Error::other)?;
-        Ok(Self { socket, waker, spare: SpareDescriptors::new(1) })
+        let events = EventLog::new(waker.clone());
+        Ok(Self { socket, waker, events, spare: SpareDescriptors::new(1) })
+    }
+
+    /// Where to put the events that clients read.
+    pub fn events(&self) -> EventLog {
+        self.events.clone()
     }
 }
 
 /// The thread that answers.
-pub(crate) struct Control {
+pub struct Control {
     thread: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
     waker: Waker,
@@ -68,13 +74,14 @@ pub(crate) struct Control {
 
 impl Control {
     /// Answers from now on.
-    pub(crate) fn start(reception: Reception, answers: impl Answers) -> io::Result<Self> {
-        let Reception { socket, waker, spare } = reception;
+    pub fn start(reception: Reception, answers: impl Answers) -> io::Result<Self> {
+        let Reception { socket, waker, events, spare } = reception;
         let stop = Arc::new(AtomicBool::new(false));
         let mut server = Server {
             socket,
             spare,
             clients: Vec::new(),
+            events,
             waker: waker.clone(),
             stop: Arc::clone(&stop),
             answers,
@@ -104,6 +111,7 @@ struct Server<A> {
     /// Makes room for a client when there is no descriptor left.
     spare: SpareDescriptors,
     clients: Vec<Client>,
+    events: EventLog,
     waker: Waker,
     stop: Arc<AtomicBool>,
     answers: A,
@@ -114,8 +122,8 @@ struct Server<A> {
 struct Client {
     stream: UnixStream,
     phase: Phase,
-    /// Until when it has to have come further.
-    deadline: Instant,
+    /// Until when it has to have come further; a reader of events has all the time.
+    deadline: Option<Instant>,
 }
 
 enum Phase {
@@ -125,14 +133,26 @@ enum Phase {
     Waiting(Receiver<ReloadReport>),
     /// It has to take this, from this byte on.
     Answering(Vec<u8>, usize),
+    /// It reads events as they come.
+    Reading(Reading),
     /// It was served, or has broken off.
     Done,
+}
+
+/// A client that reads events.
+struct Reading {
+    /// The number of the last event that was put into `lines`.
+    seen: u64,
+    /// What it has to take, from the byte `sent` on.
+    lines: Vec<u8>,
+    sent: usize,
+    _reader: Reader,
 }
 
 impl Client {
     fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        let (phase, deadline) = (Phase::Asking(Vec::new()), Instant::now() + PATIENCE);
+        let (phase, deadline) = (Phase::Asking(Vec::new()), Some(Instant::now() + PATIENCE));
         Ok(Self { stream, phase, deadline })
     }
 
@@ -141,12 +161,18 @@ impl Client {
         match self.phase {
             Phase::Asking(_) => PollFlags::IN,
             Phase::Answering(..) => PollFlags::OUT,
-            Phase::Waiting(_) | Phase::Done => PollFlags::empty(),
+            Phase::Reading(ref reading) if reading.sent < reading.lines.len() => PollFlags::OUT,
+            Phase::Waiting(_) | Phase::Reading(_) | Phase::Done => PollFlags::empty(),
         }
     }
 
+    /// Whether it can only have gone when there is something about it.
+    fn awaits_nothing(&self) -> bool {
+        matches!(self.phase, Phase::Waiting(_) | Phase::Reading(_)) && self.events().is_empty()
+    }
+
     fn answer(&mut self, body: serde_json::Result<Vec<u8>>) {
-        self.deadline = Instant::now() + PATIENCE;
+        self.deadline = Some(Instant::now() + PATIENCE);
         self.phase = body.map_or(Phase::Done, |body| Phase::Answering(body, 0));
     }
 }
@@ -156,9 +182,8 @@ impl<A: Answers> Server<A> {
         while !self.stop.load(Ordering::Acquire) {
             let is_ready = self.wait();
             self.waker.take();
-            // Nothing is waited for of a client that waits itself: it can only have gone.
             for (client, is_ready) in self.clients.iter_mut().zip(&is_ready[2..]) {
-                if *is_ready && matches!(client.phase, Phase::Waiting(_)) {
+                if *is_ready && client.awaits_nothing() {
                     client.phase = Phase::Done;
                 }
             }
@@ -169,8 +194,8 @@ impl<A: Answers> Server<A> {
                 self.step(index);
             }
             let now = Instant::now();
-            self.clients
-                .retain(|client| !matches!(client.phase, Phase::Done) && client.deadline > now);
+            let has_time = |client: &Client| client.deadline.is_none_or(|deadline| deadline > now);
+            self.clients.retain(|client| !matches!(client.phase, Phase::Done) && has_time(client));
             self.spare.refill();
             if self.check_at <= now {
                 self.check_socket();
@@ -181,7 +206,7 @@ impl<A: Answers> Server<A> {
     /// Waits for the listener, a client, or the next deadline. Says what of the listener, the waker
     /// and the clients there is something about, in this order.
     fn wait(&self) -> Vec<bool> {
-        let deadlines = self.clients.iter().map(|client| client.deadline);
+        let deadlines = self.clients.iter().filter_map(|client| client.deadline);
         let until = deadlines.chain([self.check_at]).min().unwrap_or(self.check_at);
         let left = until.saturating_duration_since(Instant::now());
         let listener = self.socket.listener().as_fd();
@@ -237,13 +262,12 @@ impl<A: Answers> Server<A> {
 
     /// Gives up the client that has been silent longest, or else the one with the least time left.
     fn send_one_away(&mut self) {
-        let key = |client: &&Client| (!matches!(client.phase, Phase::Asking(_)), client.deadline);
-        let longest = self.clients.iter().min_by_key(key).map(|client| client.deadline);
-        if let Some(at) = longest
-            .and_then(|longest| self.clients.iter().position(|client| client.deadline == longest))
-        {
-            self.clients.remove(at);
-        }
+        let key = |client: &Client| {
+            let is_asking = matches!(client.phase, Phase::Asking(_));
+            (!is_asking, client.deadline.is_none(), client.deadline)
+        };
+        let one = (0..self.clients.len()).min_by_key(|index| key(&self.clients[*index]));
+        one.map(|index| self.clients.remove(index));
     }
 
     /// Goes as far with a client as it goes without waiting.
@@ -270,26 +294,55 @@ impl<A: Answers> Server<A> {
                 Err(error) if is_passing(&error) => {}
                 Err(_) => client.phase = Phase::Done,
             },
+            Phase::Reading(reading) => {
+                if reading.go_on(&client.stream, &self.events).is_err() {
+                    client.phase = Phase::Done;
+                }
+            }
             Phase::Done => {}
         }
     }
 
     fn begin(&mut self, index: usize, question: &str) {
         let client = &mut self.clients[index];
-        match question {
-            "status" => client.answer(serde_json::to_vec(&self.answers.status())),
-            "reload" | "plan" => {
+        let mut words = question.split_whitespace();
+        match (words.next(), words.next().map(str::parse), words.next()) {
+            (Some("status"), None, _) => {
+                client.answer(serde_json::to_vec(&self.answers.status()));
+            }
+            (Some("reload" | "plan"), None, _) => {
                 let reply = self.answers.reload(question == "plan", self.waker.clone());
-                client.deadline = Instant::now() + RELOAD_PATIENCE;
+                client.deadline = Some(Instant::now() + RELOAD_PATIENCE);
                 client.phase = Phase::Waiting(reply);
             }
-            other => client.answer(serde_json::to_vec(
-                &serde_json::json!({ "error": format!("unknown request {other:?}") }),
-            )),
+            (Some("events"), _, None) if self.events.readers() >= READERS_MAX => {
+                let error = format!("{READERS_MAX} others read events already");
+                client.answer(refusal(error));
+            }
+            (Some("events"), None, None) => self.begin_reading(index, None),
+            (Some("events"), Some(Ok(since)), None) => self.begin_reading(index, Some(since)),
+            _ => client.answer(refusal(format!("unknown request {question:?}"))),
         }
-        if matches!(self.clients[index].phase, Phase::Answering(..)) {
+        if matches!(self.clients[index].phase, Phase::Answering(..) | Phase::Reading(_)) {
             self.step(index);
         }
+    }
+
+    /// Tells a client how things stand, and from then on what happens; what came after the event
+    /// `since` too, if there is one.
+    fn begin_reading(&mut self, index: usize, since: Option<u64>) {
+        let last_event = self.events.last();
+        let status = Box::new(self.answers.status());
+        let client = &mut self.clients[index];
+        let mut lines = Vec::new();
+        client.phase = match write_line(&mut lines, &EventLine::Snapshot { last_event, status }) {
+            Ok(()) => {
+                let seen = since.unwrap_or(last_event);
+                Phase::Reading(Reading { seen, lines, sent: 0, _reader: self.events.reader() })
+            }
+            Err(_) => Phase::Done,
+        };
+        client.deadline = None;
     }
 
     /// Puts the socket back if somebody has removed it.
@@ -301,6 +354,39 @@ impl<A: Answers> Server<A> {
             Err(error) => log::warn!("the control socket was removed: {error}"),
         }
     }
+}
+
+impl Reading {
+    /// Gives it as much as it takes.
+    fn go_on(&mut self, mut stream: &UnixStream, events: &EventLog) -> io::Result<()> {
+        loop {
+            if self.sent == self.lines.len() {
+                self.lines.clear();
+                self.sent = 0;
+                for line in events.after(&mut self.seen) {
+                    write_line(&mut self.lines, &line)?;
+                }
+            }
+            if self.lines.is_empty() {
+                return Ok(());
+            }
+            match stream.write(&self.lines[self.sent..]) {
+                Ok(written) => self.sent += written,
+                Err(error) if is_passing(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn write_line(lines: &mut Vec<u8>, line: &EventLine) -> serde_json::Result<()> {
+    serde_json::to_writer(&mut *lines, line)?;
+    lines.push(b'\n');
+    Ok(())
+}
+
+fn refusal(error: String) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&serde_json::json!({ "error": error }))
 }
 
 /// Reads more of a question; returns it once it is whole: at its line's end, or the client's.
@@ -323,49 +409,15 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-/// Why no answer came.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AskError {
-    #[error("no vrrpd answers at {path}: {source}")]
-    Unreachable { path: String, source: io::Error },
-    #[error("the daemon at {path} gave an answer that cannot be read: {source}")]
-    Garbled { path: String, source: serde_json::Error },
-}
-
-/// Asks the daemon of a run directory for its status.
-pub(crate) fn ask_status(run_dir: &Path) -> Result<Status, AskError> {
-    ask(run_dir, "status\n", 2 * PATIENCE)
-}
-
-/// Asks the daemon of a run directory to reload, or what a reload would change, and waits.
-pub(crate) fn ask_reload(run_dir: &Path, is_dry: bool) -> Result<ReloadReport, AskError> {
-    ask(run_dir, if is_dry { "plan\n" } else { "reload\n" }, RELOAD_PATIENCE)
-}
-
-fn ask<T: serde::de::DeserializeOwned>(
-    run_dir: &Path,
-    question: &str,
-    patience: Duration,
-) -> Result<T, AskError> {
-    let path = rundir::socket_path(run_dir);
-    let shown = path.display().to_string();
-    let answer = exchange(&path, question, patience)
-        .map_err(|source| AskError::Unreachable { path: shown.clone(), source })?;
-    serde_json::from_slice(&answer).map_err(|source| AskError::Garbled { path: shown, source })
-}
-
-fn exchange(path: &Path, question: &str, patience: Duration) -> io::Result<Vec<u8>> {
-    let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(patience))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(question.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.take(MAX_ANSWER_BYTES).read_to_end(&mut answer)?;
-    Ok(answer)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::time::SystemTime;
+
+    use vrrp::{Event, EventKind};
+
+    use crate::{Client, RunDir, socket_path};
+
     use super::*;
 
     struct NoAnswers;
@@ -381,17 +433,103 @@ mod tests {
     }
 
     /// The run directory goes last, and its socket with it.
-    fn control(dir: &Path) -> (Control, rundir::RunDir) {
-        let run_dir = rundir::RunDir::hold(dir.to_owned()).unwrap();
+    fn control(dir: &Path) -> (Control, RunDir) {
+        let (control, _, run_dir) = control_with_events(dir);
+        (control, run_dir)
+    }
+
+    fn control_with_events(dir: &Path) -> (Control, EventLog, RunDir) {
+        let run_dir = RunDir::hold(dir.to_owned()).unwrap();
         let reception = Reception::open(run_dir.listen().unwrap()).unwrap();
-        (Control::start(reception, NoAnswers).unwrap(), run_dir)
+        let events = reception.events();
+        (Control::start(reception, NoAnswers).unwrap(), events, run_dir)
+    }
+
+    fn event(number: u64) -> Event {
+        Event::new(number, SystemTime::now(), None, EventKind::Reconfigured)
+    }
+
+    fn number_of(line: Option<Result<EventLine, crate::AskError>>) -> u64 {
+        match line {
+            Some(Ok(EventLine::Event(event))) => event.number,
+            other => panic!("no event: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_reader_of_events_gets_a_snapshot_what_it_asked_for_and_then_what_happens() {
+        let dir = tempfile::tempdir().unwrap();
+        let (control, events, _run_dir) = control_with_events(dir.path());
+        (1..=3).for_each(|number| events.push(event(number)));
+        let mut lines = Client::of(dir.path()).events(Some(1)).unwrap();
+        let first = lines.next();
+        assert!(
+            matches!(first, Some(Ok(EventLine::Snapshot { last_event: 3, .. }))),
+            "no snapshot: {first:?}"
+        );
+        assert_eq!([number_of(lines.next()), number_of(lines.next())], [2, 3]);
+        events.push(event(4));
+        assert_eq!(number_of(lines.next()), 4);
+        drop(control);
+        assert!(lines.next().is_none(), "it ends with the daemon");
+    }
+
+    #[test]
+    fn a_reader_that_stands_still_delays_nobody_and_is_told_what_it_missed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_control, events, _run_dir) = control_with_events(dir.path());
+        let mut lines = Client::of(dir.path()).events(None).unwrap();
+        assert!(matches!(lines.next(), Some(Ok(EventLine::Snapshot { .. }))));
+        // More than the kernel's buffers and the log hold together.
+        let last = 20 * crate::EVENTS_KEPT as u64;
+        for number in 1..=last {
+            events.push(event(number));
+            if number % 512 == 0 {
+                Client::of(dir.path()).status().unwrap();
+            }
+        }
+        let mut expected = 1;
+        let mut missed = 0;
+        while expected <= last {
+            match lines.next() {
+                Some(Ok(EventLine::Event(event))) => {
+                    assert_eq!(event.number, expected);
+                    expected += 1;
+                }
+                Some(Ok(EventLine::Missed { from, to })) => {
+                    assert_eq!(from, expected);
+                    expected = to + 1;
+                    missed += to + 1 - from;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(missed > 0, "the buffers took it all: nothing was tried");
+    }
+
+    #[test]
+    fn readers_of_events_leave_room_for_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_control, _run_dir) = control(dir.path());
+        let client = Client::of(dir.path());
+        let mut readers: Vec<_> = (0..READERS_MAX).map(|_| client.events(None).unwrap()).collect();
+        for reader in &mut readers {
+            assert!(matches!(reader.next(), Some(Ok(EventLine::Snapshot { .. }))));
+        }
+        let refused = client.events(None).unwrap().next();
+        let told = "32 others read events already";
+        assert!(
+            matches!(&refused, Some(Err(error)) if error.to_string().contains(told)),
+            "{refused:?}"
+        );
+        client.status().unwrap();
     }
 
     #[test]
     fn a_silent_client_does_not_keep_the_daemon_from_its_end() {
         let dir = tempfile::tempdir().unwrap();
         let (control, _run_dir) = control(dir.path());
-        let mut silent = UnixStream::connect(rundir::socket_path(dir.path())).unwrap();
+        let mut silent = UnixStream::connect(socket_path(dir.path())).unwrap();
         silent.write_all(b"half a quest").unwrap();
         let before = Instant::now();
         drop(control);
@@ -406,12 +544,12 @@ mod tests {
     fn hundreds_of_silent_clients_and_one_that_waits_for_a_reload_delay_nobody() {
         let dir = tempfile::tempdir().unwrap();
         let (_control, _run_dir) = control(dir.path());
-        let connect = || UnixStream::connect(rundir::socket_path(dir.path())).unwrap();
+        let connect = || UnixStream::connect(socket_path(dir.path())).unwrap();
         let mut reloading = connect();
         reloading.write_all(b"reload\n").unwrap();
         let silent: Vec<_> = (0..3 * CLIENTS_MAX).map(|_| connect()).collect();
         let before = Instant::now();
-        ask_status(dir.path()).unwrap();
+        Client::of(dir.path()).status().unwrap();
         assert!(before.elapsed() < PATIENCE, "it waited for the silent ones");
         drop(silent);
     }
@@ -420,9 +558,9 @@ mod tests {
     fn a_socket_that_was_removed_comes_back() {
         let dir = tempfile::tempdir().unwrap();
         let (_control, _run_dir) = control(dir.path());
-        std::fs::remove_file(rundir::socket_path(dir.path())).unwrap();
+        std::fs::remove_file(socket_path(dir.path())).unwrap();
         let before = Instant::now();
-        while ask_status(dir.path()).is_err() {
+        while Client::of(dir.path()).status().is_err() {
             assert!(before.elapsed() < 20 * SOCKET_CHECK, "it did not come back");
             thread::sleep(Duration::from_millis(10));
         }
