@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -22,6 +23,7 @@ use vrrp_net::{NetError, Packet, Timestamp, Waker};
 
 use crate::message::{packets, parts, revocation};
 use crate::process::READY;
+use crate::record;
 use crate::slots::{SLOTS, Slots};
 
 /// This program, even if its file was replaced since.
@@ -83,6 +85,7 @@ struct Shared {
     line: Mutex<Line>,
     /// Wakes the supervisor.
     waker: Waker,
+    record: Option<PathBuf>,
 }
 
 /// The way to the guard, and what was sent on it: the next guard has to know all of it.
@@ -95,6 +98,8 @@ struct Line {
     /// Whether the guard could not take everything, and is to be told all anew.
     is_behind: bool,
     is_ending: bool,
+    /// Whether the record is of before.
+    is_unrecorded: bool,
     /// The slots that were given back, and how many were never given away.
     free: Vec<u32>,
     given: u32,
@@ -108,9 +113,23 @@ impl Guard {
     /// # Errors
     /// [`GuardError`] if there is no memory, no descriptor or no thread for it.
     pub fn start(name: &str) -> Result<Self, GuardError> {
+        Self::start_with(name, None)
+    }
+
+    /// The same, and has a file hold what its routers have, for [`release`](crate::release). Who could
+    /// write there could have any object removed.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn recording(name: &str, file: PathBuf) -> Result<Self, GuardError> {
+        Self::start_with(name, Some(file))
+    }
+
+    fn start_with(name: &str, record: Option<PathBuf>) -> Result<Self, GuardError> {
         let (slots, memory) = Slots::create()?;
         let (line, waker) = (Mutex::default(), Waker::new()?);
-        let shared = Arc::new(Shared { name: name.to_owned(), slots, memory, line, waker });
+        let name = name.to_owned();
+        let shared = Arc::new(Shared { name, slots, memory, line, waker, record });
         let child = shared.spawn().inspect_err(|error| shared.complain(error)).ok();
         let supervised = Arc::clone(&shared);
         let supervisor = thread::Builder::new()
@@ -182,6 +201,7 @@ impl RouterSafeguard for Ward {
         }
         line.send(&parts, &self.shared.waker);
         line.wills.insert(self.slot, (will.silence_max, parts));
+        self.shared.have_recorded(&mut line);
     }
 
     fn revoke(&self) {
@@ -190,6 +210,7 @@ impl RouterSafeguard for Ward {
         self.shared.slots.slot(self.slot).end();
         if line.wills.remove(&self.slot).is_some() {
             line.send(&[revocation(self.slot)], &self.shared.waker);
+            self.shared.have_recorded(&mut line);
         }
     }
 
@@ -253,6 +274,34 @@ impl Shared {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has the supervisor write the record: who drives a router does not wait for a file.
+    fn have_recorded(&self, line: &mut Line) {
+        if self.record.is_some() && !std::mem::replace(&mut line.is_unrecorded, true) {
+            self.waker.wake();
+        }
+    }
+
+    /// Writes the record anew, if it is of before.
+    fn record(&self) {
+        let Some(path) = &self.record else { return };
+        let mut line = self.lock();
+        if !std::mem::take(&mut line.is_unrecorded) {
+            return;
+        }
+        let wills: Vec<_> = line.wills.values().flat_map(|(_, parts)| parts).cloned().collect();
+        drop(line);
+        let written = match wills.is_empty() {
+            true => std::fs::remove_file(path),
+            false => record::write(path, wills.iter()),
+        };
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                log::warn!("cannot write {}: {error}", path.display());
+            }
+            _ => {}
+        }
+    }
+
     /// Starts a guard, waits until it is ready, and tells it everything.
     fn spawn(&self) -> Result<Child, GuardError> {
         let (ours, theirs) =
@@ -314,6 +363,7 @@ impl Shared {
             let deadline = Instant::now() + pause;
             while let Some(left) = deadline.checked_duration_since(Instant::now()) {
                 let _ = wait_on(None, &self.waker, Some(left));
+                self.record();
                 if self.lock().is_ending {
                     return None;
                 }
@@ -331,6 +381,7 @@ impl Shared {
     /// Waits until the guard has ended, or is to end; tells it meanwhile what it could not take.
     fn wait_for_end_of(&self, guard: &mut Child) {
         loop {
+            self.record();
             let line = self.lock();
             let (socket, is_behind) = (line.socket.clone(), line.is_behind);
             if line.is_ending {
@@ -353,6 +404,7 @@ impl Shared {
 
     /// Lets the guard end.
     fn dismiss(&self, guard: &mut Child) {
+        self.record();
         let mut line = self.lock();
         let has_wills = !line.wills.is_empty();
         line.status.pid = None;

@@ -1,6 +1,5 @@
 //! The life of a guard: a process without threads that does nothing until it has to.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,11 +11,12 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::process::{Pid, PidfdFlags, getppid, pidfd_open};
 use thiserror::Error;
-use vrrp_net::{AdvertSender, Change, NetError, Netlink, Object, Packet, Timestamp};
+use vrrp_net::{AdvertSender, NetError, Netlink, Object, Packet, Timestamp};
 use vrrp_proto::Family;
 
 use crate::hardening;
 use crate::message::{Message, PART_BYTES_MAX, Will, read_packets};
+use crate::removal::Removal;
 use crate::slots::Slots;
 
 /// What the guard says when it is ready.
@@ -298,24 +298,8 @@ impl<'a> Guard<'a> {
         sender.send_packet(&packet.ip, &packet.message)
     }
 
-    /// Removes objects, and says what became of it.
-    fn remove(&mut self, mut objects: Vec<Object>) -> String {
-        objects.sort_by_key(|object| (Reverse(object.kind()), object.key()));
-        objects.dedup_by_key(|object| object.key());
-        let changes: Vec<_> = objects.into_iter().map(Change::Remove).collect();
-        let outcomes = self.netlink.apply(&changes);
-        let removed = outcomes.iter().flatten().filter(|outcome| outcome.is_change()).count();
-        let refusals: Vec<_> =
-            outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
-        match refusals.first() {
-            None => format!("removed {removed} object(s)"),
-            Some(first) => {
-                let failed = refusals.len();
-                format!(
-                    "removed {removed} object(s), {failed} could not be, the first because: {first}"
-                )
-            }
-        }
+    fn remove(&mut self, objects: Vec<Object>) -> Removal {
+        Removal::of(&mut self.netlink, objects)
     }
 
     /// Does once what acting does, to an interface that does not exist, so that what it takes of the

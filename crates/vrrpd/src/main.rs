@@ -16,9 +16,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use serde::Serialize;
-use vrrp_control::Client;
+use vrrp_control::{Client, RunDir};
 
-use crate::cli::{Cli, Command, EventsArgs, ExplainArgs, ReloadArgs, StatusArgs};
+use crate::cli::{Cli, Command, EventsArgs, ExplainArgs, ReleaseArgs, ReloadArgs, StatusArgs};
 
 /// The C library's allocator keeps a cache for each thread, which hundreds of threads that hardly
 /// ever allocate would fill once and keep.
@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain(&args),
         Command::Events(args) => events(&args),
         Command::Reload(args) => reload(&args),
+        Command::Release(args) => release(&args),
         Command::Demo(args) => demo::run(&args),
     }
 }
@@ -102,6 +103,22 @@ fn reload(args: &ReloadArgs) -> ExitCode {
             eprintln!("vrrpd: not reloaded, the configuration before it is in force: {why}");
             ExitCode::from(exit::CONFIG)
         }
+    }
+}
+
+fn release(args: &ReleaseArgs) -> ExitCode {
+    // Held, so that no daemon begins meanwhile.
+    let run_dir = match RunDir::hold(args.run_dir.clone()) {
+        Ok(run_dir) => run_dir,
+        Err(error) => return unavailable(&error),
+    };
+    match vrrp_guard::release(&run_dir.path().join(run::RECORD)) {
+        Ok(0) => exit::OK,
+        Ok(count) => {
+            eprintln!("vrrpd: removed {count} object(s) of a daemon that was killed");
+            exit::OK
+        }
+        Err(error) => unavailable(&error),
     }
 }
 
