@@ -1,6 +1,6 @@
 //! The daemon's side: starts the guard, tells it of wills, starts it again when it dies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -95,8 +95,10 @@ struct Line {
     status: GuardStatus,
     /// With the longest silence of each.
     wills: BTreeMap<u32, (Duration, Vec<Vec<u8>>)>,
-    /// Whether the guard could not take everything, and is to be told all anew.
-    is_behind: bool,
+    /// The slots of which the guard does not know everything yet, and how many messages about the
+    /// first of them it has got.
+    unsent: VecDeque<u32>,
+    sent: usize,
     is_ending: bool,
     /// Whether the record is of before.
     is_unrecorded: bool,
@@ -196,11 +198,13 @@ impl RouterSafeguard for Ward {
             Some((_, before)) if *before == parts => return,
             Some((silence_max, _)) if *silence_max == will.silence_max => {}
             // Its time begins anew: what was long enough for the silence before may be too short now.
-            Some(_) => drop(self.advertising()),
+            Some(_) => {
+                self.advertising();
+            }
             None => self.shared.slots.slot(self.slot).begin(Timestamp::now()),
         }
-        line.send(&parts, &self.shared.waker);
         line.wills.insert(self.slot, (will.silence_max, parts));
+        line.tell(self.slot, &self.shared.waker);
         self.shared.have_recorded(&mut line);
     }
 
@@ -209,7 +213,7 @@ impl RouterSafeguard for Ward {
         // First, so that the guard does not act on what it has not read yet.
         self.shared.slots.slot(self.slot).end();
         if line.wills.remove(&self.slot).is_some() {
-            line.send(&[revocation(self.slot)], &self.shared.waker);
+            line.tell(self.slot, &self.shared.waker);
             self.shared.have_recorded(&mut line);
         }
     }
@@ -239,27 +243,35 @@ impl Drop for Ward {
 }
 
 impl Line {
-    /// Sends messages, or has all sent anew once the guard can take them.
-    fn send(&mut self, messages: &[Vec<u8>], waker: &Waker) {
-        if self.is_behind {
-            return;
+    /// Tells the guard how things stand with a slot, or has the supervisor tell it once it can take
+    /// that: the kernel keeps few messages.
+    fn tell(&mut self, slot: u32, waker: &Waker) {
+        if self.unsent.front() == Some(&slot) {
+            self.sent = 0;
+        } else if !self.unsent.contains(&slot) {
+            self.unsent.push_back(slot);
         }
-        let Some(socket) = &self.socket else { return };
-        if !messages.iter().all(|message| send_at_once(socket, message).is_ok()) {
-            self.is_behind = true;
+        self.flush();
+        if !self.unsent.is_empty() {
             waker.wake();
         }
     }
 
-    /// Tells a guard everything, as far as it can take it.
-    fn send_all(&mut self, fresh: bool) {
+    /// Sends as much as the guard can take.
+    fn flush(&mut self) {
         let Some(socket) = &self.socket else { return };
-        // One that has missed something may have wills that were revoked since.
-        let revoked = (0..self.given).filter(|slot| !fresh && !self.wills.contains_key(slot));
-        let revocations: Vec<_> = revoked.map(revocation).collect();
-        let mut messages =
-            revocations.iter().chain(self.wills.values().flat_map(|(_, parts)| parts));
-        self.is_behind = !messages.all(|message| send_at_once(socket, message).is_ok());
+        while let Some(slot) = self.unsent.front() {
+            let revoked = [revocation(*slot)];
+            let messages = self.wills.get(slot).map_or(&revoked[..], |(_, parts)| parts);
+            while let Some(message) = messages.get(self.sent) {
+                if send_at_once(socket, message).is_err() {
+                    return;
+                }
+                self.sent += 1;
+            }
+            self.unsent.pop_front();
+            self.sent = 0;
+        }
     }
 }
 
@@ -322,7 +334,9 @@ impl Shared {
         let mut line = self.lock();
         line.socket = Some(Arc::new(ours));
         line.status.pid = Some(child.id());
-        line.send_all(true);
+        line.unsent = line.wills.keys().copied().collect();
+        line.sent = 0;
+        line.flush();
         Ok(child)
     }
 
@@ -383,7 +397,7 @@ impl Shared {
         loop {
             self.record();
             let line = self.lock();
-            let (socket, is_behind) = (line.socket.clone(), line.is_behind);
+            let (socket, is_behind) = (line.socket.clone(), !line.unsent.is_empty());
             if line.is_ending {
                 return;
             }
@@ -397,7 +411,7 @@ impl Shared {
                 return;
             }
             if seen.contains(PollFlags::OUT) {
-                self.lock().send_all(false);
+                self.lock().flush();
             }
         }
     }

@@ -189,8 +189,11 @@ impl<'a> Guard<'a> {
     fn take_in(&mut self, octets: &[u8]) -> Option<()> {
         match Message::read(octets)? {
             Message::Revoke { slot } => drop(self.wards.remove(&slot)),
-            Message::Part { slot, items, is_last } => {
+            Message::Part { slot, items, is_first, is_last } => {
                 let ward = self.wards.entry(slot).or_default();
+                if is_first {
+                    ward.coming = None;
+                }
                 ward.coming.get_or_insert_default().add(items)?;
                 if is_last {
                     ward.will = ward.coming.take().unwrap_or_default();
