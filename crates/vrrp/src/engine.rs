@@ -29,8 +29,6 @@ use crate::view::InterfaceView;
 /// How long after addresses could not be installed it is worth another try: after each that fails
 /// too, twice as long, since it unseats whoever is master meanwhile.
 const INSTALL_RETRY: Duration = Duration::from_secs(30);
-/// The fault of a router whose safeguard has acted.
-const STOOD_STILL: &str = "it stood still for too long, and its addresses were removed";
 /// How often that is doubled.
 const INSTALL_DOUBLINGS: u32 = 5;
 
@@ -348,27 +346,31 @@ pub struct ActiveRouter {
 /// What it is told.
 impl Engine {
     /// After so long a standstill that its safeguard has removed its objects, and others may be
-    /// Active, begins again as a backup. Nothing is sent meanwhile: the safeguard forbids it.
+    /// Active, steps down before it says anything; or has its objects again if it is Active
+    /// nevertheless.
     ///
     /// `now` is the time now, and not that of what is handled next, which may have waited. Says
     /// whether it was so.
     pub(crate) fn heed_safeguard(&mut self, now: Instant) -> bool {
         let was_relieved = self.port.was_relieved();
         if was_relieved {
-            self.begin_again(now);
+            self.take_back_or_step_down(now);
         }
         was_relieved
     }
 
     #[inline(never)]
-    fn begin_again(&mut self, now: Instant) {
-        let stood_still = || FaultReason::Other(Arc::from(STOOD_STILL));
-        self.tell(now, Event::Fault(stood_still()));
-        if self.port.was_relieved() {
-            // It was no longer Active, and still had objects that the kernel had refused to remove.
+    fn take_back_or_step_down(&mut self, now: Instant) {
+        self.port.revoke_will();
+        // So late, it steps down, unless it is always Active.
+        self.tell(now, Event::Timer);
+        let held = self.port.held();
+        if self.is_installed {
+            self.put_back(now, &held);
+        } else {
+            // It was not Active, and had what the kernel had refused to remove.
             self.remove();
         }
-        self.tell(now, Event::FaultCleared(stood_still()));
     }
 
     fn shutdown(&mut self, now: Instant) {

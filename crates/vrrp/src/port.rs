@@ -279,6 +279,18 @@ impl Port {
         self.safeguard.as_ref().is_some_and(|safeguard| safeguard.has_acted())
     }
 
+    /// Goes on after its safeguard has acted: nothing is left to that until the objects are there
+    /// again.
+    pub(crate) fn revoke_will(&mut self) {
+        self.is_entrusted = false;
+        self.safeguard.iter().for_each(|safeguard| safeguard.revoke());
+    }
+
+    /// What the router has put into the kernel.
+    pub(crate) fn held(&self) -> Vec<ObjectKey> {
+        self.held.iter().map(Object::key).collect()
+    }
+
     /// Brings the will to what is held and sent now.
     fn renew_will(&mut self) -> Result<(), EncodeError> {
         if self.is_entrusted { self.entrust(self.held.clone()) } else { Ok(()) }
@@ -301,8 +313,9 @@ impl Port {
         }
         let resignation = (!is_numbered).then_some(next);
         let machine = &self.settings.machine;
-        let silence_max =
-            machine.interval.as_duration() * u32::from(machine.down_timer_adverts.get());
+        // As `Router::late_at` has it.
+        let adverts = machine.down_timer_adverts.get().max(2);
+        let silence_max = machine.interval.as_duration() * u32::from(adverts);
         safeguard.entrust(LastWill { objects, resignation, silence_max });
         Ok(())
     }
@@ -467,6 +480,9 @@ impl Port {
         let removed: HashSet<_> = removed.iter().collect();
         let is_mine = |object: &&Object| removed.contains(&object.key());
         let mine: Vec<_> = self.held.iter().filter(is_mine).cloned().collect();
+        if !mine.is_empty() {
+            self.entrust(self.held.clone())?;
+        }
         self.held.retain(|object| !removed.contains(&object.key()));
         self.put_there(mine)
     }

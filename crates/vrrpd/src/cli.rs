@@ -90,6 +90,12 @@ pub(crate) enum Command {
     /// Exit status: 0 done, 2 wrong usage or no instance or group of that name, 3 no daemon answers
     /// there.
     Undrain(UndrainArgs),
+    /// Remove the addresses of a daemon that was killed together with its guard, as when a service
+    /// manager kills all of a service: for a unit's `ExecStopPost=`.
+    ///
+    /// Exit status: 0 nothing is left of it, 2 wrong usage, 3 a daemon runs there, or something could
+    /// not be removed.
+    Release(ReleaseArgs),
     /// Watch a failover: two daemons, two network namespaces, no root needed.
     ///
     /// Exit status: 0 the story ended as told, 1 something did not happen, 2 wrong usage, 3 this
@@ -244,6 +250,13 @@ pub(crate) struct UndrainArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// The run directory of the daemon to ask.
+    #[arg(long, default_value = DEFAULT_RUN_DIR)]
+    pub(crate) run_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseArgs {
+    /// The run directory that the daemon had.
     #[arg(long, default_value = DEFAULT_RUN_DIR)]
     pub(crate) run_dir: PathBuf,
 }

@@ -17,9 +17,11 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use serde::Serialize;
-use vrrp_control::{Client, DrainRequest};
+use vrrp_control::{Client, DrainRequest, RunDir};
 
-use crate::cli::{Cli, Command, EventsArgs, ExplainArgs, ReloadArgs, StatusArgs, UndrainArgs};
+use crate::cli::{
+    Cli, Command, EventsArgs, ExplainArgs, ReleaseArgs, ReloadArgs, StatusArgs, UndrainArgs,
+};
 
 /// The C library's allocator keeps a cache for each thread, which hundreds of threads that hardly
 /// ever allocate would fill once and keep.
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Reload(args) => reload(&args),
         Command::Drain(args) => drain(&args.what, true, args.wait.map(Duration::from_secs)),
         Command::Undrain(args) => drain(&args, false, None),
+        Command::Release(args) => release(&args),
         Command::Demo(args) => demo::run(&args),
     }
 }
@@ -135,6 +138,22 @@ fn drain(args: &UndrainArgs, drain: bool, wait: Option<Duration>) -> ExitCode {
                  takes the addresses back"
             );
             ExitCode::from(exit::CONFIG)
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn release(args: &ReleaseArgs) -> ExitCode {
+    // Held, so that no daemon begins meanwhile.
+    let run_dir = match RunDir::hold(args.run_dir.clone()) {
+        Ok(run_dir) => run_dir,
+        Err(error) => return unavailable(&error),
+    };
+    match vrrp_guard::release(&run_dir.path().join(run::RECORD)) {
+        Ok(0) => exit::OK,
+        Ok(count) => {
+            eprintln!("vrrpd: removed {count} object(s) of a daemon that was killed");
+            exit::OK
         }
         Err(error) => unavailable(&error),
     }

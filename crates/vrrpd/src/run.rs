@@ -37,6 +37,8 @@ use crate::users::Users;
 
 /// The name of the process that removes the addresses when this one is gone or hangs.
 pub(crate) const GUARD: &str = "vrrpd-guard";
+/// The file of the run directory that says what is to be removed when that is gone too.
+pub(crate) const RECORD: &str = "guarded";
 /// How long the last log lines may take to be written.
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
 /// How long the instances may take to resign and to remove their addresses.
@@ -180,7 +182,13 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     raise_descriptor_limit();
     let run_dir = RunDir::hold(run_dir_of(args, &config))?;
     let reception = Reception::open(run_dir.listen()?)?;
-    let guard = Arc::new(Guard::start(GUARD)?);
+    let record = run_dir.path().join(RECORD);
+    match vrrp_guard::release(&record) {
+        Ok(0) => {}
+        Ok(count) => log::warn!("removed {count} object(s) that a killed daemon had left behind"),
+        Err(error) => log::warn!("what a killed daemon has left may still be there: {error}"),
+    }
+    let guard = Arc::new(Guard::recording(GUARD, record)?);
     host.set_safeguard(Arc::clone(&guard) as _);
     let spare = SpareDescriptors::new(SPARE_DESCRIPTORS);
     // From here on signals wait until they are asked for, so none can end the process unawares.

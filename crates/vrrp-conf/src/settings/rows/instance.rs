@@ -179,13 +179,13 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
     .fills(Fill::Words(|reader, to, words, _| to.announce.extra = reader.extra_pace(words))),
     row::<InstanceDraft>(
         "on_failure",
-        Choice(&["release", "keep"]),
+        Choice(&["keep", "release"]),
         "what becomes of its addresses when the daemon is killed, crashes or hangs: `release` removes \
              them at once (vrrpd's own keyword)",
     )
     .default(GLOBAL)
     .fills(Fill::Choice(|to, word| to.on_failure = Some(on_failure(*word))))
-    .shown(|_, instance, mut line| line.value(&on_failure_word(instance.on_failure))),
+    .shown(|_, instance, mut line| line.option(on_failure_word(instance.on_failure).as_ref())),
     row::<InstanceDraft>(
         "down_timer_adverts",
         Int(1, 100),
