@@ -49,6 +49,8 @@ fn faults_of_signed_adverts_are_found_at_their_word() {
         (format!("key 1 {key}\n active_key 2"), "E0401 2:2 error"),
         (format!("key 1 {key}\n key 2 {key}\n key 1 {hex}"), "E0420 2:2 error"),
         (format!("key 1 {key}\n key 0 {hex}"), "E0302 2:2 error"),
+        (format!("key 1 {key}\n key {hex}"), "E0302 2:2 error"),
+        (format!("key 1 {key}\n key 2 {hex} {key}"), "E0302 2:2 error"),
         (format!("key 1 {key}\n key 2 {short}"), "E0302 2:2 error"),
         (format!("key 1 {key}\n key 2 {key}{key}k"), "E0302 2:2 error"),
         (format!("key 1 {key}\n key 2 {hex}0"), "E0302 2:2 error"),
@@ -59,7 +61,9 @@ fn faults_of_signed_adverts_are_found_at_their_word() {
         check(&instance(&format!(" auth_hmac {{\n {lines}\n }}")), expected);
     }
     // Whatever is wrong with keys, none of them is shown.
-    let text = instance(&format!(" auth_hmac {{\n key 1 {key}\n key 1 {hex}\n key {key} 2\n }}"));
+    let text = instance(&format!(
+        " auth_hmac {{\n key 1 {key}\n key 1 {hex}\n key {key} 2\n key {hex}\n key 3 {key} {key}\n }}"
+    ));
     let shown = parse_str("t", &text, &Options::default()).render(RenderOptions::default());
     assert!(
         shown.contains("E0420") && !shown.contains("kkkk") && !shown.contains("0b0b"),

@@ -139,7 +139,10 @@ impl Reader<'_> {
 
     /// `ID KEY`. What is wrong is said of the block: whoever quotes this line quotes the key.
     pub(super) fn hmac_key(&self, draft: &mut HmacDraft, words: &[Word<'_>]) {
-        let [number, secret] = words else { return };
+        let [number, secret] = words else {
+            let message = "`key` is followed by a number and a key, in quotes if it has blanks";
+            return draft.wrong.push((Code::OutOfRange, message.to_owned()));
+        };
         let id = number.text.parse().ok().and_then(NonZeroU8::new);
         let Some(id) = id.map(NonZeroU8::get) else {
             // Where the two are the wrong way round, this is the key.
