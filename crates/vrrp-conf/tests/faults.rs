@@ -47,24 +47,34 @@ fn faults_of_signed_adverts_are_found_at_their_word() {
     for (lines, expected) in [
         ("active_key 1".to_owned(), "E0401 2:2 error"),
         (format!("key 1 {key}\n active_key 2"), "E0401 2:2 error"),
-        (format!("key 1 {key}\n key 2 {key}\n key 1 {hex}"), "E0420 2:2 error"),
-        (format!("key 1 {key}\n key 0 {hex}"), "E0302 2:2 error"),
-        (format!("key 1 {key}\n key 2 {short}"), "E0302 2:2 error"),
-        (format!("key 1 {key}\n key 2 {key}{key}k"), "E0302 2:2 error"),
-        (format!("key 1 {key}\n key 2 {hex}0"), "E0302 2:2 error"),
-        (format!("key 1 {key}\n key 2 hex:{key}{key}"), "E0302 2:2 error"),
-        (format!("key 1 {key}\n key 2 hex:{}", "0b".repeat(31)), "E0302 2:2 error"),
+        (format!("key 1 {key}\n key 2 {key}\n key 1 {hex}"), "E0420 5:6 error"),
+        (format!("key 1 {key}\n key 0 {hex}"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key {hex}"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key 2 {hex} {key}"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key 2 {short}"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key 2 {key}{key}k"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key 2 {hex}0"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key 2 hex:{key}{key}"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key 2 hex:{}", "0b".repeat(31)), "E0302 4:6 error"),
         (format!("key 1 {key}\n time_window 301"), "E0302 4:14 error"),
     ] {
         check(&instance(&format!(" auth_hmac {{\n {lines}\n }}")), expected);
     }
     // Whatever is wrong with keys, none of them is shown.
-    let text = instance(&format!(" auth_hmac {{\n key 1 {key}\n key 1 {hex}\n key 0 {key}\n }}"));
+    let text = instance(&format!(
+        " auth_hmac {{\n key 1 {key}\n key 1 {hex}\n key {key} 2\n key {hex}\n key 3 {key} {key}\n }}"
+    ));
     let shown = parse_str("t", &text, &Options::default()).render(RenderOptions::default());
     assert!(
         shown.contains("E0420") && !shown.contains("kkkk") && !shown.contains("0b0b"),
         "{shown}"
     );
+    let text = instance(&format!(" auth_hmac {{ key 1 {key}\n active_key 300 }}"));
+    let shown = parse_str("t", &text, &Options::default()).render(RenderOptions::default());
+    assert!(shown.contains("active_key 300") && !shown.contains("kkkk"), "{shown}");
+    // No router runs without signatures because its only key is wrong.
+    let text = instance(&format!(" auth_hmac {{\n key 1 {short}\n }}"));
+    assert_eq!(findings(&text, true), ["E0401 2:2 error", "E0302 3:6 warning"]);
     let hmac = format!(" auth_hmac {{\n key 1 {key}\n }}\n");
     let password = " authentication {\n auth_type PASS\n auth_pass x\n }\n";
     check(&instance(&format!("{hmac}{password}")), "E0421 5:2 error");
