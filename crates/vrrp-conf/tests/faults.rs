@@ -506,3 +506,10 @@ fn a_delay_is_shorter_than_a_router_may_be_silent() {
     assert_eq!(findings(&delays("eth7 200"), false), [""; 0], "nobody goes by it");
     assert_eq!(findings(&delays("eth0 255.1"), false), ["E0302 2:7 error"]);
 }
+
+#[test]
+fn announcements_elsewhere_are_at_least_a_second_apart() {
+    assert_eq!(findings(&instance(" garp_extra_if all 1.5"), false), [""; 0]);
+    assert_eq!(findings(&instance(" garp_extra_if 0"), false), [""; 0]);
+    assert_eq!(findings(&instance(" garp_extra_if all 0.5"), false), ["E0302 2:20 error"]);
+}

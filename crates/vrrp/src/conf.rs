@@ -75,6 +75,11 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
             Family::V6 => instance.announce.na_interval,
         },
         announce_together: None,
+        // Without `all` it is for interfaces with a virtual MAC, which are refused above.
+        announce_elsewhere: instance
+            .announce
+            .extra_interfaces
+            .filter(|_| instance.announce.extra_interfaces_all),
         tracks: tracks(&instance.tracks),
     };
     settings.check_destination()?;

@@ -76,6 +76,8 @@ pub struct Engine {
     retry_install_at: Option<Instant>,
     /// How often in a row they could not be.
     failed_installs: u32,
+    /// When to announce addresses on other interfaces again.
+    announce_elsewhere_at: Option<Instant>,
     has_ended: bool,
 }
 
@@ -109,6 +111,7 @@ impl Engine {
             events: Vec::new(),
             follow_ups: VecDeque::new(),
             retry_install_at: None,
+            announce_elsewhere_at: None,
             failed_installs: 0,
             has_ended: false,
         }
@@ -161,6 +164,7 @@ impl Engine {
             self.retry_install_at,
             self.port.announce_deadline(),
             self.debounced.deadline(),
+            self.announce_elsewhere_at,
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -187,6 +191,10 @@ impl Engine {
         }
         if self.retry_install_at.take_if(|at| *at <= now).is_some() {
             self.tell(now, Event::FaultCleared(FaultReason::InstallFailed));
+        }
+        if is_due(self.announce_elsewhere_at) {
+            self.port.announce_elsewhere(now);
+            self.plan_announcing_elsewhere(now);
         }
         if is_due(self.port.announce_deadline())
             && let Err(error) = self.port.announce_some(now)
@@ -459,6 +467,9 @@ impl Engine {
         self.tell(now, Event::Reload { config: settings.machine.clone(), trackers });
         self.follow_interfaces(now, view);
         self.complete_addresses(now, failed_before);
+        if before.announce_elsewhere != settings.announce_elsewhere {
+            self.plan_announcing_elsewhere(now);
+        }
         if *before != *settings {
             self.events.push(EventKind::Reconfigured);
         }
@@ -522,6 +533,7 @@ impl Engine {
     #[inline(never)]
     fn install(&mut self, now: Instant) {
         self.is_installed = true;
+        self.plan_announcing_elsewhere(now);
         match self.port.install() {
             Ok(done) => {
                 self.failed_installs = 0;
@@ -531,6 +543,12 @@ impl Engine {
             }
             Err(error) => self.give_up_installing(now, error),
         }
+    }
+
+    /// What was announced now is to be announced again after a while.
+    fn plan_announcing_elsewhere(&mut self, now: Instant) {
+        let every = self.settings.announce_elsewhere.filter(|_| self.is_installed);
+        self.announce_elsewhere_at = every.map(|every| now + every);
     }
 
     fn give_up_installing(&mut self, now: Instant, error: PortError) {
@@ -565,6 +583,7 @@ impl Engine {
     #[inline(never)]
     fn remove(&mut self) {
         self.is_installed = false;
+        self.announce_elsewhere_at = None;
         self.port.stop_announcing();
         if let Err(error) = self.port.remove() {
             self.problem(error);

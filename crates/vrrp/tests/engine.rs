@@ -218,3 +218,44 @@ fn next_numbers(recorder: &Recorder, engine: &mut Engine, settings: &Settings) -
         engine.timer(engine.deadline().unwrap());
     }
 }
+
+#[test]
+fn a_master_announces_one_address_on_each_other_interface_again_and_again() {
+    let recorder = Recorder::new();
+    let address = |address: &str, device: Option<&str>| {
+        let mut address: vrrp::VirtualAddress = address.parse().unwrap();
+        address.device = device.map(|name| name.parse().unwrap());
+        address
+    };
+    let router = VirtualRouter::new("eth0", 51).priority(255).address("192.0.2.100/24");
+    let router = router.virtual_address(address("198.51.100.7/24", Some("eth1")));
+    let router = router.virtual_address(address("198.51.100.8/24", Some("eth1")));
+    let mut settings = router.build().unwrap();
+    settings.announce_elsewhere = Some(Duration::from_secs(60));
+    settings.machine.announce.delay = Duration::ZERO;
+    let mac = Some(vrrp_net::MacAddress([2, 0, 0, 0, 0, 1]));
+    let mut view = view(true);
+    view.carriers[0].1.mac = mac;
+    let interface = Interface { index: IfIndex::new(3).unwrap(), name: "eth1".parse().unwrap() };
+    view.carriers
+        .push((interface.name, Carrier { interface, mac, is_running: true, forwards_ipv6: false }));
+    let mut engine = Engine::new(Arc::new(settings), recorder.kernel());
+    engine.start(NOW, view.clone(), true, Vec::new());
+    let run_to = |engine: &mut Engine, secs: u64| {
+        let until = NOW + Duration::from_secs(secs);
+        while let Some(at) = engine.deadline().filter(|at| *at <= until) {
+            engine.timer(at);
+        }
+        let announced = recorder.take().into_iter().filter_map(|call| match call {
+            Call::Announce(all) => Some(all),
+            _ => None,
+        });
+        announced.flatten().map(|it| it.address.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(run_to(&mut engine, 59).len(), 15, "five rounds of three");
+    assert_eq!(run_to(&mut engine, 121), ["198.51.100.7"; 2]);
+
+    view.is_running = false;
+    engine.handle(NOW + Duration::from_secs(130), Input::Interfaces(view));
+    assert_eq!(run_to(&mut engine, 300), [""; 0], "it is no master");
+}

@@ -70,8 +70,9 @@ pub(crate) fn dump(file: &Path) -> Option<Vec<String>> {
     let files = [file.with_extension("parent"), file.with_extension("vrrp"), file.to_owned()];
     let mut child = in_namespace(RUN, &files).stdout(Stdio::piped()).spawn().ok()?;
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    // Each line begins with the time.
-    let lines = lines.map(|line| line.splitn(6, ' ').last().unwrap_or_default().trim().to_owned());
+    // Each line begins with the time, whose words may be apart by two spaces.
+    let lines =
+        lines.map(|line| line.split_once(": ").map_or("", |(_, text)| text).trim().to_owned());
     let lines = lines.skip_while(|line| !line.contains("< VRRP Topology >"));
     // It tells that it has started while it writes this.
     let lines = lines.filter(|line| line != "Startup complete");

@@ -1,11 +1,13 @@
 //! What holds instances back from the election.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use vrrp_lab::Exit;
+use vrrp_lab::{Capture, Exit};
 
 use crate::stage::{
-    CONFIG, Stage, VRRPD, eventually, instance, router, start, status, wait_for_state,
+    CONFIG, LIMIT, Stage, VRRPD, announced, eventually, instance, router, start, status,
+    wait_for_state,
 };
 
 #[test]
@@ -62,4 +64,21 @@ fn a_link_that_goes_down_counts_as_down_after_its_delay() {
     wait_for_state(host, "MASTER");
     assert!(mended_at.elapsed() >= Duration::from_secs(1), "{:?}", mended_at.elapsed());
     assert_eq!(transitions(), 3);
+}
+
+#[test]
+fn switches_of_other_networks_hear_of_addresses_there_again_and_again() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let (lan, back) = (stage.lan.capture().unwrap(), stage.back.capture().unwrap());
+    let addresses =
+        "192.168.122.200/24\n 192.168.123.200/24 dev ens9\n 192.168.123.201/24 dev ens9";
+    let more = "garp_extra_if all 1\n garp_master_repeat 1\n garp_master_delay 0";
+    let _daemon = start(host, &router("VI_1", 51, 255, addresses, more));
+    // One round of all, and then the first one there.
+    let heard = |wire: &Capture| wire.wait_for("an announcement", LIMIT, announced).unwrap();
+    let there: Vec<_> = (0..5).map(|_| heard(&back).octets()[3]).collect();
+    assert_eq!(there, [200, 201, 200, 200, 200]);
+    let here: Vec<_> = lan.frames().iter().filter_map(announced).collect();
+    assert_eq!(here, [Ipv4Addr::new(192, 168, 122, 200)]);
 }

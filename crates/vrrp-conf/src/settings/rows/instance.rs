@@ -164,7 +164,6 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         "seconds between announcements on other interfaces that carry addresses",
     )
     .default(GLOBAL)
-    .support(NotYet(Warn))
     .fills(Fill::Words(|reader, to, words, _| to.announce.extra = reader.extra_pace(words)))
     .shown(|_, instance, mut line| line.extra_pace(&instance.announce)),
     row::<InstanceDraft>(
@@ -173,7 +172,6 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         "old name of `garp_extra_if`",
     )
     .default(GLOBAL)
-    .support(NotYet(Warn))
     .fills(Fill::Words(|reader, to, words, _| to.announce.extra = reader.extra_pace(words))),
     row::<InstanceDraft>(
         "down_timer_adverts",
