@@ -232,7 +232,7 @@ fn what_is_legal_and_doubtful_is_a_warning() {
         (" authentication {\n auth_type PASS\n auth_pass ninebytes\n }", "W0510 4:12 warning"),
         (" priority 255\n track_interface {\n  eth1 weight 5\n }", "W0512 4:3 warning"),
         (" smtp_alert on", "W0505 2:2 note"),
-        (" notify_deleted", "W0504 2:2 warning"),
+        (" notify_priority_changes", "W0504 2:2 warning"),
         (" notify /bin/x priority", "W0503 2:16 warning"),
         (" track_interface {\n  eth1;\n }", "W0519 3:3 warning"),
         (" notify /bin/x $USER", "W0502 2:16 warning"),

@@ -29,6 +29,8 @@ use crate::view::InterfaceView;
 const INSTALL_RETRY: Duration = Duration::from_secs(30);
 /// How often that is doubled.
 const INSTALL_DOUBLINGS: u32 = 5;
+/// How far apart it is told of losing adverts: each may set a program going.
+const LOSERS_APART: Duration = Duration::from_secs(1);
 
 /// One virtual router that runs wherever there is a [`Kernel`] to send and to hold objects.
 ///
@@ -78,6 +80,7 @@ pub struct Engine {
     failed_installs: u32,
     /// When to announce addresses on other interfaces again.
     announce_elsewhere_at: Option<Instant>,
+    losers: Losers,
     has_ended: bool,
 }
 
@@ -113,6 +116,7 @@ impl Engine {
             retry_install_at: None,
             announce_elsewhere_at: None,
             failed_installs: 0,
+            losers: Losers::default(),
             has_ended: false,
         }
     }
@@ -165,6 +169,7 @@ impl Engine {
             self.port.announce_deadline(),
             self.debounced.deadline(),
             self.announce_elsewhere_at,
+            self.losers.due_at,
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -191,6 +196,9 @@ impl Engine {
         }
         if self.retry_install_at.take_if(|at| *at <= now).is_some() {
             self.tell(now, Event::FaultCleared(FaultReason::InstallFailed));
+        }
+        if is_due(self.losers.due_at) {
+            self.tell_of_losers(now);
         }
         if is_due(self.announce_elsewhere_at) {
             self.port.announce_elsewhere(now);
@@ -303,6 +311,14 @@ impl Engine {
     pub fn interval(&self) -> Interval {
         self.router.active_adver_interval()
     }
+}
+
+/// When it is told of losing adverts.
+#[derive(Debug, Default)]
+struct Losers {
+    told_at: Option<Instant>,
+    /// When to tell of one that was put off.
+    due_at: Option<Instant>,
 }
 
 /// The router that is Active.
@@ -508,7 +524,12 @@ impl Engine {
                 Action::PriorityChanged { from, to } => {
                     self.events.push(EventKind::PriorityChanged { from, to });
                 }
-                Action::Report(report) => self.report(report),
+                Action::Report(report) => {
+                    if matches!(report, Report::LosingAdvert(_) | Report::OwnerHeard(_)) {
+                        self.tell_of_losers(now);
+                    }
+                    self.report(report);
+                }
             }
         }
     }
@@ -584,9 +605,20 @@ impl Engine {
     fn remove(&mut self) {
         self.is_installed = false;
         self.announce_elsewhere_at = None;
+        self.losers.due_at = None;
         self.port.stop_announcing();
         if let Err(error) = self.port.remove() {
             self.problem(error);
+        }
+    }
+
+    /// Tells that a losing advert was heard, or puts it off if that was told just now.
+    fn tell_of_losers(&mut self, now: Instant) {
+        let next_at = self.losers.told_at.map(|at| at + LOSERS_APART);
+        self.losers.due_at = next_at.filter(|at| *at > now);
+        if self.losers.due_at.is_none() {
+            self.losers.told_at = Some(now);
+            self.events.push(EventKind::LoserHeard { priority: self.router.priority() });
         }
     }
 

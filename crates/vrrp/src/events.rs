@@ -75,6 +75,12 @@ pub enum EventKind {
     },
     /// The state machine has something to tell.
     Report(Report),
+    /// The router is Active, and has heard a losing advert: once a second at most, and after the last
+    /// one in any case.
+    LoserHeard {
+        /// The effective priority.
+        priority: Priority,
+    },
     /// New settings are in force.
     Reconfigured,
     /// Addresses and packet filters that a predecessor left behind were removed.
@@ -174,6 +180,7 @@ impl EventKind {
             | Self::Transition(_)
             | Self::Stopped { .. }
             | Self::PriorityChanged { .. }
+            | Self::LoserHeard { .. }
             | Self::Reconfigured
             | Self::Tracker(_)
             | Self::Restarted
@@ -191,6 +198,7 @@ impl fmt::Display for EventKind {
             Self::Stopped { .. } => f.write_str("stopped"),
             Self::PriorityChanged { from, to } => write!(f, "effective priority {from} -> {to}"),
             Self::Report(report) => report.fmt(f),
+            Self::LoserHeard { .. } => f.write_str("a router advertises that loses"),
             Self::Reconfigured => f.write_str("new settings are in force"),
             Self::LeftoversRemoved { addresses, filters: 0 } => {
                 write!(f, "removed {addresses} address(es) that a predecessor left behind")

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use vrrp::track::interface::Delays;
 use vrrp::{
-    Authentication, Carrier, Engine, Input, Instant, InterfaceView, Settings, State, VirtualRouter,
+    Authentication, Carrier, Engine, EventKind, Input, Instant, InterfaceView, Settings, State,
+    VirtualRouter,
 };
 use vrrp_fsm::Heard;
 use vrrp_net::{Call, IfIndex, Interface, NetError, Operation, Recorder};
@@ -258,4 +259,44 @@ fn a_master_announces_one_address_on_each_other_interface_again_and_again() {
     view.is_running = false;
     engine.handle(NOW + Duration::from_secs(130), Input::Interfaces(view));
     assert_eq!(run_to(&mut engine, 300), [""; 0], "it is no master");
+}
+
+#[test]
+fn losing_adverts_are_told_of_once_a_second_and_none_is_forgotten() {
+    let millis = Duration::from_millis;
+    let recorder = Recorder::new();
+    let mut engine = Engine::new(settings(200), recorder.kernel());
+    engine.start(NOW, view(true), true, Vec::new());
+    let begun = engine.deadline().unwrap();
+    engine.timer(begun);
+    assert_eq!(engine.router().state(), State::Active);
+    engine.take_events();
+    let loser = Heard {
+        source: [192, 0, 2, 2].into(),
+        priority: Priority::new(100),
+        interval: Interval::DEFAULT,
+    };
+    let told = |engine: &mut Engine| {
+        let is_it = |event: &EventKind| matches!(event, EventKind::LoserHeard { .. });
+        engine.take_events().iter().filter(|event| is_it(event)).count()
+    };
+    let mut run = |engine: &mut Engine, from: u64, to: u64, every: u64| {
+        let mut count = 0;
+        for now in (from..to).map(|ms| begun + millis(ms)) {
+            if engine.deadline().is_some_and(|at| at <= now) {
+                engine.timer(now);
+            }
+            if now.saturating_since(begun).as_millis() % u128::from(every) == 0 {
+                engine.handle(now, Input::Advert(loser));
+            }
+            count += told(engine);
+        }
+        count
+    };
+    assert_eq!(run(&mut engine, 1, 2501, 10), 3, "at 10 ms, 1010 ms, 2010 ms");
+    assert_eq!(run(&mut engine, 2501, 5000, 10_000), 1, "the last of them, at 3010 ms");
+    assert_eq!(run(&mut engine, 5000, 5500, 5001), 1, "one after a while at once");
+    engine.handle(begun + millis(5500), Input::Advert(loser));
+    engine.handle(begun + millis(5501), Input::Interfaces(view(false)));
+    assert_eq!(run(&mut engine, 5502, 9000, 10_000), 0, "it is no master any more");
 }

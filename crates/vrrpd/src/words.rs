@@ -16,6 +16,10 @@ pub(crate) const BACKUP: &str = "BACKUP";
 pub(crate) const FAULT: &str = "FAULT";
 /// The word of a notification when an instance ends.
 pub(crate) const STOP: &str = "STOP";
+/// The word of a notification when a reload has removed an instance.
+pub(crate) const DELETED: &str = "DELETED";
+/// The word of a notification when a master has heard a losing advert.
+pub(crate) const MASTER_RX_LOWER_PRI: &str = "MASTER_RX_LOWER_PRI";
 /// What a notification is about.
 pub(crate) const INSTANCE: &str = "INSTANCE";
 pub(crate) const GROUP: &str = "GROUP";
@@ -25,7 +29,7 @@ pub(crate) const GROUP: &str = "GROUP";
 pub(crate) struct Announced {
     /// INSTANCE or GROUP.
     pub(crate) kind: &'static str,
-    /// MASTER, BACKUP, FAULT or STOP.
+    /// MASTER, BACKUP, FAULT, STOP, DELETED or MASTER_RX_LOWER_PRI.
     pub(crate) state: &'static str,
     /// The effective priority at that moment; 0 for a group.
     pub(crate) priority: Priority,
@@ -44,6 +48,7 @@ impl Announced {
                 Some((GROUP, state(transition.to), Priority::RESIGN))
             }
             EventKind::Stopped { priority } => Some((INSTANCE, STOP, *priority)),
+            EventKind::LoserHeard { priority } => Some((INSTANCE, MASTER_RX_LOWER_PRI, *priority)),
             EventKind::GroupStopped => Some((GROUP, STOP, Priority::RESIGN)),
             _ => None,
         }?;
