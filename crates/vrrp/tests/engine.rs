@@ -280,7 +280,7 @@ fn losing_adverts_are_told_of_once_a_second_and_none_is_forgotten() {
         let is_it = |event: &EventKind| matches!(event, EventKind::LoserHeard { .. });
         engine.take_events().iter().filter(|event| is_it(event)).count()
     };
-    let mut run = |engine: &mut Engine, from: u64, to: u64, every: u64| {
+    let run = |engine: &mut Engine, from: u64, to: u64, every: u64| {
         let mut count = 0;
         for now in (from..to).map(|ms| begun + millis(ms)) {
             if engine.deadline().is_some_and(|at| at <= now) {
