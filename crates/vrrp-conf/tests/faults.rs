@@ -274,7 +274,7 @@ fn what_is_legal_and_doubtful_is_a_warning() {
         (" authentication {\n auth_type PASS\n auth_pass ninebytes\n }", "W0510 4:12 warning"),
         (" priority 255\n track_interface {\n  eth1 weight 5\n }", "W0512 4:3 warning"),
         (" smtp_alert on", "W0505 2:2 note"),
-        (" notify_deleted", "W0504 2:2 warning"),
+        (" notify_priority_changes", "W0504 2:2 warning"),
         (" notify /bin/x priority", "W0503 2:16 warning"),
         (" track_interface {\n  eth1;\n }", "W0519 3:3 warning"),
         (" notify /bin/x $USER", "W0502 2:16 warning"),
@@ -547,4 +547,11 @@ fn a_delay_is_shorter_than_a_router_may_be_silent() {
     assert_eq!(findings(&delays("eth0 0 2"), false), ["W0532 2:2 warning"]);
     assert_eq!(findings(&delays("eth7 200"), false), [""; 0], "nobody goes by it");
     assert_eq!(findings(&delays("eth0 255.1"), false), ["E0302 2:7 error"]);
+}
+
+#[test]
+fn announcements_elsewhere_are_at_least_a_second_apart() {
+    assert_eq!(findings(&instance(" garp_extra_if all 1.5"), false), [""; 0]);
+    assert_eq!(findings(&instance(" garp_extra_if 0"), false), [""; 0]);
+    assert_eq!(findings(&instance(" garp_extra_if all 0.5"), false), ["E0302 2:20 error"]);
 }

@@ -121,7 +121,7 @@ pub struct InstanceStatus {
     pub waiting_for: Vec<String>,
     /// Who is master, as far as this node knows.
     pub master: Option<MasterStatus>,
-    /// How adverts are authenticated: `none`, `pass`, `ah`.
+    /// How adverts are authenticated: `none`, `pass`, `ah`, `hmac`.
     pub authentication: String,
     /// The checksum dialect of the last advert heard, in version 3 over IPv4.
     pub peer_checksum: Option<String>,

@@ -31,6 +31,8 @@ use crate::view::InterfaceView;
 const INSTALL_RETRY: Duration = Duration::from_secs(30);
 /// How often that is doubled.
 const INSTALL_DOUBLINGS: u32 = 5;
+/// How far apart it is told of losing adverts: each may set a program going.
+const LOSERS_APART: Duration = Duration::from_secs(1);
 
 /// One virtual router that runs wherever there is a [`Kernel`] to send and to hold objects.
 ///
@@ -84,6 +86,9 @@ pub struct Engine {
     retry_install_at: Option<Instant>,
     /// How often in a row they could not be.
     failed_installs: u32,
+    /// When to announce addresses on other interfaces again.
+    announce_elsewhere_at: Option<Instant>,
+    losers: Losers,
     has_ended: bool,
 }
 
@@ -119,7 +124,9 @@ impl Engine {
             events: Vec::new(),
             follow_ups: VecDeque::new(),
             retry_install_at: None,
+            announce_elsewhere_at: None,
             failed_installs: 0,
+            losers: Losers::default(),
             has_ended: false,
         }
     }
@@ -185,6 +192,8 @@ impl Engine {
             self.retry_install_at,
             self.port.announce_deadline(),
             self.debounced.deadline(),
+            self.announce_elsewhere_at,
+            self.losers.due_at,
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -217,6 +226,13 @@ impl Engine {
         }
         if self.retry_install_at.take_if(|at| *at <= now).is_some() {
             self.tell(now, Event::FaultCleared(FaultReason::InstallFailed));
+        }
+        if is_due(self.losers.due_at) {
+            self.tell_of_losers(now);
+        }
+        if is_due(self.announce_elsewhere_at) {
+            self.port.announce_elsewhere(now);
+            self.plan_announcing_elsewhere(now);
         }
         if is_due(self.port.announce_deadline())
             && let Err(error) = self.port.announce_some(now)
@@ -330,6 +346,14 @@ impl Engine {
     pub fn interval(&self) -> Interval {
         self.router.active_adver_interval()
     }
+}
+
+/// When it is told of losing adverts.
+#[derive(Debug, Default)]
+struct Losers {
+    told_at: Option<Instant>,
+    /// When to tell of one that was put off.
+    due_at: Option<Instant>,
 }
 
 /// The router that is Active.
@@ -522,6 +546,9 @@ impl Engine {
         self.tell(now, Event::Reload { config: settings.machine.clone(), trackers });
         self.follow_interfaces(now, view);
         self.complete_addresses(now, failed_before);
+        if before.announce_elsewhere != settings.announce_elsewhere {
+            self.plan_announcing_elsewhere(now);
+        }
         if *before != *settings {
             self.events.push(EventKind::Reconfigured);
         }
@@ -560,7 +587,12 @@ impl Engine {
                 Action::PriorityChanged { from, to } => {
                     self.events.push(EventKind::PriorityChanged { from, to });
                 }
-                Action::Report(report) => self.report(report),
+                Action::Report(report) => {
+                    if matches!(report, Report::LosingAdvert(_) | Report::OwnerHeard(_)) {
+                        self.tell_of_losers(now);
+                    }
+                    self.report(report);
+                }
             }
         }
     }
@@ -585,6 +617,7 @@ impl Engine {
     #[inline(never)]
     fn install(&mut self, now: Instant) {
         self.is_installed = true;
+        self.plan_announcing_elsewhere(now);
         match self.port.install() {
             Ok(done) => {
                 self.failed_installs = 0;
@@ -594,6 +627,12 @@ impl Engine {
             }
             Err(error) => self.give_up_installing(now, error),
         }
+    }
+
+    /// What was announced now is to be announced again after a while.
+    fn plan_announcing_elsewhere(&mut self, now: Instant) {
+        let every = self.settings.announce_elsewhere.filter(|_| self.is_installed);
+        self.announce_elsewhere_at = every.map(|every| now + every);
     }
 
     fn give_up_installing(&mut self, now: Instant, error: PortError) {
@@ -628,9 +667,21 @@ impl Engine {
     #[inline(never)]
     fn remove(&mut self) {
         self.is_installed = false;
+        self.announce_elsewhere_at = None;
+        self.losers.due_at = None;
         self.port.stop_announcing();
         if let Err(error) = self.port.remove() {
             self.problem(error);
+        }
+    }
+
+    /// Tells that a losing advert was heard, or puts it off if that was told just now.
+    fn tell_of_losers(&mut self, now: Instant) {
+        let next_at = self.losers.told_at.map(|at| at + LOSERS_APART);
+        self.losers.due_at = next_at.filter(|at| *at > now);
+        if self.losers.due_at.is_none() {
+            self.losers.told_at = Some(now);
+            self.events.push(EventKind::LoserHeard { priority: self.router.priority() });
         }
     }
 

@@ -82,6 +82,12 @@ pub enum EventKind {
     },
     /// The state machine has something to tell.
     Report(Report),
+    /// The router is Active, and has heard a losing advert: once a second at most, and after the last
+    /// one in any case.
+    LoserHeard {
+        /// The effective priority.
+        priority: Priority,
+    },
     /// New settings are in force.
     Reconfigured,
     /// Addresses and packet filters that a predecessor left behind were removed.
@@ -184,6 +190,7 @@ impl EventKind {
             Self::Problem { .. } => "problem",
             Self::Dropped { .. } => "advert_dropped",
             Self::Odd { .. } => "advert_odd",
+            Self::LoserHeard { .. } => "loser_heard",
             Self::OwnPeer { .. } => "own_peer",
             Self::OldPeer { .. } => "old_peer",
             Self::Tracker(_) => "tracker",
@@ -207,6 +214,7 @@ impl EventKind {
             | Self::Transition(_)
             | Self::Stopped { .. }
             | Self::PriorityChanged { .. }
+            | Self::LoserHeard { .. }
             | Self::Reconfigured
             | Self::Tracker(_)
             | Self::Restarted
@@ -224,6 +232,7 @@ impl fmt::Display for EventKind {
             Self::Stopped { .. } => f.write_str("stopped"),
             Self::PriorityChanged { from, to } => write!(f, "effective priority {from} -> {to}"),
             Self::Report(report) => report.fmt(f),
+            Self::LoserHeard { .. } => f.write_str("a router advertises that loses"),
             Self::Reconfigured => f.write_str("new settings are in force"),
             Self::LeftoversRemoved { addresses, filters: 0 } => {
                 write!(f, "removed {addresses} address(es) that a predecessor left behind")

@@ -623,6 +623,23 @@ impl Port {
         self.settings.addresses.iter().filter_map(announcement).collect()
     }
 
+    /// Begins to announce one address on each interface of addresses that is not that of the adverts,
+    /// unless an announcement is under way, which says more.
+    pub(crate) fn announce_elsewhere(&mut self, now: Instant) {
+        if self.announcing.is_some() {
+            return;
+        }
+        let own = self.at.as_ref().and_then(|at| at.interface);
+        let mut seen = HashSet::new();
+        let mut is_first =
+            |it: &&Announcement| Some(it.interface) != own && seen.insert(it.interface);
+        let all = self.announcements(None);
+        let firsts: Vec<_> = all.iter().filter(&mut is_first).copied().collect();
+        if !firsts.is_empty() {
+            self.announcing = Some(self.announcing(now, firsts, 1));
+        }
+    }
+
     /// Gives up an announcement under way.
     pub(crate) fn stop_announcing(&mut self) {
         self.announcing = None;

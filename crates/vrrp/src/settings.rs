@@ -178,6 +178,10 @@ pub struct Settings {
     /// The name of the interfaces that have one pace together, as they lead to the same switch
     /// (keepalived's `garp_group`); without it each interface has its own.
     pub announce_together: Option<Arc<str>>,
+    /// While it is Active, how often to announce an address on each interface of addresses that is not
+    /// the one of its adverts: nothing else tells switches there where its MAC address is. `None` for
+    /// never.
+    pub announce_elsewhere: Option<Duration>,
     /// What it goes by beyond its interface.
     pub tracks: Vec<Track>,
 }
@@ -223,6 +227,7 @@ impl Settings {
             on_failure: OnFailure::default(),
             announce_pace: Duration::ZERO,
             announce_together: None,
+            announce_elsewhere: None,
             tracks: Vec::new(),
         })
     }

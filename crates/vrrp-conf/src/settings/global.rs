@@ -141,6 +141,10 @@ impl Reader<'_> {
             [] => return None,
         };
         let pace = self.time(word, 1_000_000, 0, 86_400_000_000)?;
+        if !pace.is_zero() && pace < Duration::from_secs(1) {
+            self.out_of_range(word, "0, or 1", "86400");
+            return None;
+        }
         Some((pace, all))
     }
 }

@@ -123,7 +123,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         "default of `garp_extra_if`",
     )
     .default("0")
-    .support(NotYet(Warn))
     .fills(Fill::Words(|reader, to, words, _| {
         to.defaults.announce.extra = reader.extra_pace(words)
     })),
@@ -133,7 +132,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         "old name of `vrrp_garp_extra_if`",
     )
     .default("0")
-    .support(NotYet(Warn))
     .fills(Fill::Words(|reader, to, words, _| {
         to.defaults.announce.extra = reader.extra_pace(words)
     })),

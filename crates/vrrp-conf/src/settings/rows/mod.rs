@@ -52,6 +52,8 @@ const NAMES: Support = Accepted("vrrpd is one process");
 const FIREWALL: Support = Accepted("nftables drops what is to be dropped, in a table of its own");
 const LATE: Support = Accepted("nothing but the protocol runs on the protocol's threads");
 const RELOAD: Support = Accepted("a reload reads and checks the whole file first, always");
+const LINKBEAT: Support =
+    Accepted("the kernel tells of carriers at once, nothing has to be polled");
 const BUFFERS: Support = Accepted("vrrpd sizes its sockets itself");
 
 /// The interface of addresses where neither they nor their instance name one.
