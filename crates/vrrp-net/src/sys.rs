@@ -91,15 +91,24 @@ pub(crate) fn namespace_cookie(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
 
 /// Switches an option of a socket on that has a number for its value.
 pub(crate) fn switch_on(socket: BorrowedFd<'_>, level: i32, option: i32) -> Result<(), Errno> {
-    let on: libc::c_int = 1;
-    // SAFETY: the pointer is to `on`, which outlives the call, and the length is its own.
+    set_option(socket, level, option, 1)
+}
+
+/// Sets an option of a socket that has a number for its value.
+pub(crate) fn set_option(
+    socket: BorrowedFd<'_>,
+    level: i32,
+    option: i32,
+    value: i32,
+) -> Result<(), Errno> {
+    // SAFETY: the pointer is to `value`, which outlives the call, and the length is its own.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             level,
             option,
-            (&raw const on).cast::<c_void>(),
-            size_of_val(&on) as libc::socklen_t,
+            (&raw const value).cast::<c_void>(),
+            size_of_val(&value) as libc::socklen_t,
         )
     };
     if result == 0 { Ok(()) } else { Err(last_errno()) }

@@ -552,9 +552,12 @@ impl Core {
             .filter(|(router, _)| router.is_filtered())
             .flat_map(|(router, all)| all.iter().map(|it| (router.filter_table, it.address)))
             .collect();
+        let of_routes = setup.routers.iter().flat_map(|router| &router.routes);
+        let routes: HashSet<_> = of_routes.map(|route| route.route.key()).collect();
         let mut table = self.holdings.lock();
         let is_wanted = |object: &&Object| match object {
             Object::Filter(filter) => closed.contains(&(filter.table, filter.address)),
+            Object::Route(route) => routes.contains(&route.key()),
             object => address_of(&object.key()).is_some_and(|address| wanted.contains(&address)),
         };
         let held: Vec<_> = table.all().filter(is_wanted).cloned().collect();

@@ -21,7 +21,7 @@ use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
 use crate::input::Input;
 use crate::outgoing::Signing;
-use crate::port::{Leftovers, Port, PortError, address_of};
+use crate::port::{Leftovers, Port, PortError, Reconciled, address_of, route_of};
 use crate::safeguard::RouterSafeguard;
 use crate::settings::Settings;
 use crate::view::InterfaceView;
@@ -84,6 +84,8 @@ pub struct Engine {
     follow_ups: VecDeque<Event>,
     /// When to try the addresses again that could not be installed.
     retry_install_at: Option<Instant>,
+    /// The same of routes.
+    retry_routes_at: Option<Instant>,
     /// How often in a row they could not be.
     failed_installs: u32,
     /// When to announce addresses on other interfaces again.
@@ -125,6 +127,7 @@ impl Engine {
             follow_ups: VecDeque::new(),
             retry_install_at: None,
             announce_elsewhere_at: None,
+            retry_routes_at: None,
             failed_installs: 0,
             losers: Losers::default(),
             has_ended: false,
@@ -190,6 +193,7 @@ impl Engine {
         let deadlines = [
             self.router.deadline(),
             self.retry_install_at,
+            self.retry_routes_at,
             self.port.announce_deadline(),
             self.debounced.deadline(),
             self.announce_elsewhere_at,
@@ -223,6 +227,9 @@ impl Engine {
         }
         if is_due(self.router.deadline()) {
             self.tell(now, Event::Timer);
+        }
+        if self.retry_routes_at.take_if(|at| *at <= now).is_some() {
+            self.complete_addresses(now, self.failed_installs);
         }
         if self.retry_install_at.take_if(|at| *at <= now).is_some() {
             self.tell(now, Event::FaultCleared(FaultReason::InstallFailed));
@@ -453,6 +460,10 @@ impl Engine {
         if before.carriers != self.view.carriers {
             self.complete_addresses(now, failed_before);
         }
+        if !self.settings.routes.is_empty() && before.addresses != self.view.addresses {
+            // The kernel takes routes away along with addresses without a word.
+            self.put_back(now, &self.port.routes());
+        }
     }
 
     /// What the other interfaces that its addresses need mean to it: they count like tracked ones
@@ -499,8 +510,8 @@ impl Engine {
     fn remove_leftovers(&mut self) {
         match self.port.remove_leftovers() {
             Ok(none) if none == Leftovers::default() => {}
-            Ok(Leftovers { addresses, filters }) => {
-                self.events.push(EventKind::LeftoversRemoved { addresses, filters });
+            Ok(Leftovers { addresses, filters, routes }) => {
+                self.events.push(EventKind::LeftoversRemoved { addresses, filters, routes });
             }
             Err(error) => self.problem(error),
         }
@@ -514,11 +525,17 @@ impl Engine {
             return;
         }
         match self.port.put_back(removed) {
-            Ok(added) if added.is_empty() => {}
-            Ok(added) => {
-                let addresses = added.iter().filter_map(address_of).collect();
-                self.events.push(EventKind::PutBack { addresses });
-                self.tell(now, Event::AddressesLost);
+            Ok(done) => {
+                let addresses: Vec<_> = done.added.iter().filter_map(address_of).collect();
+                let routes: Vec<_> = done.added.iter().filter_map(route_of).collect();
+                self.take_missing(now, done);
+                if !routes.is_empty() {
+                    self.events.push(EventKind::RoutesPutBack { routes });
+                }
+                if !addresses.is_empty() {
+                    self.events.push(EventKind::PutBack { addresses });
+                    self.tell(now, Event::AddressesLost);
+                }
             }
             Err(error) => self.give_up_installing(now, error),
         }
@@ -624,6 +641,7 @@ impl Engine {
                 if let Some(interface) = done.missing {
                     self.events.push(EventKind::AddressesWait { interface });
                 }
+                self.take_missing(now, done);
             }
             Err(error) => self.give_up_installing(now, error),
         }
@@ -633,6 +651,14 @@ impl Engine {
     fn plan_announcing_elsewhere(&mut self, now: Instant) {
         let every = self.settings.announce_elsewhere.filter(|_| self.is_installed);
         self.announce_elsewhere_at = every.map(|every| now + every);
+    }
+
+    /// Tries routes again later that the kernel refused.
+    fn take_missing(&mut self, now: Instant, done: Reconciled) {
+        self.retry_routes_at = done.refused.is_some().then_some(now + INSTALL_RETRY);
+        if let Some(error) = done.refused {
+            self.problem(error);
+        }
     }
 
     fn give_up_installing(&mut self, now: Instant, error: PortError) {
@@ -653,10 +679,12 @@ impl Engine {
             *retry_at = now;
         } else if self.is_installed {
             match self.port.install() {
-                Ok(done) if done.added.is_empty() => {}
                 Ok(done) => {
-                    let rounds = self.settings.machine.announce.repeat;
-                    self.port.announce(now, rounds, Some(&done.added));
+                    if !done.added.is_empty() {
+                        let rounds = self.settings.machine.announce.repeat;
+                        self.port.announce(now, rounds, Some(&done.added));
+                    }
+                    self.take_missing(now, done);
                 }
                 Err(error) => self.give_up_installing(now, error),
             }
@@ -669,6 +697,7 @@ impl Engine {
         self.is_installed = false;
         self.announce_elsewhere_at = None;
         self.losers.due_at = None;
+        self.retry_routes_at = None;
         self.port.stop_announcing();
         if let Err(error) = self.port.remove() {
             self.problem(error);

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use vrrp_fsm::{GroupTransition, Report, Transition};
-use vrrp_net::{InterfaceName, NetError};
+use vrrp_net::{InterfaceName, NetError, RouteKey};
 use vrrp_proto::{DecodeError, Family, Priority, Remark};
 use vrrp_track::Update;
 
@@ -96,13 +96,20 @@ pub enum EventKind {
         addresses: usize,
         /// How many filters.
         filters: usize,
+        /// How many routes.
+        routes: usize,
     },
     /// Someone else removed addresses, and they are back.
     PutBack {
         /// Which.
         addresses: Vec<IpAddr>,
     },
-    /// Addresses have to wait, because their interface does not exist.
+    /// Someone else removed routes, and they are back.
+    RoutesPutBack {
+        /// Which.
+        routes: Vec<RouteKey>,
+    },
+    /// Addresses or routes have to wait, because their interface does not exist.
     AddressesWait {
         /// The interface.
         interface: InterfaceName,
@@ -186,6 +193,7 @@ impl EventKind {
             Self::Reconfigured => "reconfigured",
             Self::LeftoversRemoved { .. } => "leftovers_removed",
             Self::PutBack { .. } => "put_back",
+            Self::RoutesPutBack { .. } => "routes_put_back",
             Self::AddressesWait { .. } => "addresses_wait",
             Self::Problem { .. } => "problem",
             Self::Dropped { .. } => "advert_dropped",
@@ -234,17 +242,20 @@ impl fmt::Display for EventKind {
             Self::Report(report) => report.fmt(f),
             Self::LoserHeard { .. } => f.write_str("a router advertises that loses"),
             Self::Reconfigured => f.write_str("new settings are in force"),
-            Self::LeftoversRemoved { addresses, filters: 0 } => {
-                write!(f, "removed {addresses} address(es) that a predecessor left behind")
+            Self::LeftoversRemoved { addresses, filters, routes } => {
+                let kinds = [
+                    (addresses, "address(es)"),
+                    (filters, "packet filter(s)"),
+                    (routes, "route(s)"),
+                ];
+                let there = kinds.iter().filter(|(count, _)| **count > 0);
+                let words: Vec<_> = there.map(|(count, kind)| format!("{count} {kind}")).collect();
+                write!(f, "removed {} that a predecessor left behind", words.join(" and "))
             }
-            Self::LeftoversRemoved { addresses, filters } => write!(
-                f,
-                "removed {addresses} address(es) and {filters} packet filter(s) that a predecessor \
-                 left behind"
-            ),
             Self::PutBack { addresses } => put_back(f, addresses),
+            Self::RoutesPutBack { routes } => put_back(f, routes),
             Self::AddressesWait { interface } => {
-                write!(f, "its addresses on {interface} have to wait: there is no such interface")
+                write!(f, "what it has on {interface} has to wait: there is no such interface")
             }
             Self::Problem { error, .. } => error.fmt(f),
             Self::Dropped { source, error, count } => {
@@ -277,13 +288,13 @@ impl fmt::Display for EventKind {
 }
 
 /// The first few, and how many more.
-fn put_back(f: &mut fmt::Formatter<'_>, addresses: &[IpAddr]) -> fmt::Result {
+fn put_back(f: &mut fmt::Formatter<'_>, all: &[impl fmt::Display]) -> fmt::Result {
     const SHOWN: usize = 3;
     f.write_str("someone else removed ")?;
-    for (index, address) in addresses.iter().take(SHOWN).enumerate() {
-        write!(f, "{}{address}", if index > 0 { ", " } else { "" })?;
+    for (index, one) in all.iter().take(SHOWN).enumerate() {
+        write!(f, "{}{one}", if index > 0 { ", " } else { "" })?;
     }
-    if let Some(more @ 1..) = addresses.len().checked_sub(SHOWN) {
+    if let Some(more @ 1..) = all.len().checked_sub(SHOWN) {
         write!(f, " and {more} more")?;
     }
     f.write_str(": put back")

@@ -279,7 +279,7 @@ impl Host {
     /// If the timer cannot be set, or a socket not be waited on.
     pub fn turn(&mut self) -> Result<(), HostError> {
         self.waiting.reset();
-        if let Err(error) = self.links.read(&mut self.news) {
+        if let Err(error) = self.core.links.read(&mut *self.links, &mut self.news) {
             self.core.events.send(None, EventKind::LinksUnread { error });
         }
         self.core.links.take(self.news.drain(..));

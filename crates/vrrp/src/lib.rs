@@ -64,6 +64,8 @@ mod input;
 mod interfaces;
 mod key_file;
 mod links;
+#[cfg(feature = "conf")]
+mod names;
 mod neighbours;
 mod order;
 mod outgoing;
@@ -104,7 +106,8 @@ pub use crate::route::Dropped;
 pub use crate::safeguard::{LastWill, RouterSafeguard, Safeguard};
 pub use crate::service::Service;
 pub use crate::settings::{
-    Advertised, OnFailure, Settings, SettingsError, Track, VirtualAddress, VirtualRouter,
+    Advertised, OnFailure, Settings, SettingsError, Track, VirtualAddress, VirtualRoute,
+    VirtualRouter,
 };
 pub use crate::status::{Past, RouterStatus};
 pub use crate::tracker::TrackerKey;

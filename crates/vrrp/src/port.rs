@@ -10,14 +10,14 @@ use thiserror::Error;
 use vrrp_fsm::Instant;
 use vrrp_net::{
     Announcement, Change, Errno, IfIndex, Interface, InterfaceName, Kernel, NetError, Object,
-    ObjectKey, Outcome, Packet,
+    ObjectKey, ObjectKind, Outcome, Packet, RouteKey,
 };
 use vrrp_proto::{EncodeError, Family, Priority, Sequence, UnixTime};
 
 use crate::holdings::{HolderId, Holdings};
 use crate::outgoing::{Outgoing, Signing};
 use crate::safeguard::{LastWill, RouterSafeguard};
-use crate::settings::{OnFailure, Settings, VirtualAddress};
+use crate::settings::{OnFailure, Settings, VirtualAddress, VirtualRoute};
 use crate::view::{Carrier, InterfaceView};
 
 /// How many announcements go out before anything else is looked at again.
@@ -62,7 +62,7 @@ pub enum PortError {
         first: NetError,
     },
     /// There is no such interface.
-    #[error("the interface {0} of an address does not exist")]
+    #[error("the interface {0} of an address or a route does not exist")]
     NoDevice(InterfaceName),
     /// Nobody knows what other processes hold: addresses that are theirs may have been removed as
     /// leftovers.
@@ -130,8 +130,10 @@ impl Announcing {
 pub(crate) struct Reconciled {
     /// What was not there before.
     pub(crate) added: Vec<ObjectKey>,
-    /// An interface that does not exist, of addresses that may do without.
+    /// An interface that does not exist, of addresses or routes that may do without.
     pub(crate) missing: Option<InterfaceName>,
+    /// Why routes are not there: they are no reason to give up the addresses.
+    pub(crate) refused: Option<PortError>,
 }
 
 /// What a predecessor had left, and what is no more.
@@ -139,12 +141,14 @@ pub(crate) struct Reconciled {
 pub(crate) struct Leftovers {
     pub(crate) addresses: usize,
     pub(crate) filters: usize,
+    pub(crate) routes: usize,
 }
 
 impl Leftovers {
     fn count(&mut self, object: &Object, outcome: Outcome) {
         match object {
             Object::Filter(_) => self.filters += usize::from(outcome.is_change()),
+            Object::Route(_) => self.routes += usize::from(outcome.is_change()),
             _ => self.addresses += usize::from(outcome.is_change()),
         }
     }
@@ -356,8 +360,8 @@ impl Port {
     /// difference alone: what is there stays untouched, what is not wanted any more goes last.
     pub(crate) fn install(&mut self) -> Result<Reconciled, PortError> {
         let (wanted, missing) = self.wanted()?;
-        let added = self.reconcile(&wanted)?;
-        Ok(Reconciled { added, missing })
+        let reconciled = self.reconcile(&wanted)?;
+        Ok(Reconciled { missing, ..reconciled })
     }
 
     /// Takes everything away that the router has put there.
@@ -368,7 +372,7 @@ impl Port {
     /// Brings about that the kernel has these objects of the router and no others. Says which
     /// are new.
     #[inline(never)]
-    fn reconcile(&mut self, wanted: &[Object]) -> Result<Vec<ObjectKey>, PortError> {
+    fn reconcile(&mut self, wanted: &[Object]) -> Result<Reconciled, PortError> {
         // What is there is entrusted at any moment: before it comes, until it has gone.
         if !wanted.is_empty() {
             let keys: HashSet<_> = wanted.iter().map(Object::key).collect();
@@ -395,16 +399,18 @@ impl Port {
         let taken = self.take_away(gone);
         self.renew_will()?;
         made_room?;
-        let added = added?;
+        let reconciled = added?;
         taken?;
-        Ok(added)
+        Ok(reconciled)
     }
 
-    /// Puts objects there, which are in the order of their kinds: where one is refused, none of the
-    /// next kind follows. Those that were there already are none of the ones that it names.
+    /// Puts objects there, which are in the order of their kinds: where one is refused that is no
+    /// route, none of the next kind follows. Those that were there already are none of the ones that
+    /// it names.
     #[inline(never)]
-    fn put_there(&mut self, objects: Vec<Object>) -> Result<Vec<ObjectKey>, PortError> {
+    fn put_there(&mut self, objects: Vec<Object>) -> Result<Reconciled, PortError> {
         let (all, mut added, mut refusals) = (objects.len(), Vec::new(), Vec::new());
+        let mut refused = None;
         for kind in objects.chunk_by(is_one_kind) {
             for chunk in kind.chunks(CHANGE_CHUNK) {
                 let changes: Vec<_> = chunk.iter().cloned().map(Change::Add).collect();
@@ -422,11 +428,16 @@ impl Port {
                     }
                 }
             }
+            if kind[0].kind() == ObjectKind::Route {
+                let refusals = std::mem::take(&mut refusals);
+                refused = summarize("added", kind.len(), refusals).err();
+            }
             if !refusals.is_empty() {
                 break;
             }
         }
-        summarize("added", all, refusals).map(|()| added)
+        summarize("added", all, refusals)?;
+        Ok(Reconciled { added, missing: None, refused })
     }
 
     /// Takes objects away, which are in the reverse order of their kinds, unless another router
@@ -476,7 +487,7 @@ impl Port {
 
     /// Puts back which of these objects someone else has taken away, if the router has put them
     /// there. Names those that were missing.
-    pub(crate) fn put_back(&mut self, removed: &[ObjectKey]) -> Result<Vec<ObjectKey>, PortError> {
+    pub(crate) fn put_back(&mut self, removed: &[ObjectKey]) -> Result<Reconciled, PortError> {
         let removed: HashSet<_> = removed.iter().collect();
         let is_mine = |object: &&Object| removed.contains(&object.key());
         let mine: Vec<_> = self.held.iter().filter(is_mine).cloned().collect();
@@ -485,6 +496,12 @@ impl Port {
         }
         self.held.retain(|object| !removed.contains(&object.key()));
         self.put_there(mine)
+    }
+
+    /// The routes that it has put there and that are to be put back.
+    pub(crate) fn routes(&self) -> Vec<ObjectKey> {
+        let tracked = self.settings.routes.iter().filter(|route| route.is_tracked);
+        tracked.map(|route| ObjectKey::Route(route.route.key())).collect()
     }
 
     /// Takes away what a dead predecessor left and nobody alive holds: every address of the settings
@@ -498,6 +515,8 @@ impl Port {
             true => Vec::new(),
             false => self.objects().into_iter().flatten().collect(),
         };
+        let tracked = |route: &VirtualRoute| route.on(|name| self.interface_of(name)).ok();
+        objects.extend(self.settings.routes.iter().filter_map(tracked).map(Object::from));
         match self.kernel.filters(self.settings.filter_table) {
             Ok(filters) => objects.extend(filters.into_iter().map(Object::Filter)),
             Err(error) => refusals.push(error),
@@ -539,7 +558,18 @@ impl Port {
                 object => objects.push(object?),
             }
         }
+        for route in &self.settings.routes {
+            match route.on(|name| self.interface_of(name)) {
+                Ok(spec) => objects.push(spec.into()),
+                Err(name) if route.is_tracked => return Err(PortError::NoDevice(name)),
+                Err(name) => missing = Some(name),
+            }
+        }
         Ok((objects, missing))
+    }
+
+    fn interface_of(&self, name: InterfaceName) -> Option<Interface> {
+        self.carriers.get(&name).map(|carrier| carrier.interface)
     }
 
     /// The packet filters of the addresses that can be there.
@@ -685,6 +715,14 @@ impl Port {
 pub(crate) fn address_of(key: &ObjectKey) -> Option<IpAddr> {
     match key {
         ObjectKey::Address(address) => Some(address.address),
+        _ => None,
+    }
+}
+
+/// The route that an object is, if it is one.
+pub(crate) fn route_of(key: &ObjectKey) -> Option<RouteKey> {
+    match key {
+        ObjectKey::Route(route) => Some(*route),
         _ => None,
     }
 }

@@ -140,6 +140,8 @@ impl Service {
         self.open_gates(self.core.arrange(units), &mut waiting);
         self.core.finish(committed);
         self.threads.join_ended();
+        // Somebody may have routes to be watched.
+        self.links.waker.wake();
         Ok(plan)
     }
 
@@ -472,7 +474,7 @@ fn follow(
             None => poll(&mut [PollFd::new(waker, PollFlags::IN)], timeout),
         };
         waker.take();
-        let read: Result<(), NetError> = source.read(&mut news);
+        let read: Result<(), NetError> = links.read(&mut *source, &mut news);
         is_to_retry = threads.retry();
         if let Err(error) = read {
             events.send(None, EventKind::LinksUnread { error });

@@ -23,6 +23,7 @@ mod mend;
 mod namespace;
 mod observe;
 mod reload;
+mod routes;
 mod shortage;
 mod signed;
 mod stage;

@@ -109,7 +109,6 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         .fills(Fill::Bool(|to, _| to.no_addresses = true))
         .shown(|_, instance, mut line| line.flag(instance.no_addresses)),
     row::<InstanceDraft>("virtual_routes", Items(ROUTE), "routes that move with it")
-        .support(NotYet(Refuse))
         .fills(Fill::Nested(|reader, to, _, body| reader.routes(&mut to.routes, body, false)))
         .shown(|_, instance, mut line| line.items(&instance.routes, |route| route_words(route))),
     row::<InstanceDraft>("virtual_rules", Items(RULE), "rules that move with it")
