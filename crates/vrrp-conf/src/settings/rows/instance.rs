@@ -388,7 +388,7 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         "with `nopreempt`: give way after having been late",
     )
     .default("off")
-    .support(NotYet(Refuse))
+    .support(Accepted("a master that stood still until others took over always gives way"))
     .fills(Fill::Perhaps(|to, number| {
         to.timer_expired_backup = Some(number.map(|number| Priority::new(*number as u8)))
     }))
@@ -399,7 +399,7 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         "old name of `timer_expired_backup`",
     )
     .default("off")
-    .support(NotYet(Refuse))
+    .support(Accepted("a master that stood still until others took over always gives way"))
     .fills(Fill::Perhaps(|to, number| {
         to.timer_expired_backup = Some(number.map(|number| Priority::new(*number as u8)))
     })),
