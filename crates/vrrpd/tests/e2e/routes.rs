@@ -120,6 +120,6 @@ fn a_route_that_the_kernel_refuses_is_no_reason_to_give_up_the_addresses() {
     daemon
         .wait_for_line(LIMIT, |line| line.contains("cannot add the route 198.51.100.0/24"))
         .unwrap();
-    assert!(host.has_address("eth0", "192.168.122.200").unwrap());
+    assert!(host.has_address("eth0", "192.168.122.200/24").unwrap());
     assert_eq!(crate::stage::instance(host)["state"], "MASTER");
 }
