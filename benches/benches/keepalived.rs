@@ -175,8 +175,12 @@ fn first_announcement_after(capture: &Capture, mut last_advert: Instant, bound: 
     (announced.duration_since(last_advert).as_secs_f64() - bound.as_secs_f64()) * 1e3
 }
 
-/// keepalived's parent would start a killed child again, so all of a daemon's processes go.
+/// keepalived's parent would start a killed child again, and vrrpd's guard would resign for it: all of
+/// a daemon's processes go, and what remains is the protocol's own time.
 fn kill_all(daemon: Daemon, host: &Host) {
+    if let Daemon::Vrrpd = daemon {
+        host.run(["pkill", "-KILL", "-x", "vrrpd-guard"]).unwrap();
+    }
     host.run(["pkill", "-KILL", "-x", name(daemon)]).unwrap();
     vrrp_lab::eventually("the daemon has ended", LIMIT, || {
         Ok((!host.run(["pgrep", "-x", name(daemon)])?.exit.is_success()).then_some(()))
