@@ -136,6 +136,16 @@ pub(crate) struct Reconciled {
     pub(crate) refused: Option<PortError>,
 }
 
+/// What it takes to get from one set of objects to another.
+struct Difference {
+    /// Those that have to make room for the same with other properties.
+    others: Vec<Object>,
+    /// Those that are not wanted any more, the reverse of the order of their kinds.
+    gone: Vec<Object>,
+    /// Those that are to come, in the order of their kinds.
+    new: Vec<Object>,
+}
+
 /// What a predecessor had left, and what is no more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Leftovers {
@@ -373,13 +383,33 @@ impl Port {
     /// are new.
     #[inline(never)]
     fn reconcile(&mut self, wanted: &[Object]) -> Result<Reconciled, PortError> {
-        // What is there is entrusted at any moment: before it comes, until it has gone.
+        self.entrust_change(wanted)?;
+        let Difference { others, gone, new } = self.difference(wanted);
+        let made_room = self.take_away(others);
+        let added = self.put_there(new);
+        let taken = self.take_away(gone);
+        self.renew_will()?;
+        made_room?;
+        let reconciled = added?;
+        taken?;
+        Ok(reconciled)
+    }
+
+    /// What is there is entrusted at any moment: before it comes, until it has gone.
+    #[inline(never)]
+    fn entrust_change(&mut self, wanted: &[Object]) -> Result<(), EncodeError> {
         if !wanted.is_empty() {
             let keys: HashSet<_> = wanted.iter().map(Object::key).collect();
             let is_gone = |object: &&Object| !keys.contains(&object.key());
             let gone: Vec<_> = self.held.iter().filter(is_gone).cloned().collect();
             self.entrust([wanted, &gone].concat())?;
         }
+        Ok(())
+    }
+
+    /// What it takes to get from what is held to what is wanted.
+    #[inline(never)]
+    fn difference(&self, wanted: &[Object]) -> Difference {
         let target: HashMap<ObjectKey, &Object> =
             wanted.iter().map(|object| (object.key(), object)).collect();
         let held: HashMap<ObjectKey, &Object> =
@@ -394,14 +424,7 @@ impl Port {
         let mut new: Vec<_> = wanted.iter().filter(is_new).cloned().collect();
         gone.sort_by_key(|object| Reverse(object.kind()));
         new.sort_by_key(Object::kind);
-        let made_room = self.take_away(others);
-        let added = self.put_there(new);
-        let taken = self.take_away(gone);
-        self.renew_will()?;
-        made_room?;
-        let reconciled = added?;
-        taken?;
-        Ok(reconciled)
+        Difference { others, gone, new }
     }
 
     /// Puts objects there, which are in the order of their kinds: where one is refused that is no
@@ -551,6 +574,7 @@ impl Port {
 
     /// All objects of the settings that can be there, and an interface that is missing although
     /// its addresses may do without.
+    #[inline(never)]
     fn wanted(&self) -> Result<(Vec<Object>, Option<InterfaceName>), PortError> {
         let (mut objects, mut missing) = (self.filters(), None);
         for (object, address) in self.objects().into_iter().zip(&self.settings.addresses) {
