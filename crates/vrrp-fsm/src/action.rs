@@ -125,6 +125,13 @@ pub enum Cause {
         /// How long after its deadline the timer was handled.
         late: Duration,
     },
+    /// The Active Router that was followed has a lower priority now, and preemption is on.
+    Handover {
+        /// The router that was replaced.
+        peer: Peer,
+        /// How long after its deadline the timer was handled.
+        late: Duration,
+    },
     /// Another Active Router has a higher priority.
     HigherPriority(Peer),
     /// Another Active Router has the same priority and a higher address.
@@ -171,6 +178,7 @@ impl fmt::Display for Cause {
             Self::ActiveDown { last: None, .. } => f.write_str("no other router was heard"),
             Self::Resignation { peer, .. } => write!(f, "{} resigned", peer.source),
             Self::Preemption { peer, .. } => write!(f, "preempted {peer}"),
+            Self::Handover { peer, .. } => write!(f, "{peer} has the lower priority now"),
             Self::HigherPriority(peer) => write!(f, "{peer} has the higher priority"),
             Self::HigherAddress(peer) => {
                 write!(f, "{peer} has the same priority and the higher address")

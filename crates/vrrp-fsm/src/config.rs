@@ -35,6 +35,10 @@ pub struct Config {
     pub preempt: bool,
     /// How long a lower-priority Active Router is left alone after it was first heard.
     pub preempt_delay: Duration,
+    /// Whether the router that is followed hands over by advertising a priority that is lower than
+    /// the own one: it is replaced after Skew_Time, as if it had resigned, and not after what is
+    /// left of the Active_Down_Interval, as RFC 9568 has it.
+    pub fast_handover: bool,
     /// Adverts that may be missed before a Backup Router takes over; the protocol's is 3.
     pub down_timer_adverts: NonZeroU8,
     /// Stay silent towards a losing advert, as RFC 5798 wants: no advert, no announcement.
@@ -48,7 +52,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults: priority 100, one second, preemption without delay, three adverts.
+    /// The defaults: priority 100, one second, preemption without delay, a fast
+    /// hand-over, three adverts.
     pub const fn new(version: Version) -> Self {
         Self {
             version,
@@ -56,6 +61,7 @@ impl Config {
             interval: Interval::DEFAULT,
             preempt: true,
             preempt_delay: Duration::ZERO,
+            fast_handover: true,
             down_timer_adverts: NonZeroU8::new(3).expect("3 is not zero"),
             lower_prio_no_advert: false,
             higher_prio_send_advert: false,

@@ -77,6 +77,8 @@ struct Backup {
     expected: Takeover,
     /// The router heard last, accepted or not, unless it resigned.
     heard: Option<Peer>,
+    /// The router whose advert was accepted last, unless it hands over.
+    followed: Option<IpAddr>,
     /// Active_Adver_Interval once it was learnt; the own interval before.
     learnt: Option<Interval>,
     /// When a lower-priority Active Router was first heard: `preempt_delay` runs from here.
@@ -91,6 +93,7 @@ enum Takeover {
     Silence,
     Resignation(Peer),
     Preemption(Peer),
+    Handover(Peer),
 }
 
 impl Router {
@@ -269,6 +272,15 @@ impl Router {
         }
     }
 
+    /// The router that it follows as Backup: the one whose advert it accepted last, unless that has
+    /// begun to hand over.
+    pub const fn followed(&self) -> Option<IpAddr> {
+        match &self.phase {
+            Phase::Backup(backup) => backup.followed,
+            _ => None,
+        }
+    }
+
     /// Active_Adver_Interval: what the Active Router advertises, as far as it was learnt;
     /// otherwise, and always in version 2, the own interval.
     pub fn active_adver_interval(&self) -> Interval {
@@ -412,6 +424,7 @@ impl Router {
             active_down: now,
             expected: Takeover::Silence,
             heard: peer,
+            followed: peer.map(|peer| peer.source),
             learnt: peer.map(|peer| peer.interval),
             lower_since: None,
             wants_active: None,
@@ -485,12 +498,30 @@ impl Backup {
         matches!(self.expected, Takeover::Resignation(_))
     }
 
+    fn succeeds_a_handover(&self) -> bool {
+        matches!(self.expected, Takeover::Handover(_))
+    }
+
+    /// Whether its timer runs for a Skew_Time only.
+    fn waits_for_skew(&self) -> bool {
+        self.succeeds_a_resignation() || self.succeeds_a_handover()
+    }
+
+    /// The router that it follows wants to be replaced by whoever is better: the fastest of them
+    /// is the best one, as after a resignation. But nobody waits longer for it than it would have.
+    fn follow_handover(&mut self, peer: Peer, skewed: Instant) {
+        self.followed = None;
+        self.active_down = self.active_down.min(skewed);
+        self.expected = Takeover::Handover(peer);
+    }
+
     fn cause(&self, now: Instant) -> Cause {
         let late = now.saturating_since(self.active_down);
         match self.expected {
             Takeover::Silence => Cause::ActiveDown { last: self.heard, late },
             Takeover::Resignation(peer) => Cause::Resignation { peer, late },
             Takeover::Preemption(peer) => Cause::Preemption { peer, late },
+            Takeover::Handover(peer) => Cause::Handover { peer, late },
         }
     }
 }
@@ -515,14 +546,17 @@ impl Router {
     fn advert_as_backup(&mut self, now: Instant, peer: Peer, out: &mut Actions) {
         let skew_time = self.skew_time();
         let lower = self.outranks(peer.priority);
-        let preempt_delay = self.config.preempt_delay;
+        let Config { preempt_delay, fast_handover, .. } = self.config;
         // What waited while it was Active may be the oldest part of what has arrived since.
         let is_old = self.since.is_some_and(|since| now < since);
         let Phase::Backup(backup) = &mut self.phase else { return };
 
         if peer.priority.is_resignation() {
             if !is_old {
-                backup.set_active_down(now + skew_time);
+                let skewed = now + skew_time;
+                let is_under_way = backup.succeeds_a_handover() && backup.wants_active.is_none();
+                let at = if is_under_way { backup.active_down.min(skewed) } else { skewed };
+                backup.set_active_down(at);
                 backup.expected = Takeover::Resignation(peer);
             }
             backup.heard = backup.heard.filter(|heard| heard.source != peer.source);
@@ -533,7 +567,9 @@ impl Router {
             let since = *backup.lower_since.get_or_insert(now);
             if now >= since + preempt_delay {
                 // Discarded: the timer goes on.
-                if !backup.succeeds_a_resignation() {
+                if fast_handover && !is_old && backup.followed == Some(peer.source) {
+                    backup.follow_handover(peer, now + skew_time);
+                } else if !backup.waits_for_skew() {
                     backup.expected = Takeover::Preemption(peer);
                 }
                 return;
@@ -556,6 +592,7 @@ impl Router {
         }
         let Phase::Backup(backup) = &mut self.phase else { return };
         backup.learnt = Some(peer.interval);
+        backup.followed = Some(peer.source);
         backup.expected = Takeover::Silence;
         self.restart_active_down(self.since.map_or(now, |since| now.max(since)));
     }
@@ -724,6 +761,10 @@ impl Router {
             }
             Phase::Backup(backup) => {
                 backup.active_down = backup.active_down.shifted(skew_before, skew_after);
+                if backup.succeeds_a_handover() {
+                    // There may be no advert until it would take over.
+                    self.reconsider(out);
+                }
             }
             Phase::Active(active) if after < before => {
                 active.advertise(now, &self.config, after, out);
@@ -757,7 +798,7 @@ impl Router {
         self.trackers = trackers;
         let (skew_after, wait_after) = (self.skew_time(), self.active_down_interval());
         match &mut self.phase {
-            Phase::Backup(backup) if backup.succeeds_a_resignation() => {
+            Phase::Backup(backup) if backup.waits_for_skew() => {
                 backup.active_down = backup.active_down.shifted(skew_before, skew_after);
             }
             Phase::Active(active) => active.reconfigure(now, &before, &self.config),
@@ -765,7 +806,7 @@ impl Router {
         }
         self.settle(now, Some(Cause::Reconfigured), out);
         self.reconsider(out);
-        if wait_before != wait_after && !self.succeeds_a_resignation() {
+        if wait_before != wait_after && !self.waits_for_skew() {
             // Not shifted: the old timer was set for adverts at the old interval.
             self.restart_active_down(now);
         }
@@ -779,13 +820,15 @@ impl Router {
         let Phase::Backup(backup) = &mut self.phase else { return };
         backup.lower_since = backup.lower_since.filter(|_| lower);
         let is_left_alone = backup.lower_since.is_none_or(|since| peer.heard_at < since + delay);
-        if is_left_alone && matches!(backup.expected, Takeover::Preemption(_)) {
+        let is_under_way =
+            matches!(backup.expected, Takeover::Preemption(_) | Takeover::Handover(_));
+        if is_left_alone && is_under_way {
             self.accept(peer.heard_at, peer, out);
         }
     }
 
-    fn succeeds_a_resignation(&self) -> bool {
-        matches!(&self.phase, Phase::Backup(backup) if backup.succeeds_a_resignation())
+    fn waits_for_skew(&self) -> bool {
+        matches!(&self.phase, Phase::Backup(backup) if backup.waits_for_skew())
     }
 
     fn first_fault(&self) -> Option<FaultReason> {

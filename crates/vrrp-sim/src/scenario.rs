@@ -89,6 +89,7 @@ impl fmt::Display for Settings<'_> {
         }
         let flags = [
             (!self.0.preempt, "nopreempt"),
+            (!self.0.fast_handover, "handover rfc"),
             (self.0.lower_prio_no_advert, "lower_prio_no_advert"),
             (self.0.higher_prio_send_advert, "higher_prio_send_advert"),
             (self.0.owner_ignore_adverts, "owner_ignore_adverts"),

@@ -221,6 +221,7 @@ fn machine(instance: &model::Instance) -> Result<vrrp_fsm::Config, SettingsError
         .try_into()
         .map_err(|_| SettingsError::Range("down_timer_adverts"))?;
     machine.lower_prio_no_advert = *instance.lower_prio_no_advert || instance.strict;
+    machine.fast_handover = instance.fast_handover;
     machine.higher_prio_send_advert = instance.higher_prio_send_advert;
     machine.owner_ignore_adverts = *instance.owner_ignore_adverts || instance.strict;
     machine.announce = announce(&instance.announce)?;

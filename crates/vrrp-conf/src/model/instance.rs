@@ -385,6 +385,8 @@ pub struct Instance {
     pub announce: Announce,
     /// No advert in answer to one that loses.
     pub lower_prio_no_advert: Spanned<bool>,
+    /// A master that is followed and advertises a lower priority is replaced after Skew_Time.
+    pub fast_handover: bool,
     /// One more advert before giving way to one that wins.
     pub higher_prio_send_advert: bool,
     /// With priority 255, received adverts are of no interest.

@@ -47,6 +47,7 @@ pub(super) struct Defaults {
     pub(super) min_garp: bool,
     pub(super) down_timer_adverts: Option<u8>,
     pub(super) lower_prio_no_advert: Option<Spanned<bool>>,
+    pub(super) fast_handover: Option<bool>,
     pub(super) higher_prio_send_advert: bool,
     pub(super) owner_ignore_adverts: Option<Spanned<bool>>,
     pub(super) checksum: Option<Spanned<Checksum>>,
@@ -162,6 +163,18 @@ impl Reader<'_> {
 /// The version of a number that the table has let through.
 pub(super) fn version_of(number: i64) -> Version {
     if number == 2 { Version::V2 } else { Version::V3 }
+}
+
+/// How soon a master that advertises a lower priority is replaced.
+pub(super) const HANDOVER: [&str; 2] = ["fast", "rfc"];
+
+pub(super) fn is_fast(word: &str) -> bool {
+    word == HANDOVER[0]
+}
+
+/// The word of [`HANDOVER`] that means that.
+pub(super) const fn handover_word(is_fast: bool) -> &'static str {
+    if is_fast { HANDOVER[0] } else { HANDOVER[1] }
 }
 
 pub(super) fn checksum_of(as_v2: bool) -> Checksum {

@@ -43,6 +43,7 @@ pub(super) struct InstanceDraft {
     pub(super) lower_prio_repeat_at: Option<Span>,
     pub(super) down_timer_adverts: Option<Spanned<u8>>,
     pub(super) lower_prio_no_advert: Option<Spanned<bool>>,
+    pub(super) fast_handover: Option<Spanned<bool>>,
     pub(super) higher_prio_send_advert: Option<Spanned<bool>>,
     pub(super) owner_ignore_adverts: Option<Spanned<bool>>,
     pub(super) checksum: Option<Spanned<Checksum>>,

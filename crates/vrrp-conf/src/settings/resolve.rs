@@ -115,6 +115,9 @@ impl Reader<'_> {
             lower_prio_no_advert: draft
                 .lower_prio_no_advert
                 .unwrap_or(implied(strict, defaults.lower_prio_no_advert)),
+            fast_handover: draft
+                .fast_handover
+                .map_or(defaults.fast_handover.unwrap_or(true) && !*strict, |fast| *fast),
             higher_prio_send_advert: draft
                 .higher_prio_send_advert
                 .map_or(defaults.higher_prio_send_advert && !*strict, |on| *on),

@@ -76,6 +76,9 @@ impl Reader<'_> {
             let what = "an answer to a losing advert";
             self.forbid(strict, on.span, what, "there is none");
         }
+        if let Some(fast) = draft.fast_handover.take_if(|fast| **fast) {
+            self.forbid(strict, fast.span, "`handover fast`", "it is `rfc`");
+        }
         if let Some(on) = draft.higher_prio_send_advert.take_if(|on| **on) {
             let what = "`higher_prio_send_advert`";
             self.forbid(strict, on.span, what, "it is off");

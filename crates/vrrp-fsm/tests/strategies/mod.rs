@@ -116,7 +116,7 @@ pub(crate) fn config() -> impl Strategy<Value = Config> {
     let version = prop_oneof![Just(Version::V2), Just(Version::V3)];
     let numbers = (version, priority(), interval(), 1..=100_u8);
     let delays = prop_oneof![Just(Duration::ZERO), (1..10_000_u64).prop_map(Duration::from_millis)];
-    (numbers, delays, announce(), any::<[bool; 4]>()).prop_map(
+    (numbers, delays, announce(), any::<[bool; 5]>()).prop_map(
         |((version, priority, interval, adverts), preempt_delay, announce, flags)| Config {
             version,
             priority,
@@ -127,6 +127,7 @@ pub(crate) fn config() -> impl Strategy<Value = Config> {
             lower_prio_no_advert: flags[1],
             higher_prio_send_advert: flags[2],
             owner_ignore_adverts: flags[3],
+            fast_handover: flags[4],
             announce,
         },
     )

@@ -53,13 +53,13 @@ fn preemption() -> Vec<Row> {
             .then([report(learnt)], Backup, 15_437_500),
         row("settings/preempt", DECIDED, follows.and(2_000_000, becomes(V3)))
             .when(2_500_000, advert(ABOVE, 50))
-            .then([], Backup, 4_609_375),
+            .then([], Backup, 3_109_375),
         row("settings/preempt-delay-calls-off", DECIDED, about_to_preempt(V3))
             .when(2_000_000, becomes(patient(3)))
             .then([], Backup, 4_609_375),
         row("settings/preempt-delay-gone", DECIDED, spared.and(2_000_000, becomes(V3)))
             .when(2_500_000, advert(ABOVE, 50))
-            .then([], Backup, 4_609_375),
+            .then([], Backup, 3_109_375),
         row("settings/priority-calls-off", DECIDED, about_to_preempt(V3))
             .when(2_000_000, becomes(base(40, V3)))
             .then([changed(100, 40)], Backup, 4_843_750),

@@ -28,6 +28,7 @@ pub(crate) fn all() -> Vec<Row> {
         backup_timer(),
         backup_adverts(),
         backup_preemption(),
+        backup_handover(),
         active_timers(),
         active_late(),
         active_adverts(),
@@ -227,6 +228,93 @@ fn backup_preemption() -> Vec<Row> {
         row("backup/preempt-delay-anew", MANUAL, delayed().and(3_000_000, advert(BELOW, 100)))
             .when(4_000_000, advert(ABOVE, 50))
             .then([], Backup, 7_609_375),
+    ]
+}
+
+/// The router that is followed advertises a lower priority: Skew_Time is 609375 µs.
+fn backup_handover() -> Vec<Row> {
+    let follows = |config| started(config).and(1_000_000, advert(ABOVE, 200));
+    let hands_over = || follows(V3).and(1_500_000, advert(ABOVE, 50));
+    let rfc = Config { fast_handover: false, ..V3 };
+    let nopreempt = Config { preempt: false, ..V3 };
+    let delay = Config { preempt_delay: Duration::from_secs(3), ..V3 };
+    let slow = || started(V3).and(1_000_000, advert_every(ABOVE, 200, 400));
+    let weight = |points| tracker("apache", Influence::Weight(points));
+    let handed_over = Cause::Handover { peer: peer(ABOVE, 50, 1_500_000), late: Duration::ZERO };
+    vec![
+        row("backup/handover", DECIDED, follows(V3)).when(1_500_000, advert(ABOVE, 50)).then(
+            [],
+            Backup,
+            2_109_375,
+        ),
+        row("backup/handover-v2", DECIDED, follows(V2)).when(1_500_000, advert(ABOVE, 50)).then(
+            [],
+            Backup,
+            2_109_375,
+        ),
+        row("backup/handover-takeover", DECIDED, hands_over()).when(2_109_375, Event::Timer).then(
+            takeover(Backup, 100, handed_over),
+            Active,
+            3_109_375,
+        ),
+        row("backup/handover-repeated", DECIDED, hands_over())
+            .when(2_000_000, advert(ABOVE, 40))
+            .then([], Backup, 2_109_375),
+        row("backup/handover-resigned", DECIDED, hands_over())
+            .when(2_000_000, advert(ABOVE, 0))
+            .then([], Backup, 2_109_375),
+        row("backup/handover-called-off", DECIDED, hands_over())
+            .when(2_000_000, advert(ABOVE, 100))
+            .then([], Backup, 5_609_375),
+        row("backup/handover-to-another", DECIDED, hands_over())
+            .when(2_000_000, advert(BELOW, 150))
+            .then([], Backup, 5_609_375),
+        row("backup/handover-sooner", DECIDED, follows(V3))
+            .when(4_500_000, advert(ABOVE, 50))
+            .then([], Backup, 4_609_375),
+        row("backup/handover-learnt", DECIDED, slow())
+            .when(1_500_000, advert_every(ABOVE, 50, 400))
+            .then([], Backup, 3_937_500),
+        row("backup/handover-stranger", RFC_6_4_2, follows(V3))
+            .when(1_500_000, advert(BELOW, 50))
+            .then([], Backup, 4_609_375),
+        row("backup/handover-rfc", RFC_6_4_2, follows(rfc))
+            .when(1_500_000, advert(ABOVE, 50))
+            .then([], Backup, 4_609_375),
+        row("backup/handover-nopreempt", RFC_6_4_2, follows(nopreempt))
+            .when(1_500_000, advert(ABOVE, 50))
+            .then([], Backup, 5_109_375),
+        row(
+            "backup/handover-preempt-delay",
+            DECIDED,
+            follows(delay).and(1_500_000, advert(ABOVE, 50)).and(4_000_000, advert(ABOVE, 50)),
+        )
+        .when(4_500_000, advert(ABOVE, 50))
+        .then([], Backup, 5_109_375),
+        row(
+            "backup/handover-own-rise",
+            DECIDED,
+            started(V3).and(1_000_000, advert(ABOVE, 120)).and(1_200_000, weight(50)),
+        )
+        .when(2_000_000, advert(ABOVE, 120))
+        .then([], Backup, 2_414_062),
+        row("backup/handover-own-fall", DECIDED, hands_over()).when(1_600_000, weight(-60)).then(
+            [changed(100, 40)],
+            Backup,
+            5_343_750,
+        ),
+        row("backup/handover-after-active", DECIDED, active(V3).and(4_000_000, advert(ABOVE, 200)))
+            .when(4_500_000, advert(ABOVE, 50))
+            .then([], Backup, 5_109_375),
+        row("settings/handover-called-off", DECIDED, hands_over())
+            .when(1_600_000, Event::Reconfigure(Config { preempt: false, ..V3 }))
+            .then([], Backup, 5_109_375),
+        row("settings/handover-goes-on", DECIDED, hands_over())
+            .when(
+                1_600_000,
+                Event::Reconfigure(Config { down_timer_adverts: NonZeroU8::MIN, ..V3 }),
+            )
+            .then([], Backup, 2_109_375),
     ]
 }
 

@@ -3,6 +3,7 @@
 //! The formulas are written down here once more on purpose: taken from `vrrp-fsm` they would
 //! agree with its errors.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp::EventKind;
@@ -37,6 +38,10 @@ pub(crate) struct Watch {
     shifted_at: Instant,
     /// Whose interval it follows.
     followed: Interval,
+    /// The router whose advert it accepted last, unless that has begun to hand over.
+    accepted: Option<IpAddr>,
+    /// The advert with which that router began to hand over, and when it came.
+    handover: Option<(Instant, Heard)>,
     /// Since when it hears a router of lower priority.
     lower_since: Option<Instant>,
     /// What it has to do beyond the protocol.
@@ -54,6 +59,8 @@ impl Default for Watch {
             due: Instant::ZERO,
             shifted_at: Instant::ZERO,
             followed: Interval::DEFAULT,
+            accepted: None,
+            handover: None,
             lower_since: None,
             duties: Duties::default(),
         }
@@ -343,7 +350,9 @@ impl Watch {
     fn adopt<M: Machine>(&mut self, node: &Node<M>, turn: &Turn) -> Result<(), Violation> {
         if let Some(machine) = node.machine() {
             self.followed = machine.router().active_adver_interval();
+            self.accepted = machine.router().followed();
         }
+        self.handover = self.handover.filter(|_| self.accepted.is_none());
         let latest = turn.local + active_down(node.config(), turn.priority, self.followed);
         let deadline = node.machine().and_then(|machine| machine.router().deadline());
         let due = deadline.unwrap_or(latest);
@@ -360,10 +369,19 @@ impl Watch {
     pub(crate) fn hear(&mut self, config: &Config, local: Instant, own: Priority, heard: Heard) {
         if heard.priority.is_resignation() {
             if local >= self.backup_since {
-                self.due = local + skew(config, own, self.followed);
+                let skewed = local + skew(config, own, self.followed);
+                // Whoever hands over already is waited for once.
+                self.due = if self.handover.is_some() { self.due.min(skewed) } else { skewed };
+                self.handover = None;
             }
         } else if self.leaves_alone(config, local, own, heard) {
             self.restart(config, local.max(self.backup_since), own, Some(heard));
+        } else if config.fast_handover
+            && self.accepted == Some(heard.source)
+            && local >= self.backup_since
+        {
+            self.due = self.due.min(local + skew(config, own, self.followed));
+            (self.accepted, self.handover) = (None, Some((local, heard)));
         }
     }
 
@@ -389,6 +407,7 @@ impl Watch {
             _ => config.interval,
         };
         self.due = local + active_down(config, own, self.followed);
+        (self.accepted, self.handover) = (heard.map(|heard| heard.source), None);
     }
 
     /// Another priority waits for another Skew_Time: all of it, from the beginning.
@@ -398,6 +417,13 @@ impl Watch {
         let due_micros = (self.due + after).as_micros().saturating_sub(before.as_micros() as u64);
         self.due = Instant::from_micros(due_micros);
         self.shifted_at = turn.local;
+        // Whoever is not better any more follows on.
+        if let Some((at, heard)) = self.handover
+            && !outranks(config, turn.priority, heard.priority)
+        {
+            self.lower_since = None;
+            self.restart(config, at, turn.priority, Some(heard));
+        }
     }
 }
 

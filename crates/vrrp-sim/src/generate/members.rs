@@ -90,6 +90,7 @@ impl Members<'_> {
                 refresh: interval.as_duration() * rng.choice([0, 0, 0, 7]).expect("not empty") / 10,
                 ..Announce::DEFAULT
             },
+            fast_handover: !one_in(rng, 4),
             ..Config::new(version)
         }
     }

@@ -42,6 +42,8 @@ pub(crate) enum Bug {
     AdvertLate,
     /// A Backup Router never preempts.
     PreemptionForgotten,
+    /// A Backup Router takes every router of lower priority for the one that it follows.
+    StrangerBelieved,
     /// What a killed predecessor left stays.
     LeftoversKept,
     /// Addresses that somebody else removes are not put back.
@@ -69,7 +71,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::SkewOmitted,
         Self::TieBreakReversed,
         Self::ResignationIgnored,
@@ -82,6 +84,7 @@ impl Bug {
         Self::NoResignation,
         Self::AdvertLate,
         Self::PreemptionForgotten,
+        Self::StrangerBelieved,
         Self::LeftoversKept,
         Self::NotPutBack,
         Self::DeafnessIgnored,
@@ -170,6 +173,13 @@ impl Planted {
             }
             Bug::TieBreakReversed if self.router().state() == State::Active => {
                 let source = extreme(heard.source, Some(heard.source) < own);
+                Some(Heard { source, ..heard })
+            }
+            Bug::StrangerBelieved
+                if heard.priority != Priority::RESIGN
+                    && heard.priority < self.router().priority() =>
+            {
+                let source = self.router().followed().unwrap_or(heard.source);
                 Some(Heard { source, ..heard })
             }
             _ => Some(heard),

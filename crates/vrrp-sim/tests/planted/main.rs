@@ -40,6 +40,7 @@ fn every_planted_bug_is_found() {
 fn a_bug_is_found_as_what_it_is() {
     let violation = |bug| found(bug).unwrap().1.finding.violation;
     assert!(matches!(violation(Bug::SkewOmitted), Violation::TookOverEarly { .. }));
+    assert!(matches!(violation(Bug::StrangerBelieved), Violation::TookOverEarly { .. }));
     assert!(matches!(violation(Bug::TimerNotRestarted), Violation::TookOverEarly { .. }));
     assert!(matches!(violation(Bug::ResignationIgnored), Violation::TookOverLate { .. }));
     for bug in [Bug::AddressesKept, Bug::LeftoversKept] {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::Announce;
-use crate::settings::global::{Globals, checksum_of, version_of};
+use crate::settings::global::{Globals, HANDOVER, checksum_of, is_fast, version_of};
 use crate::settings::instance::on_failure;
 use crate::settings::value::owned;
 
@@ -93,6 +93,13 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
     row::<Globals>("vrrp_lower_prio_no_advert", OptBool, "default of `lower_prio_no_advert`")
         .default("off")
         .fills(Fill::Bool(|to, on| to.defaults.lower_prio_no_advert = Some(on))),
+    row::<Globals>(
+        "vrrp_handover",
+        Choice(&HANDOVER),
+        "default of `handover` (vrrpd's own keyword)",
+    )
+    .default("fast")
+    .fills(Fill::Choice(|to, word| to.defaults.fast_handover = Some(is_fast(*word)))),
     row::<Globals>("vrrp_higher_prio_send_advert", OptBool, "default of `higher_prio_send_advert`")
         .default("off")
         .fills(Fill::Bool(|to, on| to.defaults.higher_prio_send_advert = *on)),

@@ -4,7 +4,7 @@ use super::authentication::{AUTH_HMAC, AUTHENTICATION, sent_password};
 use super::watch::*;
 use super::*;
 use crate::model::{Authentication, Checksum, Destination, Instance, Unicast};
-use crate::settings::global::{checksum_of, version_of};
+use crate::settings::global::{HANDOVER, checksum_of, handover_word, is_fast, version_of};
 use crate::settings::instance::{
     InstanceDraft, first_state, old_checksum, on_failure, on_failure_word, state_word,
 };
@@ -198,6 +198,14 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         .default(GLOBAL)
         .fills(Fill::Bool(|to, on| to.lower_prio_no_advert = Some(on)))
         .shown(|_, instance, mut line| line.switch(*instance.lower_prio_no_advert)),
+    row::<InstanceDraft>(
+        "handover",
+        Choice(&HANDOVER),
+        "how soon a master that advertises a lower priority is replaced (vrrpd's own keyword)",
+    )
+    .default(GLOBAL)
+    .fills(Fill::Choice(|to, word| to.fast_handover = Some(word.map(is_fast))))
+    .shown(|_, instance, mut line| line.value(handover_word(instance.fast_handover))),
     row::<InstanceDraft>("higher_prio_send_advert", OptBool, "one more advert before giving way")
         .default(GLOBAL)
         .fills(Fill::Bool(|to, on| to.higher_prio_send_advert = Some(on)))
