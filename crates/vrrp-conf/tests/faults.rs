@@ -59,12 +59,15 @@ fn faults_of_signed_adverts_are_found_at_their_word() {
         check(&instance(&format!(" auth_hmac {{\n {lines}\n }}")), expected);
     }
     // Whatever is wrong with keys, none of them is shown.
-    let text = instance(&format!(" auth_hmac {{\n key 1 {key}\n key 1 {hex}\n key 0 {key}\n }}"));
+    let text = instance(&format!(" auth_hmac {{\n key 1 {key}\n key 1 {hex}\n key {key} 2\n }}"));
     let shown = parse_str("t", &text, &Options::default()).render(RenderOptions::default());
     assert!(
         shown.contains("E0420") && !shown.contains("kkkk") && !shown.contains("0b0b"),
         "{shown}"
     );
+    // No router runs without signatures because its only key is wrong.
+    let text = instance(&format!(" auth_hmac {{\n key 1 {short}\n }}"));
+    assert_eq!(findings(&text, true), ["E0302 2:2 warning", "E0401 2:2 error"]);
     let hmac = format!(" auth_hmac {{\n key 1 {key}\n }}\n");
     let password = " authentication {\n auth_type PASS\n auth_pass x\n }\n";
     check(&instance(&format!("{hmac}{password}")), "E0421 5:2 error");

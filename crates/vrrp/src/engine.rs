@@ -144,9 +144,9 @@ impl Engine {
         self.tell(now, Event::Startup);
     }
 
-    /// Adverts are signed as of this time of day until it is told another: before each call in which
-    /// it may send, if the settings have `auth_hmac`. One that is never told signs as of 1970, which
-    /// peers refuse.
+    /// Adverts are signed as of this time of day until it is told another. With `auth_hmac` in the
+    /// settings it has to be told before each call in which it may send; one that is never told
+    /// signs as of 1970.
     pub fn tell_time(&mut self, time_of_day: UnixTime) {
         self.port.tell_time(time_of_day);
     }

@@ -40,8 +40,8 @@ pub enum KeyFileError {
     },
 }
 
-/// Reads the key with this number from a file, which nobody but root and the user of this process may
-/// be able to read, or to change or replace.
+/// Reads the key with this number from a file, which nobody but root and the user of this process
+/// may be able to read, or to change or replace.
 ///
 /// The octets of the file are the key. Where they are a text, in ASCII, the end of its line is not
 /// part of it. They are overwritten after that, and so is the key when it is dropped.

@@ -27,9 +27,9 @@ pub trait Platform: Send + Sync {
         UnixTime::new(since_epoch.unwrap_or_default())
     }
 
-    /// Whether [`now`](Self::now) is the time of this machine, so that a timer of its kernel can wait for a
-    /// [`Host`](crate::Host). Where a simulation answers no, whoever drives the host looks at its
-    /// [`deadline`](crate::Host::deadline).
+    /// Whether [`now`](Self::now) is the time of this machine, so that a timer of its kernel can
+    /// wait for a [`Host`](crate::Host). Where a simulation answers no, whoever drives the host
+    /// looks at its [`deadline`](crate::Host::deadline).
     fn is_real_time(&self) -> bool {
         true
     }

@@ -266,7 +266,8 @@ impl Routes {
         self.iter().any(|route| route.demands().settings.authentication.is_header())
     }
 
-    /// Leads one message to its router, at this time of day. An error is one that no router can be blamed for.
+    /// Leads one message to its router, at this time of day. An error is one that no router can be
+    /// blamed for.
     pub(crate) fn deliver(
         &self,
         datagram: &Datagram<'_>,

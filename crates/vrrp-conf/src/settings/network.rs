@@ -123,7 +123,6 @@ impl Reader<'_> {
         self.fill(&AUTH_HMAC, &mut hmac, body);
         let HmacDraft { keys, wrong, active_key, anti_replay, time_window, mode } = hmac;
         let at = statement.keyword().span;
-        let is_complete = wrong.is_empty();
         for (code, message) in wrong {
             let diagnostic = Diagnostic::new(code, at, message)
                 .help("`key ID KEY` has the bytes, `hex:` and their digits, or `file:` and a path");
@@ -131,9 +130,7 @@ impl Reader<'_> {
         }
         let active_key = active_key.or_else(|| keys.first().map(|key| key.id));
         let Some(active_key) = active_key.filter(|id| keys.iter().any(|key| key.id == *id)) else {
-            if is_complete {
-                self.error(Code::Required, at, "`auth_hmac` without a key that signs".to_owned());
-            }
+            self.error(Code::Required, at, "`auth_hmac` without a key that signs".to_owned());
             return;
         };
         let hmac = HmacAuth { keys, active_key, anti_replay, time_window, mode };
@@ -145,7 +142,8 @@ impl Reader<'_> {
         let [number, secret] = words else { return };
         let id = number.text.parse().ok().and_then(NonZeroU8::new);
         let Some(id) = id.map(NonZeroU8::get) else {
-            let message = format!("a key's number is 1 to 255, not `{}`", number.text);
+            // Where the two are the wrong way round, this is the key.
+            let message = "the number of a key is 1 to 255".to_owned();
             return draft.wrong.push((Code::OutOfRange, message));
         };
         let key = HmacKey { id, secret: self.secret_text(secret).to_owned() };

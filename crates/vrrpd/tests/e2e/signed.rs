@@ -31,6 +31,11 @@ const MULTICAST_V2: Way = Way { lines: "version 2\n  advert_int 1", vip: VIP, pe
 const MULTICAST_V3: Way = Way { lines: "version 3\n  advert_int 0.5", vip: VIP, peers: None };
 const MULTICAST_IPV6: Way =
     Way { lines: "version 3\n  advert_int 0.5", vip: "fe80::51/64", peers: None };
+const UNICAST_IPV6: Way = Way {
+    lines: "version 3\n  advert_int 0.5",
+    vip: "2001:db8::200/64",
+    peers: Some(["2001:db8::101", "2001:db8::102"]),
+};
 const UNICAST_V3: Way = Way {
     lines: "version 3\n  advert_int 0.5",
     vip: VIP,
@@ -140,6 +145,13 @@ fn a_day(way: Way, lines: &[&str]) {
     let Some(stage) = Stage::new() else { return };
     let Stage { server1, server2, .. } = &stage;
     let wire = stage.lan.capture().unwrap();
+    for (host, address) in [server1, server2].into_iter().zip(way.peers.into_iter().flatten()) {
+        if address.contains(':') {
+            let address = format!("{address}/64");
+            let add = ["ip", "address", "add", &address, "dev", "eth0", "nodad"];
+            host.run(add).unwrap().success().unwrap();
+        }
+    }
     let hmac = hmac(&[&[KEY_1, KEY_2, "active_key 2"], lines].concat());
     let [better, worse] = [way.config(0, 150, &hmac), way.config(1, 100, &hmac)];
 
@@ -181,6 +193,11 @@ fn a_day_in_version_3() {
 #[test]
 fn a_day_over_ipv6() {
     a_day(MULTICAST_IPV6, &[]);
+}
+
+#[test]
+fn a_day_between_peers_over_ipv6() {
+    a_day(UNICAST_IPV6, &[]);
 }
 
 #[test]
