@@ -221,7 +221,7 @@ pub use config::{Announce, Config};
 pub use event::{Event, FaultReason, Heard, Peer};
 pub use group::{Group, GroupAction, GroupActions, GroupRules, GroupTransition};
 pub use influence::{Influence, Weight};
-pub use router::Router;
+pub use router::{Router, Snapshot};
 pub use time::Instant;
 pub use timing::{active_down_interval, skew_time};
 pub use trackers::Contribution;

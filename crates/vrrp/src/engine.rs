@@ -21,9 +21,10 @@ use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
 use crate::input::Input;
 use crate::outgoing::Signing;
-use crate::port::{Leftovers, Port, PortError, address_of};
+use crate::port::{Leftovers, Port, PortError, Reconciled, address_of};
 use crate::safeguard::RouterSafeguard;
 use crate::settings::Settings;
+use crate::snapshot::{EngineSnapshot, by_name};
 use crate::view::InterfaceView;
 
 /// How long after addresses could not be installed it is worth another try: after each that fails
@@ -134,14 +135,75 @@ impl Engine {
         can_hear: bool,
         influences: Vec<(Arc<str>, Influence)>,
     ) {
+        self.learn(now, view, can_hear, influences);
+        self.remove_leftovers();
+        self.tell(now, Event::Startup);
+    }
+
+    /// Begins, in place of [`start`](Self::start), where another engine has ended without a word: the
+    /// same virtual router under the same clock. What that one held is this one's, and nobody is told
+    /// of anything but what has changed by now.
+    pub fn resume(
+        &mut self,
+        now: Instant,
+        view: InterfaceView,
+        can_hear: bool,
+        influences: Vec<(Arc<str>, Influence)>,
+        before: EngineSnapshot,
+    ) {
+        let EngineSnapshot { machine, objects, signing, reports, has_old_peer, rounds_left } =
+            before;
+        self.reports =
+            Report::NAMES.iter().filter_map(|name| Some((*name, *reports.get(*name)?))).collect();
+        self.port.resume(objects, signing);
+        self.learn(now, view, can_hear, influences);
+        self.has_old_peer = has_old_peer;
+        if let Err(error) = self.port.has_old_peer(has_old_peer) {
+            self.problem(error.into());
+        }
+        self.is_installed = machine.state() == State::Active;
+        self.tell(now, Event::Resume(Box::new(machine)));
+        match self.is_installed {
+            true => self.adopt(now, rounds_left),
+            // What the kernel has refused to remove before.
+            false => self.remove(),
+        }
+    }
+
+    /// How it stands, for another engine to go on from. This one must do nothing any more then,
+    /// unless there is no other.
+    pub fn snapshot(&self, now: Instant) -> EngineSnapshot {
+        EngineSnapshot {
+            machine: self.router.snapshot(now),
+            objects: self.port.held().to_vec(),
+            signing: self.port.signing(),
+            reports: by_name(self.reports.clone()),
+            has_old_peer: self.has_old_peer,
+            rounds_left: self.port.rounds_left(),
+        }
+    }
+
+    /// Advertises now instead of later, if it is Active.
+    pub fn advertise_early(&mut self, now: Instant) {
+        let actions = self.router.advertise_early(now);
+        self.carry_out(now, actions);
+        self.follow_up(now);
+    }
+
+    /// Takes in what is known before it begins.
+    fn learn(
+        &mut self,
+        now: Instant,
+        view: InterfaceView,
+        can_hear: bool,
+        influences: Vec<(Arc<str>, Influence)>,
+    ) {
         self.started_at = now;
         for (name, influence) in influences {
             self.tell(now, Event::Tracker { name, influence });
         }
         self.take_interfaces(now, view);
         self.take_hearing(now, can_hear);
-        self.remove_leftovers();
-        self.tell(now, Event::Startup);
     }
 
     /// Adverts are signed as of this time of day until it is told another. With `auth_hmac` in the
@@ -476,6 +538,22 @@ impl Engine {
             }
             Err(error) => self.problem(error),
         }
+    }
+
+    /// Makes what another engine held its own, by the difference alone, and goes on announcing.
+    #[inline(never)]
+    fn adopt(&mut self, now: Instant, rounds_left: u8) {
+        match self.port.adopt() {
+            Ok(Reconciled { added, missing }) => {
+                let missing = missing.map(|interface| EventKind::AddressesWait { interface });
+                self.events.extend(missing);
+                let rounds = self.settings.machine.announce.repeat;
+                self.port.announce(now, rounds, Some(&added));
+                self.port.announce(now, rounds_left, None);
+            }
+            Err(error) => self.give_up_installing(now, error),
+        }
+        self.follow_up(now);
     }
 
     /// Puts objects back that someone else has taken away. Those that were taken away here, and

@@ -76,6 +76,7 @@ mod route;
 mod safeguard;
 mod service;
 mod settings;
+mod snapshot;
 mod status;
 mod tracker;
 mod unit;
@@ -106,6 +107,7 @@ pub use crate::service::Service;
 pub use crate::settings::{
     Advertised, OnFailure, Settings, SettingsError, Track, VirtualAddress, VirtualRouter,
 };
+pub use crate::snapshot::{EngineSnapshot, Snapshot, Standstill, StandstillError};
 pub use crate::status::{Past, RouterStatus};
 pub use crate::tracker::TrackerKey;
 pub use crate::view::{Carrier, InterfaceView};

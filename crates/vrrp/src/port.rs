@@ -347,6 +347,27 @@ impl Port {
         Ok(Reconciled { added, missing })
     }
 
+    /// Goes on from where another process was: with these objects, and these numbers.
+    pub(crate) fn resume(&mut self, held: Vec<Object>, signing: Signing) {
+        let mut table = self.holdings.lock();
+        held.iter().for_each(|object| table.hold(self.holder, object));
+        drop(table);
+        (self.held, self.signing) = (held, signing);
+    }
+
+    /// What the router has put there.
+    pub(crate) fn held(&self) -> &[Object] {
+        &self.held
+    }
+
+    /// As [`install`](Self::install), and what is held but is not there any more is put back.
+    pub(crate) fn adopt(&mut self) -> Result<Reconciled, PortError> {
+        let held: Vec<_> = self.held.iter().map(Object::key).collect();
+        let mut done = self.install()?;
+        done.added.extend(self.put_back(&held)?);
+        Ok(done)
+    }
+
     /// Takes everything away that the router has put there.
     pub(crate) fn remove(&mut self) -> Result<(), PortError> {
         self.reconcile(&[]).map(drop)
@@ -610,6 +631,11 @@ impl Port {
     /// Gives up an announcement under way.
     pub(crate) fn stop_announcing(&mut self) {
         self.announcing = None;
+    }
+
+    /// How many rounds an announcement under way still has.
+    pub(crate) fn rounds_left(&self) -> u8 {
+        self.announcing.as_ref().map_or(0, |announcing| announcing.rounds_left)
     }
 
     /// When the next part of an announcement is due.

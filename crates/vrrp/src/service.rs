@@ -21,6 +21,7 @@ use crate::links::Links;
 use crate::plan::{Change, Setup};
 use crate::platform::LinkSource;
 use crate::receiver::{Receiver, ReceiverKey};
+use crate::snapshot::{RouterSnapshot, StandStill, Standstill, StandstillError};
 use crate::unit::Unit;
 
 /// Deep enough for netlink answers, shallow enough for hundreds of routers.
@@ -141,6 +142,45 @@ impl Service {
         self.core.finish(committed);
         self.threads.join_ended();
         Ok(plan)
+    }
+
+    /// Has all routers say how they stand and then do nothing, for as long as what this returns is
+    /// kept, and at most for `limit`: meanwhile this process can replace its program by exec, and the
+    /// other program [goes on](crate::Host::resume). Routers that are Active advertise once before.
+    ///
+    /// # Errors
+    /// [`StandstillError`] if one does not answer within `limit`; then all go on.
+    pub fn stand_still(&mut self, limit: Duration) -> Result<Standstill, StandstillError> {
+        let deadline = Instant::now() + limit;
+        let mut missing: Vec<_> =
+            self.setup().routers.iter().map(|router| Arc::clone(&router.name)).collect();
+        let (order, replies, gate) = StandStill::new(missing.len(), limit);
+        self.core.stand_still(&order);
+        drop(order);
+        let mut routers = Vec::new();
+        while let Some(name) = missing.first() {
+            let answer = replies.recv_deadline(deadline);
+            let answer: RouterSnapshot =
+                answer.map_err(|_| StandstillError::Busy(Arc::clone(name)))?;
+            missing.retain(|name| *name != answer.name);
+            routers.push(answer);
+        }
+        let receivers = self.core.receivers();
+        // One that is lost costs a leave and a join on the wire, and nothing else.
+        let sockets = receivers.iter().filter_map(|receiver| receiver.sockets().ok()).flatten();
+        let sockets = sockets.collect();
+        Ok(Standstill { snapshot: self.core.snapshot(routers), sockets, _gate: gate })
+    }
+
+    /// Waits until every router has taken in all that it was told, at most so long; says whether all
+    /// have.
+    pub fn settle(&self, limit: Duration) -> bool {
+        self.core.settle(Instant::now() + limit)
+    }
+
+    /// The number of the last event.
+    pub fn last_event(&self) -> u64 {
+        self.core.events.last()
     }
 
     /// Starts every thread that is needed, and at last the health sources.
