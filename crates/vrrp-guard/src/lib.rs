@@ -50,10 +50,12 @@ struct Readme;
 mod client;
 mod hardening;
 mod message;
+mod predecessor;
 mod process;
 mod slots;
 
 pub use client::{Guard, GuardError, GuardStatus};
+pub use predecessor::Predecessor;
 
 /// Call this first in `main()`, before any thread, log or argument parser, with the name of the guard.
 ///

@@ -31,6 +31,8 @@ const LINKS_STACK_BYTES: usize = 512 << 10;
 /// How long to leave links alone that could not be read, and when to try again what found no
 /// thread.
 const RETRY: Duration = Duration::from_millis(500);
+/// How long routers stand still of which nobody says any more that they shall.
+const STANDSTILL_MAX: Duration = Duration::from_secs(10);
 /// How long a service that is dropped waits for its routers.
 const END_TIME: Duration = Duration::from_secs(10);
 
@@ -145,8 +147,8 @@ impl Service {
     }
 
     /// Has all routers say how they stand and then do nothing, for as long as what this returns is
-    /// kept, and at most for `limit`: meanwhile this process can replace its program by exec, and the
-    /// other program [goes on](crate::Host::resume). Routers that are Active advertise once before.
+    /// kept, and ten seconds at the most: meanwhile this process can replace its program by exec, and
+    /// the other program [goes on](crate::Host::resume). Routers that are Active advertise once before.
     ///
     /// # Errors
     /// [`StandstillError`] if one does not answer within `limit`; then all go on.
@@ -154,7 +156,7 @@ impl Service {
         let deadline = Instant::now() + limit;
         let mut missing: Vec<_> =
             self.setup().routers.iter().map(|router| Arc::clone(&router.name)).collect();
-        let (order, replies, gate) = StandStill::new(missing.len(), limit);
+        let (order, replies, gate) = StandStill::new(missing.len(), STANDSTILL_MAX);
         self.core.stand_still(&order);
         drop(order);
         let mut routers = Vec::new();

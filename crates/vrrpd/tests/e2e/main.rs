@@ -26,3 +26,4 @@ mod signed;
 mod stage;
 mod trouble;
 mod unicast;
+mod upgrade;

@@ -205,7 +205,7 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
     )
     .default(GLOBAL)
     .fills(Fill::Choice(|to, word| to.fast_handover = Some(word.map(is_fast))))
-    .shown(|_, instance, mut line| line.value(handover_word(instance.fast_handover))),
+    .shown(|_, instance, mut line| line.value(&handover_word(instance.fast_handover))),
     row::<InstanceDraft>("higher_prio_send_advert", OptBool, "one more advert before giving way")
         .default(GLOBAL)
         .fills(Fill::Bool(|to, on| to.higher_prio_send_advert = Some(on)))
