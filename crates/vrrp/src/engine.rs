@@ -151,20 +151,24 @@ impl Engine {
         influences: Vec<(Arc<str>, Influence)>,
         before: EngineSnapshot,
     ) {
-        let EngineSnapshot { machine, objects, signing, reports, has_old_peer, rounds_left } =
-            before;
+        let EngineSnapshot { machine, objects, signing, reports, .. } = before;
         self.reports =
             Report::NAMES.iter().filter_map(|name| Some((*name, *reports.get(*name)?))).collect();
         self.port.resume(objects, signing);
         self.learn(now, view, can_hear, influences);
-        self.has_old_peer = has_old_peer;
-        if let Err(error) = self.port.has_old_peer(has_old_peer) {
+        self.has_old_peer = before.has_old_peer;
+        if let Err(error) = self.port.has_old_peer(before.has_old_peer) {
             self.problem(error.into());
+        }
+        self.failed_installs = before.failed_installs;
+        self.retry_install_at = before.retry_install_at;
+        if self.retry_install_at.is_some() {
+            self.tell(now, Event::Fault(FaultReason::InstallFailed));
         }
         self.is_installed = machine.state() == State::Active;
         self.tell(now, Event::Resume(Box::new(machine)));
         match self.is_installed {
-            true => self.adopt(now, rounds_left),
+            true => self.adopt(now, before.rounds_left),
             // What the kernel has refused to remove before.
             false => self.remove(),
         }
@@ -180,6 +184,8 @@ impl Engine {
             reports: by_name(self.reports.clone()),
             has_old_peer: self.has_old_peer,
             rounds_left: self.port.rounds_left(),
+            failed_installs: self.failed_installs,
+            retry_install_at: self.retry_install_at,
         }
     }
 

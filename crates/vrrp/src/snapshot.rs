@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use thiserror::Error;
-use vrrp_fsm::{GroupTransition, State};
+use vrrp_fsm::{GroupTransition, Instant, State};
 use vrrp_net::{InterfaceName, Object};
 use vrrp_proto::{ChecksumForm, Family, Replay, ReplaySlot};
 use vrrp_track::Measure;
@@ -33,6 +33,9 @@ pub struct EngineSnapshot {
     pub(crate) has_old_peer: bool,
     /// Of an announcement under way.
     pub(crate) rounds_left: u8,
+    /// How often in a row its addresses could not be installed, and when that is to be tried again.
+    pub(crate) failed_installs: u32,
+    pub(crate) retry_install_at: Option<Instant>,
 }
 
 /// How all routers of a service stand.
