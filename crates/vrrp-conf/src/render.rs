@@ -211,19 +211,23 @@ fn snippet<'s>(
         let to = (mark.at.end as usize).saturating_sub(start).clamp(from, text.len());
         mark.kind.span(from..to).label(mark.label)
     });
-    Snippet::source(without_passwords(text))
+    Snippet::source(without_secrets(text))
         .path(&**sources.file_name(excerpt.file.file))
         .line_start(excerpt.lines.start as usize + 1)
         .annotations(annotations)
 }
 
-/// Lines of a file with an asterisk for each byte of a password, and of what follows it, so that all
-/// else stays where it is.
-fn without_passwords(lines: &str) -> Cow<'_, str> {
-    const KEYWORD: &str = "auth_pass";
+/// Lines of a file with an asterisk for each byte of a password or a key, and of what follows it, so
+/// that all else stays where it is.
+fn without_secrets(lines: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed(lines);
-    for (at, _) in lines.match_indices(KEYWORD) {
-        let start = at + KEYWORD.len();
+    let words = ["auth_pass", "key"].into_iter().flat_map(|word| lines.match_indices(word));
+    for (at, word) in words {
+        let start = at + word.len();
+        // `active_key` is followed by no secret.
+        if word == "key" && lines[..at].ends_with('_') {
+            continue;
+        }
         let line = lines[start..].lines().next().unwrap_or_default();
         let value = line.trim_start_matches([' ', '\t']);
         if value.len() == line.len() {

@@ -47,27 +47,34 @@ fn faults_of_signed_adverts_are_found_at_their_word() {
     for (lines, expected) in [
         ("active_key 1".to_owned(), "E0401 2:2 error"),
         (format!("key 1 {key}\n active_key 2"), "E0401 2:2 error"),
-        (format!("key 1 {key}\n key 2 {key}\n key 1 {hex}"), "E0420 2:2 error"),
-        (format!("key 1 {key}\n key 0 {hex}"), "E0302 2:2 error"),
-        (format!("key 1 {key}\n key 2 {short}"), "E0302 2:2 error"),
-        (format!("key 1 {key}\n key 2 {key}{key}k"), "E0302 2:2 error"),
-        (format!("key 1 {key}\n key 2 {hex}0"), "E0302 2:2 error"),
-        (format!("key 1 {key}\n key 2 hex:{key}{key}"), "E0302 2:2 error"),
-        (format!("key 1 {key}\n key 2 hex:{}", "0b".repeat(31)), "E0302 2:2 error"),
+        (format!("key 1 {key}\n key 2 {key}\n key 1 {hex}"), "E0420 5:6 error"),
+        (format!("key 1 {key}\n key 0 {hex}"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key {hex}"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key 2 {hex} {key}"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key 2 {short}"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key 2 {key}{key}k"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key 2 {hex}0"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key 2 hex:{key}{key}"), "E0302 4:6 error"),
+        (format!("key 1 {key}\n key 2 hex:{}", "0b".repeat(31)), "E0302 4:6 error"),
         (format!("key 1 {key}\n time_window 301"), "E0302 4:14 error"),
     ] {
         check(&instance(&format!(" auth_hmac {{\n {lines}\n }}")), expected);
     }
     // Whatever is wrong with keys, none of them is shown.
-    let text = instance(&format!(" auth_hmac {{\n key 1 {key}\n key 1 {hex}\n key {key} 2\n }}"));
+    let text = instance(&format!(
+        " auth_hmac {{\n key 1 {key}\n key 1 {hex}\n key {key} 2\n key {hex}\n key 3 {key} {key}\n }}"
+    ));
     let shown = parse_str("t", &text, &Options::default()).render(RenderOptions::default());
     assert!(
         shown.contains("E0420") && !shown.contains("kkkk") && !shown.contains("0b0b"),
         "{shown}"
     );
+    let text = instance(&format!(" auth_hmac {{ key 1 {key}\n active_key 300 }}"));
+    let shown = parse_str("t", &text, &Options::default()).render(RenderOptions::default());
+    assert!(shown.contains("active_key 300") && !shown.contains("kkkk"), "{shown}");
     // No router runs without signatures because its only key is wrong.
     let text = instance(&format!(" auth_hmac {{\n key 1 {short}\n }}"));
-    assert_eq!(findings(&text, true), ["E0302 2:2 warning", "E0401 2:2 error"]);
+    assert_eq!(findings(&text, true), ["E0401 2:2 error", "E0302 3:6 warning"]);
     let hmac = format!(" auth_hmac {{\n key 1 {key}\n }}\n");
     let password = " authentication {\n auth_type PASS\n auth_pass x\n }\n";
     check(&instance(&format!("{hmac}{password}")), "E0421 5:2 error");
@@ -267,7 +274,7 @@ fn what_is_legal_and_doubtful_is_a_warning() {
         (" authentication {\n auth_type PASS\n auth_pass ninebytes\n }", "W0510 4:12 warning"),
         (" priority 255\n track_interface {\n  eth1 weight 5\n }", "W0512 4:3 warning"),
         (" smtp_alert on", "W0505 2:2 note"),
-        (" notify_deleted", "W0504 2:2 warning"),
+        (" notify_priority_changes", "W0504 2:2 warning"),
         (" notify /bin/x priority", "W0503 2:16 warning"),
         (" track_interface {\n  eth1;\n }", "W0519 3:3 warning"),
         (" notify /bin/x $USER", "W0502 2:16 warning"),
@@ -540,4 +547,11 @@ fn a_delay_is_shorter_than_a_router_may_be_silent() {
     assert_eq!(findings(&delays("eth0 0 2"), false), ["W0532 2:2 warning"]);
     assert_eq!(findings(&delays("eth7 200"), false), [""; 0], "nobody goes by it");
     assert_eq!(findings(&delays("eth0 255.1"), false), ["E0302 2:7 error"]);
+}
+
+#[test]
+fn announcements_elsewhere_are_at_least_a_second_apart() {
+    assert_eq!(findings(&instance(" garp_extra_if all 1.5"), false), [""; 0]);
+    assert_eq!(findings(&instance(" garp_extra_if 0"), false), [""; 0]);
+    assert_eq!(findings(&instance(" garp_extra_if all 0.5"), false), ["E0302 2:20 error"]);
 }

@@ -33,6 +33,7 @@ fn strict_mode_forbids_what_keepalived_resets_and_points_at_it() {
         "garp_lower_prio_repeat 3",
         "lower_prio_no_advert off",
         "higher_prio_send_advert",
+        "handover fast",
         "state MASTER\n priority 100",
         "state BACKUP\n priority 255",
         "accept",
@@ -52,6 +53,7 @@ fn strict_mode_forbids_what_keepalived_resets_and_points_at_it() {
         "state MASTER",
         "priority 255\n accept",
         "down_timer_adverts 3",
+        "handover rfc",
         "lower_prio_no_advert",
         "garp_lower_prio_repeat 0",
     ] {
@@ -67,6 +69,7 @@ fn leniently_a_strict_router_is_what_keepalived_makes_of_it() {
     assert_eq!(lenient("down_timer_adverts 5").down_timer_adverts, 3);
     assert!(*lenient("lower_prio_no_advert off").lower_prio_no_advert);
     assert!(!lenient("higher_prio_send_advert").higher_prio_send_advert);
+    assert!(!lenient("handover fast").fast_handover);
     assert_eq!(lenient("garp_lower_prio_repeat 3").announce.lower_prio_repeat, 0);
     assert_eq!(*lenient("state MASTER\n priority 100").first_state, FirstState::Backup);
     assert_eq!(*lenient("state BACKUP\n priority 255").first_state, FirstState::Master);
@@ -102,4 +105,24 @@ fn the_table_of_filters_has_a_name_that_nft_can_write() {
     assert_eq!(table("nftables"), (vec![], Some("vrrpd".to_owned())));
     assert_eq!(table("nftables gateway"), (vec![], Some("gateway".to_owned())));
     assert_eq!(table("nftables 7up").0, [Code::NotAChoice]);
+}
+
+#[test]
+fn a_hand_over_is_fast_unless_the_configuration_or_strict_mode_wants_the_rfcs() {
+    let globals = |globals: &str, instance: &str| {
+        let text =
+            format!("global_defs {{\n {globals}\n}}\n{}", text("", &format!("{instance}\n {VIP}")));
+        let config = parse_str("test.conf", &text, &Options::default()).config;
+        config.unwrap().instances.remove(0).fast_handover
+    };
+    for (global, instance, is_fast) in [
+        ("", "", true),
+        ("vrrp_handover rfc", "", false),
+        ("vrrp_handover rfc", "handover fast", true),
+        ("vrrp_handover fast", "handover rfc", false),
+        ("vrrp_strict", "", false),
+        ("vrrp_strict\n vrrp_handover fast", "", false),
+    ] {
+        assert_eq!(globals(global, instance), is_fast, "{global} {instance}");
+    }
 }

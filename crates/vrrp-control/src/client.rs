@@ -98,6 +98,10 @@ impl Client {
         Ok(EventStream { path: self.path.clone(), lines: BufReader::new(stream) })
     }
 
+    pub(crate) fn ask_line<T: DeserializeOwned>(&self, question: &str) -> Result<T, AskError> {
+        self.ask(&format!("{question}\n"), RELOAD_PATIENCE)
+    }
+
     fn ask<T: DeserializeOwned>(&self, question: &str, patience: Duration) -> Result<T, AskError> {
         let path = || self.path.clone();
         let answer = self

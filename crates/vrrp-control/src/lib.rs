@@ -19,6 +19,7 @@
 //! a [`Control`] thread.
 
 mod client;
+mod drain;
 mod events;
 mod explain;
 mod run_dir;
@@ -30,6 +31,7 @@ pub mod words;
 use std::time::Duration;
 
 pub use client::{AskError, Client, EventStream};
+pub use drain::{DrainReport, DrainRequest, DrainedInstance};
 pub use events::{EVENTS_KEPT, EventLine, EventLog, EventRecord, StateRecord};
 pub use explain::Explanation;
 pub use run_dir::{RunDir, RunDirError, Socket, socket_path};
@@ -46,11 +48,12 @@ const RELOAD_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The JSON schemas (2020-12) of the documents, each with its name.
 #[cfg(feature = "schema")]
-pub fn schemas() -> [(&'static str, serde_json::Value); 4] {
+pub fn schemas() -> [(&'static str, serde_json::Value); 5] {
     [
         ("status", schemars::schema_for!(Status).to_value()),
         ("reload", schemars::schema_for!(ReloadReport).to_value()),
         ("upgrade", schemars::schema_for!(UpgradeReport).to_value()),
+        ("drain", schemars::schema_for!(DrainReport).to_value()),
         ("event", schemars::schema_for!(EventLine).to_value()),
     ]
 }

@@ -17,6 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vrrp_net::{SpareDescriptors, Waker};
 
 use crate::RELOAD_PATIENCE;
+use crate::drain::{DrainReport, DrainRequest};
 use crate::events::{EventLine, EventLog, Reader};
 use crate::run_dir::Socket;
 use crate::status::{ReloadReport, Status};
@@ -45,6 +46,9 @@ pub trait Answers: Send + 'static {
 
     /// Replaces the program. Whoever does answers the asker, or the other program does.
     fn upgrade(&self, request: UpgradeRequest);
+
+    /// Keeps instances from taking part, or lets them take part again; answered in the same way.
+    fn drain(&self, request: DrainRequest, answered: Waker) -> Receiver<DrainReport>;
 }
 
 /// The control socket with all that serving it takes of descriptors, before others take the last.
@@ -135,13 +139,29 @@ enum Phase {
     /// It has asked this much so far.
     Asking(Vec<u8>),
     /// What it asked for is being done.
-    Waiting(Receiver<ReloadReport>),
+    Waiting(Pending),
     /// It has to take this, from this byte on.
     Answering(Vec<u8>, usize),
     /// It reads events as they come.
     Reading(Reading),
     /// It was served, or has broken off.
     Done,
+}
+
+/// What comes when it is done.
+enum Pending {
+    Reload(Receiver<ReloadReport>),
+    Drain(Receiver<DrainReport>),
+}
+
+impl Pending {
+    /// The answer, if it is there.
+    fn take(&self) -> Result<serde_json::Result<Vec<u8>>, TryRecvError> {
+        match self {
+            Self::Reload(reply) => reply.try_recv().map(|report| serde_json::to_vec(&report)),
+            Self::Drain(reply) => reply.try_recv().map(|report| serde_json::to_vec(&report)),
+        }
+    }
 }
 
 /// A client that reads events.
@@ -284,8 +304,8 @@ impl<A: Answers> Server<A> {
                 Ok(None) => {}
                 Err(_) => client.phase = Phase::Done,
             },
-            Phase::Waiting(reply) => match reply.try_recv() {
-                Ok(report) => client.answer(serde_json::to_vec(&report)),
+            Phase::Waiting(pending) => match pending.take() {
+                Ok(body) => client.answer(body),
                 Err(TryRecvError::Empty) => {}
                 Err(TryRecvError::Disconnected) => client.phase = Phase::Done,
             },
@@ -313,6 +333,12 @@ impl<A: Answers> Server<A> {
             return self.begin_upgrade(index, binary);
         }
         let client = &mut self.clients[index];
+        if let Some(request) = DrainRequest::read(question) {
+            let reply = self.answers.drain(request, self.waker.clone());
+            client.deadline = Some(Instant::now() + RELOAD_PATIENCE);
+            client.phase = Phase::Waiting(Pending::Drain(reply));
+            return;
+        }
         let mut words = question.split_whitespace();
         match (words.next(), words.next().map(str::parse), words.next()) {
             (Some("status"), None, _) => {
@@ -321,7 +347,7 @@ impl<A: Answers> Server<A> {
             (Some("reload" | "plan"), None, _) => {
                 let reply = self.answers.reload(question == "plan", self.waker.clone());
                 client.deadline = Some(Instant::now() + RELOAD_PATIENCE);
-                client.phase = Phase::Waiting(reply);
+                client.phase = Phase::Waiting(Pending::Reload(reply));
             }
             (Some("events"), _, None) if self.events.readers() >= READERS_MAX => {
                 let error = format!("{READERS_MAX} others read events already");
@@ -467,6 +493,10 @@ mod tests {
         fn upgrade(&self, request: UpgradeRequest) {
             let why = format!("{:?} is not wanted", request.binary);
             request.asker.answer(&UpgradeReport::refused("1", why));
+        }
+
+        fn drain(&self, _request: DrainRequest, _answered: Waker) -> Receiver<DrainReport> {
+            crossbeam_channel::never()
         }
     }
 

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vrrp::track::SourceStatus;
 use vrrp::{Instant, Past, ReceiverStatus, RouterStatus, State};
-use vrrp_fsm::{Influence, active_down_interval, skew_time};
+use vrrp_fsm::{FaultReason, Influence, active_down_interval, skew_time};
 
 use crate::words;
 
@@ -114,11 +114,14 @@ pub struct InstanceStatus {
     pub priority: PriorityStatus,
     /// Why it cannot take part.
     pub faults: Vec<String>,
+    /// Whether `vrrpd drain` keeps it from taking part.
+    #[serde(default)]
+    pub drained: bool,
     /// The trackers whose first result it waits for.
     pub waiting_for: Vec<String>,
     /// Who is master, as far as this node knows.
     pub master: Option<MasterStatus>,
-    /// How adverts are authenticated: `none`, `pass`, `ah`.
+    /// How adverts are authenticated: `none`, `pass`, `ah`, `hmac`.
     pub authentication: String,
     /// The checksum dialect of the last advert heard, in version 3 over IPv4.
     pub peer_checksum: Option<String>,
@@ -329,6 +332,7 @@ impl InstanceStatus {
             why: why(router, now),
             priority: PriorityStatus::of(router),
             faults: router.died.iter().map(ToString::to_string).chain(faults(router)).collect(),
+            drained: router.faults.contains(&FaultReason::Drained),
             waiting_for: router.waiting_for.iter().map(ToString::to_string).collect(),
             master: router.active_router.map(|active| MasterStatus {
                 address: active.source,

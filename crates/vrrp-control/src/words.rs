@@ -15,6 +15,10 @@ pub const BACKUP: &str = "BACKUP";
 pub const FAULT: &str = "FAULT";
 /// The word of a notification when an instance ends.
 pub const STOP: &str = "STOP";
+/// The word of a notification when a reload has removed an instance.
+pub const DELETED: &str = "DELETED";
+/// The word of a notification when a master has heard a losing advert.
+pub const MASTER_RX_LOWER_PRI: &str = "MASTER_RX_LOWER_PRI";
 /// What a notification of an instance is about.
 pub const INSTANCE: &str = "INSTANCE";
 /// What a notification of a sync group is about.
@@ -25,7 +29,7 @@ pub const GROUP: &str = "GROUP";
 pub struct Announced {
     /// INSTANCE or GROUP.
     pub kind: &'static str,
-    /// MASTER, BACKUP, FAULT or STOP.
+    /// MASTER, BACKUP, FAULT, STOP, DELETED or MASTER_RX_LOWER_PRI.
     pub state: &'static str,
     /// The effective priority at that moment; 0 for a group.
     pub priority: Priority,
@@ -44,6 +48,7 @@ impl Announced {
                 Some((GROUP, state(transition.to), Priority::RESIGN))
             }
             EventKind::Stopped { priority } => Some((INSTANCE, STOP, *priority)),
+            EventKind::LoserHeard { priority } => Some((INSTANCE, MASTER_RX_LOWER_PRI, *priority)),
             EventKind::GroupStopped => Some((GROUP, STOP, Priority::RESIGN)),
             _ => None,
         }?;

@@ -160,10 +160,9 @@ impl Active {
         priority: Priority,
         out: &mut Actions,
     ) {
-        if config.lower_prio_no_advert {
-            return;
+        if !config.lower_prio_no_advert {
+            self.answer(now, config, priority, out);
         }
-        self.answer(now, config, priority, out);
         let rounds = config.announce.lower_prio_repeat;
         if rounds == 0 {
             return;

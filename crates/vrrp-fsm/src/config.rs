@@ -42,7 +42,8 @@ pub struct Config {
     pub fast_handover: bool,
     /// Adverts that may be missed before a Backup Router takes over; the protocol's is 3.
     pub down_timer_adverts: NonZeroU8,
-    /// Stay silent towards a losing advert, as RFC 5798 wants: no advert, no announcement.
+    /// Answer a losing advert with no advert, as RFC 5798 wants. Without announcements, too, it is
+    /// silent: [`Announce::lower_prio_repeat`].
     pub lower_prio_no_advert: bool,
     /// Send a last advert before stepping down, which makes the winner announce itself again.
     pub higher_prio_send_advert: bool,

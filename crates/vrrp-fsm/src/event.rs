@@ -147,6 +147,8 @@ pub enum FaultReason {
     /// The tracker of that name failed, and its failure counts as a fault. The same fact as
     /// [`Event::Tracker`] with [`Influence::Fault`].
     Tracker(Arc<str>),
+    /// The operator wants it to take no part for a while, so that its machine can be worked on.
+    Drained,
     /// A reason of the caller's own, named for the operator.
     Other(Arc<str>),
     /// The member of that name cannot take part, and with it nobody of its sync group: what
@@ -173,6 +175,7 @@ impl fmt::Display for FaultReason {
             Self::NoPrimaryAddress => f.write_str("the interface has no address to send from"),
             Self::InstallFailed => f.write_str("the virtual addresses could not be installed"),
             Self::Tracker(name) => write!(f, "{name} failed"),
+            Self::Drained => f.write_str("drained"),
             Self::Other(name) => f.write_str(name),
             Self::Member(name) => write!(f, "{name} of its sync group cannot take part"),
         }

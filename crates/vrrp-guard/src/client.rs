@@ -1,10 +1,11 @@
 //! The daemon's side: starts the guard, tells it of wills, starts it again when it dies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -23,6 +24,7 @@ use vrrp_net::{NetError, Packet, Timestamp, Waker};
 use crate::message::{packets, parts, revocation};
 use crate::predecessor::Predecessor;
 use crate::process::READY;
+use crate::record;
 use crate::slots::{SLOTS, Slots};
 
 /// This program, even if its file was replaced since.
@@ -86,6 +88,7 @@ struct Shared {
     waker: Waker,
     /// Who guards the routers of which there is no will yet.
     predecessor: Mutex<Option<Predecessor>>,
+    record: Option<PathBuf>,
 }
 
 /// The way to the guard, and what was sent on it: the next guard has to know all of it.
@@ -93,12 +96,17 @@ struct Shared {
 struct Line {
     socket: Option<Arc<OwnedFd>>,
     status: GuardStatus,
-    wills: BTreeMap<u32, Vec<Vec<u8>>>,
-    /// Whether the guard could not take everything, and is to be told all anew.
-    is_behind: bool,
+    /// With the longest silence of each.
+    wills: BTreeMap<u32, (Duration, Vec<Vec<u8>>)>,
+    /// The slots of which the guard does not know everything yet, and how many messages about the
+    /// first of them it has got.
+    unsent: VecDeque<u32>,
+    sent: usize,
     is_ending: bool,
     /// The slots of the routers that there are.
     names: BTreeMap<Arc<str>, u32>,
+    /// Whether the record is of before.
+    is_unrecorded: bool,
     /// The slots that were given back, and how many were never given away.
     free: Vec<u32>,
     given: u32,
@@ -112,20 +120,35 @@ impl Guard {
     /// # Errors
     /// [`GuardError`] if there is no memory, no descriptor or no thread for it.
     pub fn start(name: &str) -> Result<Self, GuardError> {
-        Self::succeed(name, None)
+        Self::start_with(name, None, None)
     }
 
-    /// The same, in the place of the guard of the program that this one has replaced by exec. That one
-    /// goes on until [it is dismissed](Self::dismiss_predecessor), for all routers that have not left
-    /// a will to this one yet.
+    /// The same, and has a file hold what its routers have, for [`release`](crate::release). Who could
+    /// write there could have any object removed.
+    ///
+    /// In the place of the guard of the program that this one has replaced by exec, if there is one:
+    /// that one goes on until [it is dismissed](Self::dismiss_predecessor), for all routers that have
+    /// not left a will to this one yet.
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub fn succeed(name: &str, predecessor: Option<Predecessor>) -> Result<Self, GuardError> {
+    pub fn recording(
+        name: &str,
+        file: PathBuf,
+        predecessor: Option<Predecessor>,
+    ) -> Result<Self, GuardError> {
+        Self::start_with(name, Some(file), predecessor)
+    }
+
+    fn start_with(
+        name: &str,
+        record: Option<PathBuf>,
+        predecessor: Option<Predecessor>,
+    ) -> Result<Self, GuardError> {
         let (slots, memory) = Slots::create()?;
         let (line, waker, predecessor) = (Mutex::default(), Waker::new()?, Mutex::new(predecessor));
         let name = name.to_owned();
-        let shared = Arc::new(Shared { name, slots, memory, line, waker, predecessor });
+        let shared = Arc::new(Shared { name, slots, memory, line, waker, predecessor, record });
         let child = shared.spawn().inspect_err(|error| shared.complain(error)).ok();
         let supervised = Arc::clone(&shared);
         let supervisor = thread::Builder::new()
@@ -205,13 +228,18 @@ impl RouterSafeguard for Ward {
         let parts = parts(self.slot, &self.name, &will);
         let mut line = self.shared.lock();
         match line.wills.get(&self.slot) {
-            Some(before) if *before == parts => return,
-            Some(_) => {}
+            Some((_, before)) if *before == parts => return,
+            Some((silence_max, _)) if *silence_max == will.silence_max => {}
+            // Its time begins anew: what was long enough for the silence before may be too short now.
+            Some(_) => {
+                self.advertising();
+            }
             None => self.shared.slots.slot(self.slot).begin(Timestamp::now()),
         }
-        line.send(&parts, &self.shared.waker);
-        line.wills.insert(self.slot, parts);
-        let is_known = line.socket.is_some() && !line.is_behind;
+        line.wills.insert(self.slot, (will.silence_max, parts));
+        line.tell(self.slot, &self.shared.waker);
+        self.shared.have_recorded(&mut line);
+        let is_known = line.socket.is_some() && line.unsent.is_empty();
         drop(line);
         if is_known {
             self.succeed();
@@ -223,7 +251,8 @@ impl RouterSafeguard for Ward {
         // First, so that the guard does not act on what it has not read yet.
         self.shared.slots.slot(self.slot).end();
         if line.wills.remove(&self.slot).is_some() {
-            line.send(&[revocation(self.slot)], &self.shared.waker);
+            line.tell(self.slot, &self.shared.waker);
+            self.shared.have_recorded(&mut line);
         }
         drop(line);
         self.succeed();
@@ -266,26 +295,35 @@ impl Drop for Ward {
 }
 
 impl Line {
-    /// Sends messages, or has all sent anew once the guard can take them.
-    fn send(&mut self, messages: &[Vec<u8>], waker: &Waker) {
-        if self.is_behind {
-            return;
+    /// Tells the guard how things stand with a slot, or has the supervisor tell it once it can take
+    /// that: the kernel keeps few messages.
+    fn tell(&mut self, slot: u32, waker: &Waker) {
+        if self.unsent.front() == Some(&slot) {
+            self.sent = 0;
+        } else if !self.unsent.contains(&slot) {
+            self.unsent.push_back(slot);
         }
-        let Some(socket) = &self.socket else { return };
-        if !messages.iter().all(|message| send_at_once(socket, message).is_ok()) {
-            self.is_behind = true;
+        self.flush();
+        if !self.unsent.is_empty() {
             waker.wake();
         }
     }
 
-    /// Tells a guard everything, as far as it can take it.
-    fn send_all(&mut self, fresh: bool) {
+    /// Sends as much as the guard can take.
+    fn flush(&mut self) {
         let Some(socket) = &self.socket else { return };
-        // One that has missed something may have wills that were revoked since.
-        let revoked = (0..self.given).filter(|slot| !fresh && !self.wills.contains_key(slot));
-        let revocations: Vec<_> = revoked.map(revocation).collect();
-        let mut messages = revocations.iter().chain(self.wills.values().flatten());
-        self.is_behind = !messages.all(|message| send_at_once(socket, message).is_ok());
+        while let Some(slot) = self.unsent.front() {
+            let revoked = [revocation(*slot)];
+            let messages = self.wills.get(slot).map_or(&revoked[..], |(_, parts)| parts);
+            while let Some(message) = messages.get(self.sent) {
+                if send_at_once(socket, message).is_err() {
+                    return;
+                }
+                self.sent += 1;
+            }
+            self.unsent.pop_front();
+            self.sent = 0;
+        }
     }
 }
 
@@ -302,6 +340,34 @@ impl Shared {
 
     fn predecessor(&self) -> MutexGuard<'_, Option<Predecessor>> {
         self.predecessor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the supervisor write the record: who drives a router does not wait for a file.
+    fn have_recorded(&self, line: &mut Line) {
+        if self.record.is_some() && !std::mem::replace(&mut line.is_unrecorded, true) {
+            self.waker.wake();
+        }
+    }
+
+    /// Writes the record anew, if it is of before.
+    fn record(&self) {
+        let Some(path) = &self.record else { return };
+        let mut line = self.lock();
+        if !std::mem::take(&mut line.is_unrecorded) {
+            return;
+        }
+        let wills: Vec<_> = line.wills.values().flat_map(|(_, parts)| parts).cloned().collect();
+        drop(line);
+        let written = match wills.is_empty() {
+            true => std::fs::remove_file(path),
+            false => record::write(path, wills.iter()),
+        };
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                log::warn!("cannot write {}: {error}", path.display());
+            }
+            _ => {}
+        }
     }
 
     /// Starts a guard, waits until it is ready, and tells it everything.
@@ -324,7 +390,9 @@ impl Shared {
         let mut line = self.lock();
         line.socket = Some(Arc::new(ours));
         line.status.pid = Some(child.id());
-        line.send_all(true);
+        line.unsent = line.wills.keys().copied().collect();
+        line.sent = 0;
+        line.flush();
         Ok(child)
     }
 
@@ -365,6 +433,7 @@ impl Shared {
             let deadline = Instant::now() + pause;
             while let Some(left) = deadline.checked_duration_since(Instant::now()) {
                 let _ = wait_on(None, &self.waker, Some(left));
+                self.record();
                 if self.lock().is_ending {
                     return None;
                 }
@@ -382,8 +451,9 @@ impl Shared {
     /// Waits until the guard has ended, or is to end; tells it meanwhile what it could not take.
     fn wait_for_end_of(&self, guard: &mut Child) {
         loop {
+            self.record();
             let line = self.lock();
-            let (socket, is_behind) = (line.socket.clone(), line.is_behind);
+            let (socket, is_behind) = (line.socket.clone(), !line.unsent.is_empty());
             if line.is_ending {
                 return;
             }
@@ -397,13 +467,14 @@ impl Shared {
                 return;
             }
             if seen.contains(PollFlags::OUT) {
-                self.lock().send_all(false);
+                self.lock().flush();
             }
         }
     }
 
     /// Lets the guard end.
     fn dismiss(&self, guard: &mut Child) {
+        self.record();
         let mut line = self.lock();
         let has_wills = !line.wills.is_empty();
         line.status.pid = None;

@@ -40,6 +40,9 @@
 //! # }
 //! ```
 //!
+//! Where both are killed at once, as a whole control group can be, nobody is left to act: with
+//! [`Guard::recording`] there is a file then by which [`release`] removes what was left.
+//!
 //! Numbered resignations (VRRPv2's authentication header) are kept up to 2,048 octets for each router,
 //! some twenty unicast peers; with more peers such a router goes without.
 
@@ -52,10 +55,13 @@ mod hardening;
 mod message;
 mod predecessor;
 mod process;
+mod record;
+mod removal;
 mod slots;
 
 pub use client::{Guard, GuardError, GuardStatus};
 pub use predecessor::Predecessor;
+pub use record::{ReleaseError, release};
 
 /// Call this first in `main()`, before any thread, log or argument parser, with the name of the guard.
 ///

@@ -8,13 +8,16 @@ use vrrp_net::{Object, Packet};
 use crate::slots::SLOTS;
 
 /// A will goes in parts that are not much longer.
-const PART_BYTES: usize = 16 << 10;
-/// The longest part: one item may come on top, and none has more than a packet's octets.
-pub(crate) const PART_BYTES_MAX: usize = PART_BYTES + (64 << 10);
+const PART_BYTES: usize = 8 << 10;
+/// The longest part: one item may come on top, and an advert of 255 IPv6 addresses has some 4,100
+/// octets.
+pub(crate) const PART_BYTES_MAX: usize = PART_BYTES + (8 << 10);
 
 const REVOKE: u8 = 0;
 const PART: u8 = 1;
-const LAST_PART: u8 = 2;
+/// Properties of a part.
+const FIRST: u8 = 2;
+const LAST: u8 = 4;
 
 const NAME: u8 = 1;
 const SILENCE: u8 = 2;
@@ -40,10 +43,11 @@ pub(crate) enum Message<'a> {
     Revoke {
         slot: u32,
     },
-    /// A part of a will, and whether it is whole then.
+    /// A part of a will: whether it begins anew with it, and whether it is whole then.
     Part {
         slot: u32,
         items: &'a [u8],
+        is_first: bool,
         is_last: bool,
     },
 }
@@ -57,8 +61,10 @@ impl<'a> Message<'a> {
         match *kind {
             _ if slot >= SLOTS => None,
             REVOKE => Some(Self::Revoke { slot }),
-            PART => Some(Self::Part { slot, items, is_last: false }),
-            LAST_PART => Some(Self::Part { slot, items, is_last: true }),
+            kind if kind & !(FIRST | LAST) == PART => {
+                let (is_first, is_last) = (kind & FIRST != 0, kind & LAST != 0);
+                Some(Self::Part { slot, items, is_first, is_last })
+            }
             _ => None,
         }
     }
@@ -71,7 +77,7 @@ pub(crate) fn revocation(slot: u32) -> Vec<u8> {
 
 /// A will, in parts.
 pub(crate) fn parts(slot: u32, name: &str, will: &LastWill) -> Vec<Vec<u8>> {
-    let mut parts = vec![start(slot, PART)];
+    let mut parts = vec![start(slot, PART | FIRST)];
     let mut add = |write: &dyn Fn(&mut Vec<u8>)| {
         if parts.last().is_none_or(|part| part.len() >= PART_BYTES) {
             parts.push(start(slot, PART));
@@ -101,7 +107,7 @@ pub(crate) fn parts(slot: u32, name: &str, will: &LastWill) -> Vec<Vec<u8>> {
             object.write_octets(part);
         });
     }
-    parts.last_mut().into_iter().for_each(|part| part[size_of::<u32>()] = LAST_PART);
+    parts.last_mut().into_iter().for_each(|part| part[size_of::<u32>()] |= LAST);
     parts
 }
 
@@ -176,9 +182,11 @@ mod tests {
             let mut got = Will::default();
             for (number, part) in parts.iter().enumerate() {
                 assert!(part.len() <= PART_BYTES_MAX);
-                let Some(Message::Part { slot: 9, items, is_last }) = Message::read(part) else {
+                let Some(Message::Part { slot: 9, items, is_first, is_last }) = Message::read(part)
+                else {
                     panic!("{number}");
                 };
+                assert_eq!(is_first, number == 0);
                 assert_eq!(is_last, number + 1 == parts.len());
                 got.add(items).unwrap();
             }
@@ -195,6 +203,7 @@ mod tests {
         assert_eq!(Message::read(&revocation(SLOTS)), None);
         assert_eq!(Message::read(&[0, 0, 0, 0]), None);
         assert_eq!(Message::read(&[0, 0, 0, 0, 9]), None);
+        assert_eq!(Message::read(&[0, 0, 0, 0, LAST]), None);
         assert_eq!(Will::default().add(&[OBJECT, 0]), None);
         assert_eq!(Will::default().add(&[77]), None);
     }

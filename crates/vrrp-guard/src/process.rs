@@ -1,6 +1,5 @@
 //! The life of a guard: a process without threads that does nothing until it has to.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,11 +11,12 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::process::{Pid, PidfdFlags, getppid, pidfd_open};
 use thiserror::Error;
-use vrrp_net::{AdvertSender, Change, NetError, Netlink, Object, Packet, Timestamp};
+use vrrp_net::{AdvertSender, NetError, Netlink, Object, Packet, Timestamp};
 use vrrp_proto::Family;
 
 use crate::hardening;
 use crate::message::{Message, PART_BYTES_MAX, Will, read_packets};
+use crate::removal::Removal;
 use crate::slots::Slots;
 
 /// What the guard says when it is ready.
@@ -24,9 +24,9 @@ pub(crate) const READY: &[u8] = b"ready";
 /// Messages that are read before the time is looked at again.
 const MESSAGES_AT_ONCE: usize = 64;
 /// What is set aside for acting: so much, and so much more for each object.
-const RESERVE_BYTES: usize = 64 << 10;
+const RESERVE_BYTES: usize = 32 << 10;
 const RESERVE_BYTES_EACH: usize = 512;
-const CHUNK_BYTES: usize = 16 << 10;
+const CHUNK_BYTES: usize = 8 << 10;
 
 /// Why a guard does not begin.
 #[derive(Debug, Error)]
@@ -189,8 +189,11 @@ impl<'a> Guard<'a> {
     fn take_in(&mut self, octets: &[u8]) -> Option<()> {
         match Message::read(octets)? {
             Message::Revoke { slot } => drop(self.wards.remove(&slot)),
-            Message::Part { slot, items, is_last } => {
+            Message::Part { slot, items, is_first, is_last } => {
                 let ward = self.wards.entry(slot).or_default();
+                if is_first {
+                    ward.coming = None;
+                }
                 ward.coming.get_or_insert_default().add(items)?;
                 if is_last {
                     ward.will = ward.coming.take().unwrap_or_default();
@@ -298,24 +301,8 @@ impl<'a> Guard<'a> {
         sender.send_packet(&packet.ip, &packet.message)
     }
 
-    /// Removes objects, and says what became of it.
-    fn remove(&mut self, mut objects: Vec<Object>) -> String {
-        objects.sort_by_key(|object| (Reverse(object.kind()), object.key()));
-        objects.dedup_by_key(|object| object.key());
-        let changes: Vec<_> = objects.into_iter().map(Change::Remove).collect();
-        let outcomes = self.netlink.apply(&changes);
-        let removed = outcomes.iter().flatten().filter(|outcome| outcome.is_change()).count();
-        let refusals: Vec<_> =
-            outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
-        match refusals.first() {
-            None => format!("removed {removed} object(s)"),
-            Some(first) => {
-                let failed = refusals.len();
-                format!(
-                    "removed {removed} object(s), {failed} could not be, the first because: {first}"
-                )
-            }
-        }
+    fn remove(&mut self, objects: Vec<Object>) -> Removal {
+        Removal::of(&mut self.netlink, objects)
     }
 
     /// Does once what acting does, to an interface that does not exist, so that what it takes of the

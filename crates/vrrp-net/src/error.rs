@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use vrrp_proto::InterfaceName;
 
 use crate::filter::Filter;
+use crate::route::RouteKey;
 use crate::words::{Errno, Interface};
 
 /// What the kernel was asked to do when it said no.
@@ -44,6 +45,12 @@ pub enum Operation {
     AddFilter,
     /// Remove a packet filter.
     RemoveFilter,
+    /// List the routes.
+    ListRoutes,
+    /// Add a route.
+    AddRoute,
+    /// Remove a route.
+    RemoveRoute,
     /// Subscribe to link and address events.
     Subscribe,
     /// Read link and address events.
@@ -99,6 +106,9 @@ impl Operation {
             Self::RemoveAddress => "remove",
             Self::PutAddressBack => "put back",
             Self::SwitchPromotion => "switch promote_secondaries",
+            Self::ListRoutes => "list the routes",
+            Self::AddRoute => "add the",
+            Self::RemoveRoute => "remove the",
             Self::ListFilters => "list the packet filters",
             Self::AddFilter => "add the packet filter",
             Self::RemoveFilter => "remove the packet filter",
@@ -173,6 +183,18 @@ pub enum NetError {
         prefix_len: u8,
         /// The interface that it was for.
         interface: Interface,
+        /// The kernel's reason.
+        errno: Errno,
+        /// The kernel's own words, where it had some.
+        explanation: Option<Box<str>>,
+    },
+    /// One route could not be added or removed.
+    #[error("cannot {operation} {route}: {errno}{}{}", because(.explanation), hint(*.operation, *.errno))]
+    Route {
+        /// [`Operation::AddRoute`] or [`Operation::RemoveRoute`].
+        operation: Operation,
+        /// The route.
+        route: RouteKey,
         /// The kernel's reason.
         errno: Errno,
         /// The kernel's own words, where it had some.
@@ -287,6 +309,7 @@ impl NetError {
             Self::Refused { errno, .. }
             | Self::Address { errno, .. }
             | Self::Filter { errno, .. }
+            | Self::Route { errno, .. }
             | Self::Group { errno, .. } => Some(*errno),
             _ => None,
         }

@@ -8,6 +8,9 @@ use crate::error::{NetError, Operation};
 use crate::sys;
 use crate::words::Errno;
 
+/// Half of what Linux maps at once around a page that is used.
+const BLOCK_BYTES: usize = 32 << 10;
+
 /// Pages of this process that come from a file, cannot be written and never were.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct FilePages {
@@ -18,7 +21,8 @@ pub(crate) struct FilePages {
 /// What it uses again comes back from the file, or from whoever else runs the program.
 ///
 /// A process that has started, and has from now on only a small part of the program to run, is small
-/// after this.
+/// after this, and stays so: with each page that is used the kernel maps its neighbours, as far as
+/// the mapping goes, so mappings are parted.
 ///
 /// # Errors
 /// [`NetError::Refused`] if there is no /proc, or it is not allowed.
@@ -27,7 +31,21 @@ pub fn shed_file_pages() -> Result<(), NetError> {
     let mappings = File::open("/proc/self/smaps").map_err(|error| refused(Errno::from(&error)))?;
     let pages =
         file_pages(BufReader::new(mappings)).map_err(|error| refused(Errno::from(&error)))?;
-    pages.into_iter().try_for_each(sys::give_back).map_err(refused)
+    pages.iter().try_for_each(sys::give_back).map_err(refused)?;
+    pages
+        .iter()
+        .flat_map(FilePages::every_other_block)
+        .try_for_each(sys::leave_out_of_dumps)
+        .map_err(refused)
+}
+
+impl FilePages {
+    /// What makes blocks of their own of the pages, if it has another property than what is between.
+    fn every_other_block(&self) -> impl Iterator<Item = Range<usize>> {
+        let end = self.range.end;
+        let starts = self.range.clone().step_by(2 * BLOCK_BYTES);
+        starts.map(move |start| start..end.min(start + BLOCK_BYTES))
+    }
 }
 
 /// Which mappings of proc(5)'s `smaps` are of a file, cannot be written, and have no page of their own.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::address::InterfaceAddress;
 use crate::error::{NetError, Operation};
 use crate::netlink::{DUMP_DATAGRAM_BYTES_MAX, Link, Netlink, Notice, Received, Socket, messages};
+use crate::route::RouteKey;
 use crate::wake::{Wake, Waker, wait};
 use crate::words::{IfIndex, Interface};
 
@@ -70,6 +71,9 @@ pub enum NetEvent {
         /// Whether it does now.
         forwards_ipv6: bool,
     },
+    /// A route was removed. Only from a monitor that [watches routes](Monitor::watch_routes). The
+    /// kernel does not say so of IPv4 routes that go with their interface or their address.
+    RouteRemoved(RouteKey),
     /// Events were lost, because they came faster than they were read. This is how things are
     /// now; whatever is not in it is gone.
     Resync(Snapshot),
@@ -113,6 +117,17 @@ impl Monitor {
         let snapshot = Snapshot::take(&mut netlink)?;
         let (waker, buffer) = (Waker::new()?, vec![0; DUMP_DATAGRAM_BYTES_MAX]);
         Ok((Self { socket, netlink, waker, buffer, is_behind: false }, snapshot))
+    }
+
+    /// Subscribes to the removal of routes too. On a router with many of them that is a lot to read.
+    ///
+    /// # Errors
+    /// [`NetError::Refused`] if the kernel refuses.
+    pub fn watch_routes(&mut self) -> Result<(), NetError> {
+        for group in [libc::RTNLGRP_IPV4_ROUTE, libc::RTNLGRP_IPV6_ROUTE] {
+            self.socket.join(group).map_err(|e| NetError::refused(Operation::Subscribe, e))?;
+        }
+        Ok(())
     }
 
     /// What ends a wait of this monitor's from another thread.
@@ -226,6 +241,7 @@ fn append(datagram: &[u8], events: &mut Vec<NetEvent>) -> Result<(), NetError> {
             Notice::LinkGone(link) => NetEvent::LinkGone(link.interface),
             Notice::AddressAdded(address) => NetEvent::AddressAdded(address),
             Notice::AddressRemoved(address) => NetEvent::AddressRemoved(address),
+            Notice::RouteRemoved(route) => NetEvent::RouteRemoved(route),
             Notice::ForwardingChanged(interface, forwards_ipv6) => {
                 NetEvent::ForwardingChanged { interface, forwards_ipv6 }
             }

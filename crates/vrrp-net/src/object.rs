@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::address::{AddressKey, AddressSpec, InterfaceAddress};
 use crate::filter::Filter;
+use crate::route::{RouteKey, RouteSpec};
 
 /// Something that the kernel keeps for a virtual router while that is active, as it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -13,6 +14,8 @@ pub enum Object {
     Address(AddressSpec),
     /// A packet filter, which drops what is sent to an address of this host.
     Filter(Filter),
+    /// A route.
+    Route(Box<RouteSpec>),
 }
 
 impl Object {
@@ -21,6 +24,7 @@ impl Object {
         match self {
             Self::Address(_) => ObjectKind::Address,
             Self::Filter(_) => ObjectKind::Filter,
+            Self::Route(_) => ObjectKind::Route,
         }
     }
 
@@ -29,6 +33,7 @@ impl Object {
         match self {
             Self::Address(spec) => ObjectKey::Address(spec.key()),
             Self::Filter(filter) => ObjectKey::Filter(*filter),
+            Self::Route(route) => ObjectKey::Route(route.key()),
         }
     }
 }
@@ -36,6 +41,12 @@ impl Object {
 impl From<Filter> for Object {
     fn from(filter: Filter) -> Self {
         Self::Filter(filter)
+    }
+}
+
+impl From<RouteSpec> for Object {
+    fn from(route: RouteSpec) -> Self {
+        Self::Route(Box::new(route))
     }
 }
 
@@ -50,6 +61,7 @@ impl fmt::Display for Object {
         match self {
             Self::Address(spec) => spec.fmt(f),
             Self::Filter(filter) => write!(f, "filter {filter}"),
+            Self::Route(route) => route.fmt(f),
         }
     }
 }
@@ -81,6 +93,8 @@ pub enum ObjectKey {
     Filter(Filter),
     /// An address.
     Address(AddressKey),
+    /// A route.
+    Route(RouteKey),
 }
 
 impl ObjectKey {
@@ -89,6 +103,7 @@ impl ObjectKey {
         match self {
             Self::Address(_) => ObjectKind::Address,
             Self::Filter(_) => ObjectKind::Filter,
+            Self::Route(_) => ObjectKind::Route,
         }
     }
 }
@@ -104,6 +119,7 @@ impl fmt::Display for ObjectKey {
         match self {
             Self::Address(key) => key.fmt(f),
             Self::Filter(filter) => write!(f, "filter {filter}"),
+            Self::Route(key) => key.fmt(f),
         }
     }
 }

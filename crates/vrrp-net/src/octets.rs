@@ -8,6 +8,7 @@ use vrrp_proto::{AuthHeader, InterfaceName, IpMeta};
 use crate::address::AddressSpec;
 use crate::filter::Filter;
 use crate::object::Object;
+use crate::route::{Prefix, RouteKind, RouteSpec};
 use crate::words::{IfIndex, Interface};
 
 /// A packet with a VRRP message, and where it is to leave.
@@ -23,6 +24,7 @@ pub struct Packet {
 
 const ADDRESS: u8 = 1;
 const FILTER: u8 = 2;
+const ROUTE: u8 = 3;
 const V4: u8 = 4;
 const V6: u8 = 6;
 const NONE: u8 = 0;
@@ -45,6 +47,14 @@ impl Object {
                 write_address(filter.address, into);
                 write_option(filter.interface, into, |index, into| write_u32(index.get(), into));
             }
+            Self::Route(route) => {
+                into.push(ROUTE);
+                into.extend([route.kind.0, route.protocol, route.type_of_service]);
+                write_prefix(route.destination, into);
+                write_option(route.source, into, write_prefix);
+                write_u32(route.table, into);
+                write_option(route.metric, into, write_u32);
+            }
         }
     }
 
@@ -63,6 +73,16 @@ impl Object {
                 let address = read_address(from)?;
                 let interface = read_option(from, |from| IfIndex::new(read_u32(from)?))?;
                 Some(Self::Filter(Filter { table, address, interface }))
+            }
+            ROUTE => {
+                let (kind, protocol) = (RouteKind(read_u8(from)?), read_u8(from)?);
+                let type_of_service = read_u8(from)?;
+                let to = RouteSpec::to(read_prefix(from)?);
+                let source = read_option(from, read_prefix)?;
+                let (table, metric) = (read_u32(from)?, read_option(from, read_u32)?);
+                let route =
+                    RouteSpec { kind, protocol, type_of_service, source, table, metric, ..to };
+                Some(route.into())
             }
             _ => None,
         }
@@ -131,11 +151,20 @@ fn write_address(address: IpAddr, into: &mut Vec<u8>) {
     }
 }
 
+fn write_prefix(prefix: Prefix, into: &mut Vec<u8>) {
+    write_address(prefix.address, into);
+    into.push(prefix.len);
+}
+
 fn write_option<T>(value: Option<T>, into: &mut Vec<u8>, write: impl Fn(T, &mut Vec<u8>)) {
     into.push(if value.is_some() { SOME } else { NONE });
     if let Some(value) = value {
         write(value, into);
     }
+}
+
+fn read_prefix(from: &mut &[u8]) -> Option<Prefix> {
+    Some(Prefix { address: read_address(from)?, len: read_u8(from)? })
 }
 
 fn read_array<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {

@@ -5,6 +5,7 @@
 use std::ffi::c_void;
 use std::io;
 use std::mem::{MaybeUninit, size_of, zeroed};
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
@@ -15,6 +16,7 @@ use rustix::net::SocketAddrAny;
 use rustix::net::addr::SocketAddrStorage;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
+use crate::memory::FilePages;
 use crate::words::{Errno, IfIndex};
 
 /// Takes the descriptor out of neli's socket.
@@ -106,15 +108,24 @@ pub(crate) fn namespace_cookie(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
 
 /// Switches an option of a socket on that has a number for its value.
 pub(crate) fn switch_on(socket: BorrowedFd<'_>, level: i32, option: i32) -> Result<(), Errno> {
-    let on: libc::c_int = 1;
-    // SAFETY: the pointer is to `on`, which outlives the call, and the length is its own.
+    set_option(socket, level, option, 1)
+}
+
+/// Sets an option of a socket that has a number for its value.
+pub(crate) fn set_option(
+    socket: BorrowedFd<'_>,
+    level: i32,
+    option: i32,
+    value: i32,
+) -> Result<(), Errno> {
+    // SAFETY: the pointer is to `value`, which outlives the call, and the length is its own.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             level,
             option,
-            (&raw const on).cast::<c_void>(),
-            size_of_val(&on) as libc::socklen_t,
+            (&raw const value).cast::<c_void>(),
+            size_of_val(&value) as libc::socklen_t,
         )
     };
     if result == 0 { Ok(()) } else { Err(last_errno()) }
@@ -268,10 +279,17 @@ impl Drop for Mapping {
 
 /// Gives back the memory of these pages of this process, which come from a file, cannot be written and
 /// never were: see [`crate::memory`], which has made sure of that.
-pub(crate) fn give_back(pages: crate::memory::FilePages) -> Result<(), Errno> {
+pub(crate) fn give_back(pages: &FilePages) -> Result<(), Errno> {
     let (first, len) = (pages.range.start as *mut c_void, pages.range.len());
     // SAFETY: whoever reads them next finds what is in the file, which is what was there before.
     unsafe { madvise(first, len, Advice::LinuxDontNeed) }.map_err(Errno::from)
+}
+
+/// Leaves these pages, of which the same holds, out of core dumps.
+pub(crate) fn leave_out_of_dumps(pages: Range<usize>) -> Result<(), Errno> {
+    // SAFETY: this says nothing but what is written when the process crashes.
+    unsafe { madvise(pages.start as *mut c_void, pages.len(), Advice::LinuxDontDump) }
+        .map_err(Errno::from)
 }
 
 /// Has the kernel run this thread before every other that has no real-time priority. Processes that

@@ -70,6 +70,7 @@ impl Errno {
     pub(crate) const EPERM: Self = Self(libc::EPERM);
     pub(crate) const EACCES: Self = Self(libc::EACCES);
     pub(crate) const ENOENT: Self = Self(libc::ENOENT);
+    pub(crate) const ESRCH: Self = Self(libc::ESRCH);
     pub(crate) const EEXIST: Self = Self(libc::EEXIST);
     pub(crate) const ENODEV: Self = Self(libc::ENODEV);
     pub(crate) const EXDEV: Self = Self(libc::EXDEV);

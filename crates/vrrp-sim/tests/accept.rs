@@ -142,7 +142,7 @@ fn what_a_predecessor_filtered_is_removed_whoever_comes() {
         assert_eq!(left, [other.into()], "{priority} {accept}");
         let told = std::iter::from_fn(|| host.events().try_next());
         let removed = told.filter_map(|event| match event.kind {
-            EventKind::LeftoversRemoved { addresses, filters } => Some((addresses, filters)),
+            EventKind::LeftoversRemoved { addresses, filters, .. } => Some((addresses, filters)),
             _ => None,
         });
         assert_eq!(removed.collect::<Vec<_>>(), [(0, 2)], "{priority} {accept}");

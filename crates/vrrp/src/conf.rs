@@ -45,6 +45,8 @@ use crate::settings::{
 };
 use crate::tracker::TrackerKey;
 
+mod route;
+
 /// The settings of an instance.
 ///
 /// # Errors
@@ -53,6 +55,7 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
     refuse_unsupported(instance)?;
     let advertised = instance.addresses.iter().map(|address| address.address);
     let addresses = instance.all_addresses().map(virtual_address).collect::<Result<_, _>>()?;
+    let routes = instance.routes.iter().map(|route| route::virtual_route(route));
     let version = *instance.version;
     let settings = Settings {
         name: Arc::clone(&instance.name),
@@ -68,6 +71,7 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
         },
         advertised: Advertised::from_addresses(instance.family, advertised)?,
         addresses,
+        routes: routes.collect::<Result<_, _>>()?,
         accept_no_addresses: instance.no_addresses,
         destination: destination(&instance.destination),
         source: instance.source.as_ref().map(|source| source.value),
@@ -85,6 +89,11 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
             Family::V6 => instance.announce.na_interval,
         },
         announce_together: None,
+        // Without `all` it is for interfaces with a virtual MAC, which are refused above.
+        announce_elsewhere: instance
+            .announce
+            .extra_interfaces
+            .filter(|_| instance.announce.extra_interfaces_all),
         tracks: tracks(&instance.tracks),
     };
     settings.check_destination()?;
@@ -200,7 +209,6 @@ fn refuse_unsupported(instance: &model::Instance) -> Result<(), SettingsError> {
     let features = [
         ("a virtual MAC (use_vmac)", instance.vmac.is_some()),
         ("an ipvlan (use_ipvlan)", instance.ipvlan.is_some()),
-        ("virtual_routes", !instance.routes.is_empty()),
         ("virtual_rules", !instance.rules.is_empty()),
         ("track_bfd", !instance.tracks.bfd_sessions.is_empty()),
     ];
@@ -225,6 +233,9 @@ fn machine(instance: &model::Instance) -> Result<vrrp_fsm::Config, SettingsError
     machine.higher_prio_send_advert = instance.higher_prio_send_advert;
     machine.owner_ignore_adverts = *instance.owner_ignore_adverts || instance.strict;
     machine.announce = announce(&instance.announce)?;
+    if instance.strict {
+        machine.announce.lower_prio_repeat = 0;
+    }
     Ok(machine)
 }
 
@@ -458,6 +469,8 @@ fn script(defined: &model::Script, program: Program) -> Source {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use vrrp_conf::{Options, parse_str};
     use vrrp_proto::UnixTime;
 
@@ -505,5 +518,37 @@ mod tests {
         let error = signed("key 7 file:/nonexistent/key").unwrap_err().to_string();
         let expected = "the key 7 of auth_hmac: the key file /nonexistent/key cannot be read: ";
         assert!(error.starts_with(expected), "{error}");
+    }
+
+    fn settings_of(global: &str, lines: &str) -> Settings {
+        let text = format!(
+            "{global}\nvrrp_instance VI_1 {{\n interface eth0\n virtual_router_id 51\n \
+             virtual_ipaddress {{\n 192.0.2.100/24\n 192.0.2.101/24 dev eth1\n }}\n{lines}\n}}\n"
+        );
+        let config = parse_str("test", &text, &Options::default()).config.unwrap();
+        settings_in(&config, &config.instances[0]).unwrap()
+    }
+
+    #[test]
+    fn a_losing_advert_is_answered_with_announcements_alone_and_in_strict_mode_with_nothing() {
+        let answers = |lines| {
+            let machine = settings_of("", lines).machine;
+            (!machine.lower_prio_no_advert, machine.announce.lower_prio_repeat)
+        };
+        assert_eq!(answers(""), (true, 5));
+        assert_eq!(answers("lower_prio_no_advert"), (false, 5));
+        assert_eq!(answers("strict_mode"), (false, 0));
+    }
+
+    #[test]
+    fn a_router_has_the_delays_of_the_interfaces_that_it_uses() {
+        let delays = "interface_up_down_delays {\n eth0 1\n eth1 0.5 1.5\n eth2 1\n}";
+        let of =
+            |down, up| Delays { down: Duration::from_millis(down), up: Duration::from_millis(up) };
+        let expected = [("eth0", of(1000, 1000)), ("eth1", of(500, 1500))];
+        let found = settings_of(delays, "").link_delays;
+        let found: Vec<_> =
+            found.iter().map(|(name, delays)| (name.to_string(), *delays)).collect();
+        assert_eq!(found, expected.map(|(name, delays)| (name.to_owned(), delays)));
     }
 }

@@ -1,7 +1,7 @@
 //! What drives several virtual routers has in common, whether on one thread or on many: putting a
 //! setup into force, all of it or nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::input::Input;
 use crate::links::Links;
 use crate::order::Order;
 use crate::outgoing::Signing;
-use crate::plan::{Change, Setup, SetupError, plan};
+use crate::plan::{Change, Setup, SetupError, SyncGroup, plan};
 use crate::platform::{LinkSource, Platform};
 use crate::port::address_of;
 use crate::receiver::{Receiver, ReceiverKey, ReceiverStatus};
@@ -68,6 +68,11 @@ pub enum ApplyError {
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
 }
+
+/// There is no router and no sync group of that name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no instance and no sync group {0}")]
+pub struct UnknownRouter(Arc<str>);
 
 /// How a setup is put into force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +181,8 @@ pub(crate) struct Core {
     directory: Arc<Mutex<Directory>>,
     setup: Setup,
     members: HashMap<Arc<str>, Member>,
+    /// The names of the routers that the operator wants to take no part.
+    drained: BTreeSet<Arc<str>>,
     last_holder: u64,
     /// How the routers stood in another process, from which those of the first setup go on.
     before_exec: Option<Snapshot>,
@@ -212,6 +219,7 @@ impl Core {
             directory: Arc::default(),
             setup: Setup::default(),
             members: HashMap::new(),
+            drained: BTreeSet::new(),
             last_holder: MOVER.0,
             before_exec: None,
         };
@@ -227,6 +235,7 @@ impl Core {
             .flat_map(|engine| &engine.objects)
             .for_each(|object| table.hold(PREDECESSOR, object));
         drop(table);
+        self.drained.clone_from(&before.drained);
         self.before_exec = Some(before);
     }
 
@@ -258,6 +267,7 @@ impl Core {
             groups: directory.groups.iter().map(|group| group.snapshot()).collect(),
             receivers: directory.receivers.values().map(|receiver| receiver.snapshot()).collect(),
             readings: self.health.snapshot(),
+            drained: self.drained.clone(),
             last_event: self.events.last(),
         }
     }
@@ -336,6 +346,7 @@ impl Core {
             events: self.events.clone(),
             view: InterfaceView::default(),
             influences: Vec::new(),
+            is_drained: self.drained.contains(&settings.name),
             signing: Signing::default(),
         });
         before.into_iter().for_each(|before| unit.resume(before));
@@ -416,6 +427,7 @@ impl Core {
         // What one router moves is no source for another: everybody looks again.
         self.links.lock().tell();
         self.end_groups(&setup);
+        self.drained.retain(|name| setup.routers.iter().any(|router| router.name == *name));
         self.setup = setup;
         self.publish(receivers);
         committed
@@ -454,6 +466,47 @@ impl Core {
             Driven::Alone(Box::new(unit))
         }));
         driven
+    }
+
+    /// The names of the routers that are drained.
+    pub(crate) fn drained(&self) -> &BTreeSet<Arc<str>> {
+        &self.drained
+    }
+
+    /// Drains the routers of that name, or lets them take part again, and returns their names.
+    pub(crate) fn drain(
+        &mut self,
+        name: Option<&str>,
+        is_drained: bool,
+    ) -> Result<Vec<Arc<str>>, UnknownRouter> {
+        let names = match name {
+            None => self.setup.routers.iter().map(|router| Arc::clone(&router.name)).collect(),
+            Some(name) => self.together_with(name).ok_or_else(|| UnknownRouter(name.into()))?,
+        };
+        for name in &names {
+            let is_change = match is_drained {
+                true => self.drained.insert(Arc::clone(name)),
+                false => self.drained.remove(name),
+            };
+            if let Some(member) = self.members.get(name).filter(|_| is_change) {
+                // One that has ended needs no word.
+                member.outlet.order(Order::Input(Box::new(Input::Drain(is_drained))));
+            }
+        }
+        Ok(names)
+    }
+
+    /// The members of a sync group of that name, or of the one that a router of that name is in; or
+    /// that router alone.
+    fn together_with(&self, name: &str) -> Option<Vec<Arc<str>>> {
+        let is_in = |group: &&SyncGroup| group.members.iter().any(|member| **member == *name);
+        let mut groups = self.setup.groups.iter();
+        let group = groups.find(|group| *group.name == *name);
+        if let Some(group) = group.or_else(|| self.setup.groups.iter().find(is_in)) {
+            return Some(group.members.clone());
+        }
+        let router = self.setup.routers.iter().find(|router| *router.name == *name)?;
+        Some(vec![Arc::clone(&router.name)])
     }
 
     /// Tells a router's thread to give it away.
@@ -570,9 +623,12 @@ impl Core {
             .filter(|(router, _)| router.is_filtered())
             .flat_map(|(router, all)| all.iter().map(|it| (router.filter_table, it.address)))
             .collect();
+        let of_routes = setup.routers.iter().flat_map(|router| &router.routes);
+        let routes: HashSet<_> = of_routes.map(|route| route.route.key()).collect();
         let mut table = self.holdings.lock();
         let is_wanted = |object: &&Object| match object {
             Object::Filter(filter) => closed.contains(&(filter.table, filter.address)),
+            Object::Route(route) => routes.contains(&route.key()),
             object => address_of(&object.key()).is_some_and(|address| wanted.contains(&address)),
         };
         let held: Vec<_> = table.all().filter(is_wanted).cloned().collect();

@@ -21,7 +21,7 @@ use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
 use crate::input::Input;
 use crate::outgoing::Signing;
-use crate::port::{Leftovers, Port, PortError, Reconciled, address_of};
+use crate::port::{Leftovers, Port, PortError, Reconciled, address_of, route_of};
 use crate::safeguard::RouterSafeguard;
 use crate::settings::Settings;
 use crate::snapshot::{EngineSnapshot, by_name};
@@ -30,10 +30,10 @@ use crate::view::InterfaceView;
 /// How long after addresses could not be installed it is worth another try: after each that fails
 /// too, twice as long, since it unseats whoever is master meanwhile.
 const INSTALL_RETRY: Duration = Duration::from_secs(30);
-/// The fault of a router whose safeguard has acted.
-const STOOD_STILL: &str = "it stood still for too long, and its addresses were removed";
 /// How often that is doubled.
 const INSTALL_DOUBLINGS: u32 = 5;
+/// How far apart it is told of losing adverts: each may set a program going.
+const LOSERS_APART: Duration = Duration::from_secs(1);
 
 /// One virtual router that runs wherever there is a [`Kernel`] to send and to hold objects.
 ///
@@ -85,8 +85,13 @@ pub struct Engine {
     follow_ups: VecDeque<Event>,
     /// When to try the addresses again that could not be installed.
     retry_install_at: Option<Instant>,
+    /// The same of routes.
+    retry_routes_at: Option<Instant>,
     /// How often in a row they could not be.
     failed_installs: u32,
+    /// When to announce addresses on other interfaces again.
+    announce_elsewhere_at: Option<Instant>,
+    losers: Losers,
     has_ended: bool,
 }
 
@@ -122,7 +127,10 @@ impl Engine {
             events: Vec::new(),
             follow_ups: VecDeque::new(),
             retry_install_at: None,
+            announce_elsewhere_at: None,
+            retry_routes_at: None,
             failed_installs: 0,
+            losers: Losers::default(),
             has_ended: false,
         }
     }
@@ -179,7 +187,7 @@ impl Engine {
     pub fn snapshot(&self, now: Instant) -> EngineSnapshot {
         EngineSnapshot {
             machine: self.router.snapshot(now),
-            objects: self.port.held().to_vec(),
+            objects: self.port.objects_held().to_vec(),
             signing: self.port.signing(),
             reports: by_name(self.reports.clone()),
             has_old_peer: self.has_old_peer,
@@ -242,6 +250,8 @@ impl Engine {
                 self.reconfigure(now, settings, view, influences);
             }
             Input::OldPeer(peer) => self.take_old_peer(peer),
+            Input::Drain(true) => self.tell(now, Event::Fault(FaultReason::Drained)),
+            Input::Drain(false) => self.tell(now, Event::FaultCleared(FaultReason::Drained)),
             Input::Shutdown => self.shutdown(now),
         }
     }
@@ -251,8 +261,11 @@ impl Engine {
         let deadlines = [
             self.router.deadline(),
             self.retry_install_at,
+            self.retry_routes_at,
             self.port.announce_deadline(),
             self.debounced.deadline(),
+            self.announce_elsewhere_at,
+            self.losers.due_at,
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -283,8 +296,18 @@ impl Engine {
         if is_due(self.router.deadline()) {
             self.tell(now, Event::Timer);
         }
+        if self.retry_routes_at.take_if(|at| *at <= now).is_some() {
+            self.complete_addresses(now, self.failed_installs);
+        }
         if self.retry_install_at.take_if(|at| *at <= now).is_some() {
             self.tell(now, Event::FaultCleared(FaultReason::InstallFailed));
+        }
+        if is_due(self.losers.due_at) {
+            self.tell_of_losers(now);
+        }
+        if is_due(self.announce_elsewhere_at) {
+            self.port.announce_elsewhere(now);
+            self.plan_announcing_elsewhere(now);
         }
         if is_due(self.port.announce_deadline())
             && let Err(error) = self.port.announce_some(now)
@@ -400,6 +423,14 @@ impl Engine {
     }
 }
 
+/// When it is told of losing adverts.
+#[derive(Debug, Default)]
+struct Losers {
+    told_at: Option<Instant>,
+    /// When to tell of one that was put off.
+    due_at: Option<Instant>,
+}
+
 /// The router that is Active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActiveRouter {
@@ -414,27 +445,31 @@ pub struct ActiveRouter {
 /// What it is told.
 impl Engine {
     /// After so long a standstill that its safeguard has removed its objects, and others may be
-    /// Active, begins again as a backup. Nothing is sent meanwhile: the safeguard forbids it.
+    /// Active, steps down before it says anything; or has its objects again if it is Active
+    /// nevertheless.
     ///
     /// `now` is the time now, and not that of what is handled next, which may have waited. Says
     /// whether it was so.
     pub(crate) fn heed_safeguard(&mut self, now: Instant) -> bool {
         let was_relieved = self.port.was_relieved();
         if was_relieved {
-            self.begin_again(now);
+            self.take_back_or_step_down(now);
         }
         was_relieved
     }
 
     #[inline(never)]
-    fn begin_again(&mut self, now: Instant) {
-        let stood_still = || FaultReason::Other(Arc::from(STOOD_STILL));
-        self.tell(now, Event::Fault(stood_still()));
-        if self.port.was_relieved() {
-            // It was no longer Active, and still had objects that the kernel had refused to remove.
+    fn take_back_or_step_down(&mut self, now: Instant) {
+        self.port.revoke_will();
+        // So late, it steps down, unless it is always Active.
+        self.tell(now, Event::Timer);
+        let held = self.port.held();
+        if self.is_installed {
+            self.put_back(now, &held);
+        } else {
+            // It was not Active, and had what the kernel had refused to remove.
             self.remove();
         }
-        self.tell(now, Event::FaultCleared(stood_still()));
     }
 
     fn shutdown(&mut self, now: Instant) {
@@ -493,6 +528,10 @@ impl Engine {
         if before.carriers != self.view.carriers {
             self.complete_addresses(now, failed_before);
         }
+        if !self.settings.routes.is_empty() && before.addresses != self.view.addresses {
+            // The kernel takes routes away along with addresses without a word.
+            self.put_back(now, &self.port.routes());
+        }
     }
 
     /// What the other interfaces that its addresses need mean to it: they count like tracked ones
@@ -539,8 +578,8 @@ impl Engine {
     fn remove_leftovers(&mut self) {
         match self.port.remove_leftovers() {
             Ok(none) if none == Leftovers::default() => {}
-            Ok(Leftovers { addresses, filters }) => {
-                self.events.push(EventKind::LeftoversRemoved { addresses, filters });
+            Ok(Leftovers { addresses, filters, routes }) => {
+                self.events.push(EventKind::LeftoversRemoved { addresses, filters, routes });
             }
             Err(error) => self.problem(error),
         }
@@ -549,17 +588,22 @@ impl Engine {
     /// Makes what another engine held its own, by the difference alone, and goes on announcing.
     #[inline(never)]
     fn adopt(&mut self, now: Instant, rounds_left: u8) {
-        match self.port.adopt() {
-            Ok(Reconciled { added, missing }) => {
-                let missing = missing.map(|interface| EventKind::AddressesWait { interface });
-                self.events.extend(missing);
-                let rounds = self.settings.machine.announce.repeat;
+        let held = self.port.held();
+        match self.port.install() {
+            Ok(done) => {
+                let (rounds, added) = (self.settings.machine.announce.repeat, done.added.clone());
+                self.take_missing(now, done);
                 self.port.announce(now, rounds, Some(&added));
-                self.port.announce(now, rounds_left, None);
             }
             Err(error) => self.give_up_installing(now, error),
         }
         self.follow_up(now);
+        // Somebody may have removed some of it meanwhile.
+        self.put_back(now, &held);
+        if self.is_installed {
+            self.port.announce(now, rounds_left, None);
+            self.plan_announcing_elsewhere(now);
+        }
     }
 
     /// Puts objects back that someone else has taken away. Those that were taken away here, and
@@ -570,11 +614,17 @@ impl Engine {
             return;
         }
         match self.port.put_back(removed) {
-            Ok(added) if added.is_empty() => {}
-            Ok(added) => {
-                let addresses = added.iter().filter_map(address_of).collect();
-                self.events.push(EventKind::PutBack { addresses });
-                self.tell(now, Event::AddressesLost);
+            Ok(done) => {
+                let addresses: Vec<_> = done.added.iter().filter_map(address_of).collect();
+                let routes: Vec<_> = done.added.iter().filter_map(route_of).collect();
+                self.take_missing(now, done);
+                if !routes.is_empty() {
+                    self.events.push(EventKind::RoutesPutBack { routes });
+                }
+                if !addresses.is_empty() {
+                    self.events.push(EventKind::PutBack { addresses });
+                    self.tell(now, Event::AddressesLost);
+                }
             }
             Err(error) => self.give_up_installing(now, error),
         }
@@ -602,6 +652,9 @@ impl Engine {
         self.tell(now, Event::Reload { config: settings.machine.clone(), trackers });
         self.follow_interfaces(now, view);
         self.complete_addresses(now, failed_before);
+        if before.announce_elsewhere != settings.announce_elsewhere {
+            self.plan_announcing_elsewhere(now);
+        }
         if *before != *settings {
             self.events.push(EventKind::Reconfigured);
         }
@@ -640,7 +693,12 @@ impl Engine {
                 Action::PriorityChanged { from, to } => {
                     self.events.push(EventKind::PriorityChanged { from, to });
                 }
-                Action::Report(report) => self.report(report),
+                Action::Report(report) => {
+                    if matches!(report, Report::LosingAdvert(_) | Report::OwnerHeard(_)) {
+                        self.tell_of_losers(now);
+                    }
+                    self.report(report);
+                }
             }
         }
     }
@@ -665,14 +723,30 @@ impl Engine {
     #[inline(never)]
     fn install(&mut self, now: Instant) {
         self.is_installed = true;
+        self.plan_announcing_elsewhere(now);
         match self.port.install() {
             Ok(done) => {
                 self.failed_installs = 0;
                 if let Some(interface) = done.missing {
                     self.events.push(EventKind::AddressesWait { interface });
                 }
+                self.take_missing(now, done);
             }
             Err(error) => self.give_up_installing(now, error),
+        }
+    }
+
+    /// What was announced now is to be announced again after a while.
+    fn plan_announcing_elsewhere(&mut self, now: Instant) {
+        let every = self.settings.announce_elsewhere.filter(|_| self.is_installed);
+        self.announce_elsewhere_at = every.map(|every| now + every);
+    }
+
+    /// Tries routes again later that the kernel refused.
+    fn take_missing(&mut self, now: Instant, done: Reconciled) {
+        self.retry_routes_at = done.refused.is_some().then_some(now + INSTALL_RETRY);
+        if let Some(error) = done.refused {
+            self.problem(error);
         }
     }
 
@@ -694,10 +768,12 @@ impl Engine {
             *retry_at = now;
         } else if self.is_installed {
             match self.port.install() {
-                Ok(done) if done.added.is_empty() => {}
                 Ok(done) => {
-                    let rounds = self.settings.machine.announce.repeat;
-                    self.port.announce(now, rounds, Some(&done.added));
+                    if !done.added.is_empty() {
+                        let rounds = self.settings.machine.announce.repeat;
+                        self.port.announce(now, rounds, Some(&done.added));
+                    }
+                    self.take_missing(now, done);
                 }
                 Err(error) => self.give_up_installing(now, error),
             }
@@ -708,9 +784,22 @@ impl Engine {
     #[inline(never)]
     fn remove(&mut self) {
         self.is_installed = false;
+        self.announce_elsewhere_at = None;
+        self.losers.due_at = None;
+        self.retry_routes_at = None;
         self.port.stop_announcing();
         if let Err(error) = self.port.remove() {
             self.problem(error);
+        }
+    }
+
+    /// Tells that a losing advert was heard, or puts it off if that was told just now.
+    fn tell_of_losers(&mut self, now: Instant) {
+        let next_at = self.losers.told_at.map(|at| at + LOSERS_APART);
+        self.losers.due_at = next_at.filter(|at| *at > now);
+        if self.losers.due_at.is_none() {
+            self.losers.told_at = Some(now);
+            self.events.push(EventKind::LoserHeard { priority: self.router.priority() });
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use vrrp_fsm::{GroupTransition, Report, Transition};
-use vrrp_net::{InterfaceName, NetError};
+use vrrp_net::{InterfaceName, NetError, RouteKey};
 use vrrp_proto::{DecodeError, Family, Priority, Remark};
 use vrrp_track::Update;
 
@@ -82,6 +82,12 @@ pub enum EventKind {
     },
     /// The state machine has something to tell.
     Report(Report),
+    /// The router is Active, and has heard a losing advert: once a second at most, and after the last
+    /// one in any case.
+    LoserHeard {
+        /// The effective priority.
+        priority: Priority,
+    },
     /// New settings are in force.
     Reconfigured,
     /// Addresses and packet filters that a predecessor left behind were removed.
@@ -90,13 +96,20 @@ pub enum EventKind {
         addresses: usize,
         /// How many filters.
         filters: usize,
+        /// How many routes.
+        routes: usize,
     },
     /// Someone else removed addresses, and they are back.
     PutBack {
         /// Which.
         addresses: Vec<IpAddr>,
     },
-    /// Addresses have to wait, because their interface does not exist.
+    /// Someone else removed routes, and they are back.
+    RoutesPutBack {
+        /// Which.
+        routes: Vec<RouteKey>,
+    },
+    /// Addresses or routes have to wait, because their interface does not exist.
     AddressesWait {
         /// The interface.
         interface: InterfaceName,
@@ -180,10 +193,12 @@ impl EventKind {
             Self::Reconfigured => "reconfigured",
             Self::LeftoversRemoved { .. } => "leftovers_removed",
             Self::PutBack { .. } => "put_back",
+            Self::RoutesPutBack { .. } => "routes_put_back",
             Self::AddressesWait { .. } => "addresses_wait",
             Self::Problem { .. } => "problem",
             Self::Dropped { .. } => "advert_dropped",
             Self::Odd { .. } => "advert_odd",
+            Self::LoserHeard { .. } => "loser_heard",
             Self::OwnPeer { .. } => "own_peer",
             Self::OldPeer { .. } => "old_peer",
             Self::Tracker(_) => "tracker",
@@ -207,6 +222,7 @@ impl EventKind {
             | Self::Transition(_)
             | Self::Stopped { .. }
             | Self::PriorityChanged { .. }
+            | Self::LoserHeard { .. }
             | Self::Reconfigured
             | Self::Tracker(_)
             | Self::Restarted
@@ -224,18 +240,22 @@ impl fmt::Display for EventKind {
             Self::Stopped { .. } => f.write_str("stopped"),
             Self::PriorityChanged { from, to } => write!(f, "effective priority {from} -> {to}"),
             Self::Report(report) => report.fmt(f),
+            Self::LoserHeard { .. } => f.write_str("a router advertises that loses"),
             Self::Reconfigured => f.write_str("new settings are in force"),
-            Self::LeftoversRemoved { addresses, filters: 0 } => {
-                write!(f, "removed {addresses} address(es) that a predecessor left behind")
+            Self::LeftoversRemoved { addresses, filters, routes } => {
+                let kinds = [
+                    (addresses, "address(es)"),
+                    (filters, "packet filter(s)"),
+                    (routes, "route(s)"),
+                ];
+                let there = kinds.iter().filter(|(count, _)| **count > 0);
+                let words: Vec<_> = there.map(|(count, kind)| format!("{count} {kind}")).collect();
+                write!(f, "removed {} that a predecessor left behind", words.join(" and "))
             }
-            Self::LeftoversRemoved { addresses, filters } => write!(
-                f,
-                "removed {addresses} address(es) and {filters} packet filter(s) that a predecessor \
-                 left behind"
-            ),
             Self::PutBack { addresses } => put_back(f, addresses),
+            Self::RoutesPutBack { routes } => put_back(f, routes),
             Self::AddressesWait { interface } => {
-                write!(f, "its addresses on {interface} have to wait: there is no such interface")
+                write!(f, "what it has on {interface} has to wait: there is no such interface")
             }
             Self::Problem { error, .. } => error.fmt(f),
             Self::Dropped { source, error, count } => {
@@ -268,13 +288,13 @@ impl fmt::Display for EventKind {
 }
 
 /// The first few, and how many more.
-fn put_back(f: &mut fmt::Formatter<'_>, addresses: &[IpAddr]) -> fmt::Result {
+fn put_back(f: &mut fmt::Formatter<'_>, all: &[impl fmt::Display]) -> fmt::Result {
     const SHOWN: usize = 3;
     f.write_str("someone else removed ")?;
-    for (index, address) in addresses.iter().take(SHOWN).enumerate() {
-        write!(f, "{}{address}", if index > 0 { ", " } else { "" })?;
+    for (index, one) in all.iter().take(SHOWN).enumerate() {
+        write!(f, "{}{one}", if index > 0 { ", " } else { "" })?;
     }
-    if let Some(more @ 1..) = addresses.len().checked_sub(SHOWN) {
+    if let Some(more @ 1..) = all.len().checked_sub(SHOWN) {
         write!(f, " and {more} more")?;
     }
     f.write_str(": put back")

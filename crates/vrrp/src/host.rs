@@ -16,7 +16,7 @@ use vrrp_fsm::Instant;
 use vrrp_net::{NetError, NetEvent, Privileges, Waker};
 use vrrp_track::interface;
 
-use crate::core::{ApplyError, Committed, Core, Mode, Observer};
+use crate::core::{ApplyError, Committed, Core, Mode, Observer, UnknownRouter};
 use crate::events::{EventKind, Events};
 use crate::group::Driven;
 use crate::holdings::{Holdings, LeftBehind};
@@ -232,6 +232,28 @@ impl Host {
         Ok(plan)
     }
 
+    /// Lets the routers of that name take no part from now on, or take part again: a router, with
+    /// all members of its sync group, or the members of a sync group; without a name all there are.
+    /// One that is master resigns. Returns their names, in no time: what follows is seen in events
+    /// and status.
+    ///
+    /// That lasts, whatever setup is applied, for as long as there is a router of that name.
+    ///
+    /// # Errors
+    /// If there is no router and no sync group of that name.
+    pub fn drain(
+        &mut self,
+        name: Option<&str>,
+        is_drained: bool,
+    ) -> Result<Vec<Arc<str>>, UnknownRouter> {
+        self.core.drain(name, is_drained)
+    }
+
+    /// The names of the routers that are drained.
+    pub fn drained(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.core.drained().iter()
+    }
+
     /// The setup in force.
     pub fn setup(&self) -> &Setup {
         self.core.setup()
@@ -265,7 +287,7 @@ impl Host {
     /// If the timer cannot be set, or a socket not be waited on.
     pub fn turn(&mut self) -> Result<(), HostError> {
         self.waiting.reset();
-        if let Err(error) = self.links.read(&mut self.news) {
+        if let Err(error) = self.core.links.read(&mut *self.links, &mut self.news) {
             self.core.events.send(None, EventKind::LinksUnread { error });
         }
         self.core.links.take(self.news.drain(..));

@@ -44,6 +44,8 @@ pub enum Input {
     /// A peer of a unicast router has sent the checksum of VRRPv3 over IPv4 that keepalived sent up
     /// to 1.3.6, and may know no other.
     OldPeer(IpAddr),
+    /// Whether it is to take no part until it is told otherwise: a router that is Active resigns.
+    Drain(bool),
     /// Stop taking part: a router that is Active resigns.
     Shutdown,
 }

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use vrrp_net::{
     AddressFlags, IfIndex, Interface, InterfaceAddress, InterfaceName, Link, NetEvent, ObjectKey,
-    Snapshot,
+    RouteKey, Snapshot,
 };
 use vrrp_proto::Family;
 use vrrp_track::interface::LinkState;
 
 use crate::destination::UnicastPeer;
 use crate::input::Input;
-use crate::settings::Settings;
+use crate::settings::{Settings, VirtualRoute};
 use crate::view::{Carrier, InterfaceView};
 
 /// What a router wants to know of the interfaces.
@@ -133,6 +133,7 @@ impl Interfaces {
                     self.is_changed = true;
                 }
             }
+            NetEvent::RouteRemoved(key) => self.remove_route(key),
             NetEvent::Resync(snapshot) => self.resync(snapshot),
             _ => {}
         }
@@ -161,6 +162,9 @@ impl Interfaces {
                     },
                 );
             let missing: Vec<_> = missing.collect();
+            let routes = settings.routes.iter().filter(|route| route.is_tracked);
+            // Whether they are there, the kernel says when they are put back.
+            let missing = missing.into_iter().chain(routes.map(key_of));
             self.removed.entry(Arc::clone(name)).or_default().extend(missing);
         }
     }
@@ -231,7 +235,8 @@ impl Interfaces {
 
     fn carriers(&self, settings: &Settings) -> Vec<(InterfaceName, Carrier)> {
         let names = settings.addresses.iter().map(|address| settings.device_of(address));
-        let mut names: Vec<_> = names.chain([settings.carrier]).collect();
+        let routes = settings.routes.iter().flat_map(VirtualRoute::devices);
+        let mut names: Vec<_> = names.chain(routes).chain([settings.carrier]).collect();
         names.sort_unstable();
         names.dedup();
         let carrier = |name: InterfaceName| {
@@ -296,6 +301,22 @@ impl Interfaces {
         }
     }
 
+    fn remove_route(&mut self, key: RouteKey) {
+        let has = |watch: &Watch| {
+            let mut tracked = watch.settings.routes.iter().filter(|route| route.is_tracked);
+            tracked.any(|route| route.route.key() == key)
+        };
+        for (name, _) in self.watches.iter().filter(|(_, watch)| has(watch)) {
+            self.removed.entry(Arc::clone(name)).or_default().insert(ObjectKey::Route(key));
+        }
+    }
+
+    /// Whether somebody has routes that are to be put back.
+    pub(crate) fn wants_routes(&self) -> bool {
+        let mut routes = self.watches.values().flat_map(|watch| &watch.settings.routes);
+        routes.any(|route| route.is_tracked)
+    }
+
     fn has(&self, key: &ObjectKey) -> bool {
         match key {
             ObjectKey::Address(address) => {
@@ -304,6 +325,10 @@ impl Interfaces {
             _ => false,
         }
     }
+}
+
+fn key_of(route: &VirtualRoute) -> ObjectKey {
+    ObjectKey::Route(route.route.key())
 }
 
 /// The addresses of one interface, in the kernel's order.

@@ -64,6 +64,8 @@ mod input;
 mod interfaces;
 mod key_file;
 mod links;
+#[cfg(feature = "conf")]
+mod names;
 mod neighbours;
 mod order;
 mod outgoing;
@@ -87,7 +89,7 @@ pub use vrrp_fsm::{GroupTransition, Instant, State, Weight};
 pub use vrrp_track as track;
 
 pub use crate::authentication::{Authentication, Hmac, HmacError};
-pub use crate::core::{ApplyError, Observer};
+pub use crate::core::{ApplyError, Observer, UnknownRouter};
 pub use crate::destination::{Destination, OldChecksum, RouterKey, Unicast, UnicastPeer};
 pub use crate::engine::{ActiveRouter, Engine};
 pub use crate::events::{EVENTS_MAX, Event, EventKind, Events, Severity};
@@ -105,7 +107,8 @@ pub use crate::route::Dropped;
 pub use crate::safeguard::{LastWill, RouterSafeguard, Safeguard};
 pub use crate::service::Service;
 pub use crate::settings::{
-    Advertised, OnFailure, Settings, SettingsError, Track, VirtualAddress, VirtualRouter,
+    Advertised, OnFailure, Settings, SettingsError, Track, VirtualAddress, VirtualRoute,
+    VirtualRouter,
 };
 pub use crate::snapshot::{EngineSnapshot, Snapshot, Standstill, StandstillError};
 pub use crate::status::{Past, RouterStatus};

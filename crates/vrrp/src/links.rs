@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use vrrp_net::NetEvent;
+use vrrp_net::{NetError, NetEvent};
 
 use crate::inbox::Outlet;
 use crate::interfaces::Interfaces;
 use crate::order::Order;
+use crate::platform::LinkSource;
 use crate::receiver::{Receiver, ReceiverKey};
 use crate::settings::Settings;
 use crate::view::InterfaceView;
@@ -23,6 +24,7 @@ pub(crate) struct Table {
     pub(crate) interfaces: Interfaces,
     /// For the trackers of interfaces.
     pub(crate) states: vrrp_track::interface::Links,
+    watches_routes: bool,
     outlets: HashMap<Arc<str>, Outlet>,
     receivers: HashMap<ReceiverKey, Arc<Receiver>>,
 }
@@ -31,6 +33,21 @@ impl Links {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Table> {
         // What is in it can be resynchronised: a poisoned table is as good as any.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what has happened; routes are watched from the moment on when somebody has some.
+    pub(crate) fn read(
+        &self,
+        source: &mut dyn LinkSource,
+        events: &mut Vec<NetEvent>,
+    ) -> Result<(), NetError> {
+        let mut table = self.lock();
+        if !table.watches_routes && table.interfaces.wants_routes() {
+            source.watch_routes()?;
+            table.watches_routes = true;
+        }
+        drop(table);
+        source.read(events)
     }
 
     /// Takes in what happened and tells everybody what has changed for them.

@@ -29,7 +29,7 @@ use rustix::net::{
     socket_with,
 };
 use rustix::process::geteuid;
-use vrrp_net::{AddressKey, Filter, IfIndex, ObjectKey};
+use vrrp_net::{AddressKey, Filter, IfIndex, ObjectKey, Prefix, RouteKey};
 
 /// How the names begin.
 const PREFIX: &str = "vrrp/holder/";
@@ -154,7 +154,8 @@ fn write_answer(mut stream: &UnixStream, held: &[ObjectKey]) -> io::Result<()> {
     Ok(())
 }
 
-/// `address INDEX ADDRESS LENGTH [PEER]` or `filter TABLE ADDRESS [INDEX]`
+/// `address INDEX ADDRESS LENGTH [PEER]`, `filter TABLE ADDRESS [INDEX]` or `route TABLE METRIC TOS
+/// PROTOCOL ADDRESS LENGTH [ADDRESS LENGTH]`
 fn write_key(text: &mut String, key: &ObjectKey) {
     use std::fmt::Write as _;
 
@@ -172,6 +173,16 @@ fn write_key(text: &mut String, key: &ObjectKey) {
         ObjectKey::Filter(Filter { table, address, interface: Some(interface) }) => {
             writeln!(text, "filter {table} {address} {interface}")
         }
+        ObjectKey::Route(route) => {
+            let RouteKey { table, destination, source, metric, type_of_service, protocol } = route;
+            let (address, len) = (destination.address, destination.len);
+            let from = source.map(|from| format!(" {} {}", from.address, from.len));
+            let from = from.unwrap_or_default();
+            writeln!(
+                text,
+                "route {table} {metric} {type_of_service} {protocol} {address} {len}{from}"
+            )
+        }
         _ => Ok(()),
     };
 }
@@ -180,6 +191,7 @@ fn read_key(line: &str) -> Option<ObjectKey> {
     match line.split_once(' ')? {
         ("address", words) => read_address(words),
         ("filter", words) => read_filter(words),
+        ("route", words) => read_route(words),
         _ => None,
     }
 }
@@ -193,6 +205,21 @@ fn read_filter(words: &str) -> Option<ObjectKey> {
         None => None,
     };
     words.next().is_none().then_some(ObjectKey::Filter(Filter { table, address, interface }))
+}
+
+fn read_route(words: &str) -> Option<ObjectKey> {
+    let mut words = words.split(' ');
+    let table = words.next()?.parse().ok()?;
+    let metric = words.next()?.parse().ok()?;
+    let type_of_service = words.next()?.parse().ok()?;
+    let protocol = words.next()?.parse().ok()?;
+    let mut prefix = || -> Option<Prefix> {
+        let address = words.next()?.parse().ok()?;
+        Some(Prefix { address, len: words.next()?.parse().ok()? })
+    };
+    let (destination, source) = (prefix()?, prefix());
+    let key = RouteKey { table, destination, source, metric, type_of_service, protocol };
+    words.next().is_none().then_some(ObjectKey::Route(key))
 }
 
 fn read_address(words: &str) -> Option<ObjectKey> {

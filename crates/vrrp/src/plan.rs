@@ -456,7 +456,11 @@ fn unicast_differs(old: &Settings, new: &Settings) -> bool {
 }
 
 fn pace_differs(old: &Settings, new: &Settings) -> bool {
-    old.announce_pace != new.announce_pace || old.announce_together != new.announce_together
+    let pace = |settings: &Settings| {
+        let Settings { announce_pace, announce_elsewhere, .. } = *settings;
+        (announce_pace, announce_elsewhere, settings.announce_together.clone())
+    };
+    pace(old) != pace(new)
 }
 
 fn details_differ(old: &Settings, new: &Settings) -> bool {

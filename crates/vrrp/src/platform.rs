@@ -108,6 +108,14 @@ pub trait AdvertSource: Send {
 
 /// Where links and addresses say what happens to them.
 pub trait LinkSource: Send {
+    /// Tells of routes that are removed too from now on. What has no routes has nothing to do.
+    ///
+    /// # Errors
+    /// [`NetError`] if that cannot be had.
+    fn watch_routes(&mut self) -> Result<(), NetError> {
+        Ok(())
+    }
+
     /// Appends what has happened, without waiting.
     ///
     /// # Errors
@@ -184,6 +192,10 @@ impl AdvertSource for AdvertReceiver {
 }
 
 impl LinkSource for Monitor {
+    fn watch_routes(&mut self) -> Result<(), NetError> {
+        Self::watch_routes(self)
+    }
+
     fn read(&mut self, events: &mut Vec<NetEvent>) -> Result<(), NetError> {
         Self::read(self, events)
     }

@@ -10,14 +10,14 @@ use thiserror::Error;
 use vrrp_fsm::Instant;
 use vrrp_net::{
     Announcement, Change, Errno, IfIndex, Interface, InterfaceName, Kernel, NetError, Object,
-    ObjectKey, Outcome, Packet,
+    ObjectKey, ObjectKind, Outcome, Packet, RouteKey,
 };
 use vrrp_proto::{EncodeError, Family, Priority, Sequence, UnixTime};
 
 use crate::holdings::{HolderId, Holdings};
 use crate::outgoing::{Outgoing, Signing};
 use crate::safeguard::{LastWill, RouterSafeguard};
-use crate::settings::{OnFailure, Settings, VirtualAddress};
+use crate::settings::{OnFailure, Settings, VirtualAddress, VirtualRoute};
 use crate::view::{Carrier, InterfaceView};
 
 /// How many announcements go out before anything else is looked at again.
@@ -62,7 +62,7 @@ pub enum PortError {
         first: NetError,
     },
     /// There is no such interface.
-    #[error("the interface {0} of an address does not exist")]
+    #[error("the interface {0} of an address or a route does not exist")]
     NoDevice(InterfaceName),
     /// Nobody knows what other processes hold: addresses that are theirs may have been removed as
     /// leftovers.
@@ -130,8 +130,10 @@ impl Announcing {
 pub(crate) struct Reconciled {
     /// What was not there before.
     pub(crate) added: Vec<ObjectKey>,
-    /// An interface that does not exist, of addresses that may do without.
+    /// An interface that does not exist, of addresses or routes that may do without.
     pub(crate) missing: Option<InterfaceName>,
+    /// Why routes are not there: they are no reason to give up the addresses.
+    pub(crate) refused: Option<PortError>,
 }
 
 /// What a predecessor had left, and what is no more.
@@ -139,12 +141,14 @@ pub(crate) struct Reconciled {
 pub(crate) struct Leftovers {
     pub(crate) addresses: usize,
     pub(crate) filters: usize,
+    pub(crate) routes: usize,
 }
 
 impl Leftovers {
     fn count(&mut self, object: &Object, outcome: Outcome) {
         match object {
             Object::Filter(_) => self.filters += usize::from(outcome.is_change()),
+            Object::Route(_) => self.routes += usize::from(outcome.is_change()),
             _ => self.addresses += usize::from(outcome.is_change()),
         }
     }
@@ -279,6 +283,23 @@ impl Port {
         self.safeguard.as_ref().is_some_and(|safeguard| safeguard.has_acted())
     }
 
+    /// Goes on after its safeguard has acted: nothing is left to that until the objects are there
+    /// again.
+    pub(crate) fn revoke_will(&mut self) {
+        self.is_entrusted = false;
+        self.safeguard.iter().for_each(|safeguard| safeguard.revoke());
+    }
+
+    /// The same, whole.
+    pub(crate) fn objects_held(&self) -> &[Object] {
+        &self.held
+    }
+
+    /// What the router has put into the kernel.
+    pub(crate) fn held(&self) -> Vec<ObjectKey> {
+        self.held.iter().map(Object::key).collect()
+    }
+
     /// Brings the will to what is held and sent now.
     fn renew_will(&mut self) -> Result<(), EncodeError> {
         if self.is_entrusted { self.entrust(self.held.clone()) } else { Ok(()) }
@@ -301,8 +322,9 @@ impl Port {
         }
         let resignation = (!is_numbered).then_some(next);
         let machine = &self.settings.machine;
-        let silence_max =
-            machine.interval.as_duration() * u32::from(machine.down_timer_adverts.get());
+        // As `Router::late_at` has it.
+        let adverts = machine.down_timer_adverts.get().max(2);
+        let silence_max = machine.interval.as_duration() * u32::from(adverts);
         safeguard.entrust(LastWill { objects, resignation, silence_max });
         Ok(())
     }
@@ -343,8 +365,8 @@ impl Port {
     /// difference alone: what is there stays untouched, what is not wanted any more goes last.
     pub(crate) fn install(&mut self) -> Result<Reconciled, PortError> {
         let (wanted, missing) = self.wanted()?;
-        let added = self.reconcile(&wanted)?;
-        Ok(Reconciled { added, missing })
+        let reconciled = self.reconcile(&wanted)?;
+        Ok(Reconciled { missing, ..reconciled })
     }
 
     /// Goes on from where another process was: with these objects, and these numbers.
@@ -355,19 +377,6 @@ impl Port {
         (self.held, self.signing) = (held, signing);
     }
 
-    /// What the router has put there.
-    pub(crate) fn held(&self) -> &[Object] {
-        &self.held
-    }
-
-    /// As [`install`](Self::install), and what is held but is not there any more is put back.
-    pub(crate) fn adopt(&mut self) -> Result<Reconciled, PortError> {
-        let held: Vec<_> = self.held.iter().map(Object::key).collect();
-        let mut done = self.install()?;
-        done.added.extend(self.put_back(&held)?);
-        Ok(done)
-    }
-
     /// Takes everything away that the router has put there.
     pub(crate) fn remove(&mut self) -> Result<(), PortError> {
         self.reconcile(&[]).map(drop)
@@ -376,7 +385,7 @@ impl Port {
     /// Brings about that the kernel has these objects of the router and no others. Says which
     /// are new.
     #[inline(never)]
-    fn reconcile(&mut self, wanted: &[Object]) -> Result<Vec<ObjectKey>, PortError> {
+    fn reconcile(&mut self, wanted: &[Object]) -> Result<Reconciled, PortError> {
         // What is there is entrusted at any moment: before it comes, until it has gone.
         if !wanted.is_empty() {
             let keys: HashSet<_> = wanted.iter().map(Object::key).collect();
@@ -403,16 +412,18 @@ impl Port {
         let taken = self.take_away(gone);
         self.renew_will()?;
         made_room?;
-        let added = added?;
+        let reconciled = added?;
         taken?;
-        Ok(added)
+        Ok(reconciled)
     }
 
-    /// Puts objects there, which are in the order of their kinds: where one is refused, none of the
-    /// next kind follows. Those that were there already are none of the ones that it names.
+    /// Puts objects there, which are in the order of their kinds: where one is refused that is no
+    /// route, none of the next kind follows. Those that were there already are none of the ones that
+    /// it names.
     #[inline(never)]
-    fn put_there(&mut self, objects: Vec<Object>) -> Result<Vec<ObjectKey>, PortError> {
+    fn put_there(&mut self, objects: Vec<Object>) -> Result<Reconciled, PortError> {
         let (all, mut added, mut refusals) = (objects.len(), Vec::new(), Vec::new());
+        let mut refused = None;
         for kind in objects.chunk_by(is_one_kind) {
             for chunk in kind.chunks(CHANGE_CHUNK) {
                 let changes: Vec<_> = chunk.iter().cloned().map(Change::Add).collect();
@@ -430,11 +441,16 @@ impl Port {
                     }
                 }
             }
+            if kind[0].kind() == ObjectKind::Route {
+                let refusals = std::mem::take(&mut refusals);
+                refused = summarize("added", kind.len(), refusals).err();
+            }
             if !refusals.is_empty() {
                 break;
             }
         }
-        summarize("added", all, refusals).map(|()| added)
+        summarize("added", all, refusals)?;
+        Ok(Reconciled { added, missing: None, refused })
     }
 
     /// Takes objects away, which are in the reverse order of their kinds, unless another router
@@ -484,12 +500,21 @@ impl Port {
 
     /// Puts back which of these objects someone else has taken away, if the router has put them
     /// there. Names those that were missing.
-    pub(crate) fn put_back(&mut self, removed: &[ObjectKey]) -> Result<Vec<ObjectKey>, PortError> {
+    pub(crate) fn put_back(&mut self, removed: &[ObjectKey]) -> Result<Reconciled, PortError> {
         let removed: HashSet<_> = removed.iter().collect();
         let is_mine = |object: &&Object| removed.contains(&object.key());
         let mine: Vec<_> = self.held.iter().filter(is_mine).cloned().collect();
+        if !mine.is_empty() {
+            self.entrust(self.held.clone())?;
+        }
         self.held.retain(|object| !removed.contains(&object.key()));
         self.put_there(mine)
+    }
+
+    /// The routes that it has put there and that are to be put back.
+    pub(crate) fn routes(&self) -> Vec<ObjectKey> {
+        let tracked = self.settings.routes.iter().filter(|route| route.is_tracked);
+        tracked.map(|route| ObjectKey::Route(route.route.key())).collect()
     }
 
     /// Takes away what a dead predecessor left and nobody alive holds: every address of the settings
@@ -503,6 +528,8 @@ impl Port {
             true => Vec::new(),
             false => self.objects().into_iter().flatten().collect(),
         };
+        let tracked = |route: &VirtualRoute| route.on(|name| self.interface_of(name)).ok();
+        objects.extend(self.settings.routes.iter().filter_map(tracked).map(Object::from));
         match self.kernel.filters(self.settings.filter_table) {
             Ok(filters) => objects.extend(filters.into_iter().map(Object::Filter)),
             Err(error) => refusals.push(error),
@@ -544,7 +571,18 @@ impl Port {
                 object => objects.push(object?),
             }
         }
+        for route in &self.settings.routes {
+            match route.on(|name| self.interface_of(name)) {
+                Ok(spec) => objects.push(spec.into()),
+                Err(name) if route.is_tracked => return Err(PortError::NoDevice(name)),
+                Err(name) => missing = Some(name),
+            }
+        }
         Ok((objects, missing))
+    }
+
+    fn interface_of(&self, name: InterfaceName) -> Option<Interface> {
+        self.carriers.get(&name).map(|carrier| carrier.interface)
     }
 
     /// The packet filters of the addresses that can be there.
@@ -628,6 +666,23 @@ impl Port {
         self.settings.addresses.iter().filter_map(announcement).collect()
     }
 
+    /// Begins to announce one address on each interface of addresses that is not that of the adverts,
+    /// unless an announcement is under way, which says more.
+    pub(crate) fn announce_elsewhere(&mut self, now: Instant) {
+        if self.announcing.is_some() {
+            return;
+        }
+        let own = self.at.as_ref().and_then(|at| at.interface);
+        let mut seen = HashSet::new();
+        let mut is_first =
+            |it: &&Announcement| Some(it.interface) != own && seen.insert(it.interface);
+        let all = self.announcements(None);
+        let firsts: Vec<_> = all.iter().filter(&mut is_first).copied().collect();
+        if !firsts.is_empty() {
+            self.announcing = Some(self.announcing(now, firsts, 1));
+        }
+    }
+
     /// Gives up an announcement under way.
     pub(crate) fn stop_announcing(&mut self) {
         self.announcing = None;
@@ -678,6 +733,14 @@ impl Port {
 pub(crate) fn address_of(key: &ObjectKey) -> Option<IpAddr> {
     match key {
         ObjectKey::Address(address) => Some(address.address),
+        _ => None,
+    }
+}
+
+/// The route that an object is, if it is one.
+pub(crate) fn route_of(key: &ObjectKey) -> Option<RouteKey> {
+    match key {
+        ObjectKey::Route(route) => Some(*route),
         _ => None,
     }
 }

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vrrp_net::{NetError, NetEvent, Waker};
 use vrrp_track::interface;
 
-use crate::core::{ApplyError, Committed, Core, Mode, Observer, Prepared};
+use crate::core::{ApplyError, Committed, Core, Mode, Observer, Prepared, UnknownRouter};
 use crate::events::{EventKind, EventSender, Events};
 use crate::group::{Driven, Moves};
 use crate::holdings::LeftBehind;
@@ -143,6 +143,8 @@ impl Service {
         self.open_gates(self.core.arrange(units), &mut waiting);
         self.core.finish(committed);
         self.threads.join_ended();
+        // Somebody may have routes to be watched.
+        self.links.waker.wake();
         Ok(plan)
     }
 
@@ -237,6 +239,28 @@ impl Service {
     /// The states of the links, which [`track::Interface`](vrrp_track::Interface) reads.
     pub fn link_states(&self) -> interface::Links {
         self.core.link_states()
+    }
+
+    /// Lets the routers of that name take no part from now on, or take part again: a router, with
+    /// all members of its sync group, or the members of a sync group; without a name all there are.
+    /// One that is master resigns. Returns their names, in no time: what follows is seen in events
+    /// and status.
+    ///
+    /// That lasts, whatever setup is applied, for as long as there is a router of that name.
+    ///
+    /// # Errors
+    /// If there is no router and no sync group of that name.
+    pub fn drain(
+        &mut self,
+        name: Option<&str>,
+        is_drained: bool,
+    ) -> Result<Vec<Arc<str>>, UnknownRouter> {
+        self.core.drain(name, is_drained)
+    }
+
+    /// The names of the routers that are drained.
+    pub fn drained(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.core.drained().iter()
     }
 
     /// The setup in force.
@@ -492,7 +516,7 @@ fn follow(
             None => poll(&mut [PollFd::new(waker, PollFlags::IN)], timeout),
         };
         waker.take();
-        let read: Result<(), NetError> = source.read(&mut news);
+        let read: Result<(), NetError> = links.read(&mut *source, &mut news);
         is_to_retry = threads.retry();
         if let Err(error) = read {
             events.send(None, EventKind::LinksUnread { error });

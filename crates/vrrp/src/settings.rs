@@ -11,7 +11,7 @@ use thiserror::Error;
 use vrrp_fsm::{Config, Weight};
 use vrrp_net::{
     AddressFlags, AddressSpec, Broadcast, Filter, Interface, InterfaceName, Label, Preferred,
-    Scope, TableName, WordError,
+    RouteSpec, Scope, TableName, WordError,
 };
 use vrrp_proto::{
     AddressList, AddressListError, Addresses, ChecksumForm, Family, HmacKeyError, Interval,
@@ -97,6 +97,14 @@ pub enum SettingsError {
     /// A setting that this version of the library does not carry out.
     #[error("{0} is not supported yet")]
     Unsupported(&'static str),
+    /// A name that stands for a number, and for none on this machine.
+    #[error("{name} is in no {file} of iproute2")]
+    UnknownName {
+        /// The name.
+        name: Arc<str>,
+        /// The files that were looked in, as iproute2 calls them.
+        file: &'static str,
+    },
     /// A number beyond what is possible.
     #[error("{0} is out of range")]
     Range(&'static str),
@@ -151,6 +159,9 @@ pub struct Settings {
     pub advertised: Advertised,
     /// Every address that moves with it, those in its adverts among them.
     pub addresses: Vec<VirtualAddress>,
+    /// The routes that move with it. Where the kernel refuses one, the addresses stay, and it is
+    /// tried again.
+    pub routes: Vec<VirtualRoute>,
     /// Whether VRRPv3 adverts without addresses are accepted.
     pub accept_no_addresses: bool,
     /// Where adverts are sent.
@@ -178,6 +189,10 @@ pub struct Settings {
     /// The name of the interfaces that have one pace together, as they lead to the same switch
     /// (keepalived's `garp_group`); without it each interface has its own.
     pub announce_together: Option<Arc<str>>,
+    /// While it is Active, how often to announce an address on each interface of addresses that is not
+    /// the one of its adverts: nothing else tells switches there where its MAC address is. `None` for
+    /// never.
+    pub announce_elsewhere: Option<Duration>,
     /// What it goes by beyond its interface.
     pub tracks: Vec<Track>,
 }
@@ -212,6 +227,7 @@ impl Settings {
             checksum: ChecksumForm::usual(version),
             advertised,
             addresses,
+            routes: Vec::new(),
             accept_no_addresses: false,
             destination: Destination::Multicast(group(family)),
             source: None,
@@ -223,6 +239,7 @@ impl Settings {
             on_failure: OnFailure::default(),
             announce_pace: Duration::ZERO,
             announce_together: None,
+            announce_elsewhere: None,
             tracks: Vec::new(),
         })
     }
@@ -307,10 +324,12 @@ impl Settings {
         address.device.unwrap_or(self.carrier)
     }
 
-    /// The other interfaces that its addresses need, each once.
+    /// The other interfaces that its addresses and routes need, each once.
     pub fn devices(&self) -> BTreeSet<InterfaceName> {
         let tracked = self.addresses.iter().filter(|address| address.is_tracked);
         let devices = tracked.map(|address| self.device_of(address));
+        let routes = self.routes.iter().filter(|route| route.is_tracked);
+        let devices = devices.chain(routes.flat_map(VirtualRoute::devices));
         devices.filter(|device| Some(*device) != self.interface).collect()
     }
 
@@ -326,6 +345,46 @@ impl Settings {
             };
             (track, shown)
         })
+    }
+}
+
+/// A route that moves with a virtual router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VirtualRoute {
+    /// The route, without the interfaces of its hops.
+    pub route: RouteSpec,
+    /// The interface of each hop; where there is none, the kernel finds it by the gateway.
+    pub devices: Vec<Option<InterfaceName>>,
+    /// Whether it is put back if someone else removes it, and whether the router only takes part
+    /// while the interfaces that it names are running.
+    pub is_tracked: bool,
+}
+
+impl VirtualRoute {
+    /// A route whose hops have no interfaces.
+    pub fn new(route: RouteSpec) -> Self {
+        let devices = vec![None; route.hops.len()];
+        Self { route, devices, is_tracked: true }
+    }
+
+    /// The interfaces that it names.
+    pub fn devices(&self) -> impl Iterator<Item = InterfaceName> {
+        self.devices.iter().flatten().copied()
+    }
+
+    /// The route on the interfaces of now, or the name of one that there is not.
+    pub(crate) fn on(
+        &self,
+        interface: impl Fn(InterfaceName) -> Option<Interface>,
+    ) -> Result<RouteSpec, InterfaceName> {
+        let mut route = self.route.clone();
+        for (hop, device) in route.hops.iter_mut().zip(&self.devices) {
+            if let Some(name) = *device {
+                hop.interface = Some(interface(name).ok_or(name)?);
+            }
+        }
+        Ok(route)
     }
 }
 

@@ -1,7 +1,7 @@
 //! How routers stand, for another program in the same process to go on from: an upgrade replaces the
 //! program by exec, and its routers must not notice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -49,6 +49,8 @@ pub struct Snapshot {
     pub(crate) groups: Vec<GroupSnapshot>,
     pub(crate) receivers: Vec<ReceiverSnapshot>,
     pub(crate) readings: Vec<ReadingSnapshot>,
+    /// The names of those that are kept from taking part.
+    pub(crate) drained: BTreeSet<Arc<str>>,
     pub(crate) last_event: u64,
 }
 

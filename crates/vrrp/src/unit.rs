@@ -108,6 +108,8 @@ pub(crate) struct Parts {
     pub(crate) events: EventSender,
     pub(crate) view: InterfaceView,
     pub(crate) influences: Vec<(Arc<str>, Influence)>,
+    /// Whether the operator wants it to take no part.
+    pub(crate) is_drained: bool,
     /// What the signatures of an engine that died have come to.
     pub(crate) signing: Signing,
 }
@@ -411,6 +413,7 @@ impl Unit {
         self.is_ending |= matches!(input, Input::Shutdown);
         match &input {
             Input::Interfaces(view) => self.take_view(view.clone()),
+            Input::Drain(is_drained) => self.parts.is_drained = *is_drained,
             Input::Tracker { name, influence } => {
                 match self.parts.influences.iter_mut().find(|(known, _)| known == name) {
                     Some((_, known)) => *known = *influence,
@@ -499,6 +502,9 @@ impl Unit {
         if let Phase::Running(engine, _) = &mut self.phase {
             if self.is_member {
                 engine.join_group();
+            }
+            if self.parts.is_drained {
+                engine.handle(now, Input::Drain(true));
             }
             match self.before_exec.take() {
                 Some(before) => engine.resume(now, view, can_hear, influences, *before),

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use vrrp::track::interface::Delays;
 use vrrp::{
-    Authentication, Carrier, Engine, Input, Instant, InterfaceView, Settings, State, VirtualRouter,
+    Authentication, Carrier, Engine, EventKind, Input, Instant, InterfaceView, Settings, State,
+    VirtualRouter,
 };
 use vrrp_fsm::Heard;
 use vrrp_net::{Call, IfIndex, Interface, NetError, Operation, Recorder};
@@ -252,4 +253,85 @@ fn whoever_hung_until_others_took_over_gives_the_addresses_up_and_says_nothing()
         assert!(!calls.iter().any(says), "{calls:?}");
         assert!(recorder.objects().is_empty());
     }
+}
+
+#[test]
+fn a_master_announces_one_address_on_each_other_interface_again_and_again() {
+    let recorder = Recorder::new();
+    let address = |address: &str, device: Option<&str>| {
+        let mut address: vrrp::VirtualAddress = address.parse().unwrap();
+        address.device = device.map(|name| name.parse().unwrap());
+        address
+    };
+    let router = VirtualRouter::new("eth0", 51).priority(255).address("192.0.2.100/24");
+    let router = router.virtual_address(address("198.51.100.7/24", Some("eth1")));
+    let router = router.virtual_address(address("198.51.100.8/24", Some("eth1")));
+    let mut settings = router.build().unwrap();
+    settings.announce_elsewhere = Some(Duration::from_secs(60));
+    settings.machine.announce.delay = Duration::ZERO;
+    let mac = Some(vrrp_net::MacAddress([2, 0, 0, 0, 0, 1]));
+    let mut view = view(true);
+    view.carriers[0].1.mac = mac;
+    let interface = Interface { index: IfIndex::new(3).unwrap(), name: "eth1".parse().unwrap() };
+    view.carriers
+        .push((interface.name, Carrier { interface, mac, is_running: true, forwards_ipv6: false }));
+    let mut engine = Engine::new(Arc::new(settings), recorder.kernel());
+    engine.start(NOW, view.clone(), true, Vec::new());
+    let run_to = |engine: &mut Engine, secs: u64| {
+        let until = NOW + Duration::from_secs(secs);
+        while let Some(at) = engine.deadline().filter(|at| *at <= until) {
+            engine.timer(at);
+        }
+        let announced = recorder.take().into_iter().filter_map(|call| match call {
+            Call::Announce(all) => Some(all),
+            _ => None,
+        });
+        announced.flatten().map(|it| it.address.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(run_to(&mut engine, 59).len(), 15, "five rounds of three");
+    assert_eq!(run_to(&mut engine, 121), ["198.51.100.7"; 2]);
+
+    view.is_running = false;
+    engine.handle(NOW + Duration::from_secs(130), Input::Interfaces(view));
+    assert_eq!(run_to(&mut engine, 300), [""; 0], "it is no master");
+}
+
+#[test]
+fn losing_adverts_are_told_of_once_a_second_and_none_is_forgotten() {
+    let millis = Duration::from_millis;
+    let recorder = Recorder::new();
+    let mut engine = Engine::new(settings(200), recorder.kernel());
+    engine.start(NOW, view(true), true, Vec::new());
+    let begun = engine.deadline().unwrap();
+    engine.timer(begun);
+    assert_eq!(engine.router().state(), State::Active);
+    engine.take_events();
+    let loser = Heard {
+        source: [192, 0, 2, 2].into(),
+        priority: Priority::new(100),
+        interval: Interval::DEFAULT,
+    };
+    let told = |engine: &mut Engine| {
+        let is_it = |event: &EventKind| matches!(event, EventKind::LoserHeard { .. });
+        engine.take_events().iter().filter(|event| is_it(event)).count()
+    };
+    let run = |engine: &mut Engine, from: u64, to: u64, every: u64| {
+        let mut count = 0;
+        for now in (from..to).map(|ms| begun + millis(ms)) {
+            if engine.deadline().is_some_and(|at| at <= now) {
+                engine.timer(now);
+            }
+            if now.saturating_since(begun).as_millis() % u128::from(every) == 0 {
+                engine.handle(now, Input::Advert(loser));
+            }
+            count += told(engine);
+        }
+        count
+    };
+    assert_eq!(run(&mut engine, 1, 2501, 10), 3, "at 10 ms, 1010 ms, 2010 ms");
+    assert_eq!(run(&mut engine, 2501, 5000, 10_000), 1, "the last of them, at 3010 ms");
+    assert_eq!(run(&mut engine, 5000, 5500, 5001), 1, "one after a while at once");
+    engine.handle(begun + millis(5500), Input::Advert(loser));
+    engine.handle(begun + millis(5501), Input::Interfaces(view(false)));
+    assert_eq!(run(&mut engine, 5502, 9000, 10_000), 0, "it is no master any more");
 }

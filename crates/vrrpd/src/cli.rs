@@ -84,6 +84,27 @@ pub(crate) enum Command {
     /// Exit status: 0 upgraded; 1 refused, the program before runs on; 2 wrong usage; 3 no daemon
     /// answers there.
     Upgrade(UpgradeArgs),
+    /// Hand the addresses over to other nodes and stay away, until `vrrpd undrain`: for work on this
+    /// machine.
+    ///
+    /// A master resigns, so that the next best node has the addresses within its skew time; the state
+    /// is FAULT, with `drained` as the reason. A sync group goes as a whole. It lasts over reloads, and
+    /// ends with the daemon.
+    ///
+    /// Exit status: 0 drained, and with --wait another node was heard to be master; 1 with --wait,
+    /// nobody was; 2 wrong usage or no instance or group of that name; 3 no daemon answers there.
+    Drain(DrainArgs),
+    /// Let drained instances take part again.
+    ///
+    /// Exit status: 0 done, 2 wrong usage or no instance or group of that name, 3 no daemon answers
+    /// there.
+    Undrain(UndrainArgs),
+    /// Remove the addresses of a daemon that was killed together with its guard, as when a service
+    /// manager kills all of a service: for a unit's `ExecStopPost=`.
+    ///
+    /// Exit status: 0 nothing is left of it, 2 wrong usage, 3 a daemon runs there, or something could
+    /// not be removed.
+    Release(ReleaseArgs),
     /// Watch a failover: two daemons, two network namespaces, no root needed.
     ///
     /// Exit status: 0 the story ended as told, 1 something did not happen, 2 wrong usage, 3 this
@@ -233,6 +254,37 @@ pub(crate) struct UpgradeArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// The run directory of the daemon to ask.
+    #[arg(long, default_value = DEFAULT_RUN_DIR)]
+    pub(crate) run_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DrainArgs {
+    #[command(flatten)]
+    pub(crate) what: UndrainArgs,
+    /// Wait until another node is heard to be master of all of them, at most so long.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true,
+          default_missing_value = "30")]
+    pub(crate) wait: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UndrainArgs {
+    /// An instance, with all members of its sync group, or a sync group; all instances if it is left
+    /// out.
+    #[arg(value_name = "INSTANCE|GROUP")]
+    pub(crate) name: Option<String>,
+    /// Print what became of it as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The run directory of the daemon to ask.
+    #[arg(long, default_value = DEFAULT_RUN_DIR)]
+    pub(crate) run_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseArgs {
+    /// The run directory that the daemon had.
     #[arg(long, default_value = DEFAULT_RUN_DIR)]
     pub(crate) run_dir: PathBuf,
 }

@@ -14,12 +14,16 @@ mod users;
 
 use std::fmt::Display;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use serde::Serialize;
-use vrrp_control::{AskError, Client};
+use vrrp_control::{AskError, Client, DrainRequest, RunDir};
 
-use crate::cli::{Cli, Command, EventsArgs, ExplainArgs, ReloadArgs, StatusArgs, UpgradeArgs};
+use crate::cli::{
+    Cli, Command, EventsArgs, ExplainArgs, ReleaseArgs, ReloadArgs, StatusArgs, UndrainArgs,
+    UpgradeArgs,
+};
 
 /// The C library's allocator keeps a cache for each thread, which hundreds of threads that hardly
 /// ever allocate would fill once and keep.
@@ -40,6 +44,9 @@ fn main() -> ExitCode {
         Command::Events(args) => events(&args),
         Command::Reload(args) => reload(&args),
         Command::Upgrade(args) => upgrade(&args),
+        Command::Drain(args) => drain(&args.what, true, args.wait.map(Duration::from_secs)),
+        Command::Undrain(args) => drain(&args, false, None),
+        Command::Release(args) => release(&args),
         Command::Demo(args) => demo::run(&args),
     }
 }
@@ -126,6 +133,54 @@ fn upgrade(args: &UpgradeArgs) -> ExitCode {
     };
     let shown = show(&report, args.json);
     report.refused.as_ref().map_or(shown, |why| refused(why))
+}
+
+/// Keeps instances from taking part, or lets them take part again.
+fn drain(args: &UndrainArgs, drain: bool, wait: Option<Duration>) -> ExitCode {
+    let client = Client::of(&args.run_dir);
+    let report = match client.drain(&DrainRequest { name: args.name.clone(), drain }) {
+        Ok(report) => report,
+        Err(error) => return unavailable(&error),
+    };
+    if let Some(why) = &report.refused {
+        eprintln!("vrrpd: {why}");
+        return ExitCode::from(exit::USAGE);
+    }
+    let shown = show(&report, args.json);
+    let unheard: Vec<_> = report.unheard().collect();
+    if drain && !unheard.is_empty() {
+        let names = unheard.join(", ");
+        eprintln!("vrrpd: warning: of {names} no other node was ever heard: there may be none");
+    }
+    let Some(limit) = wait else { return shown };
+    match client.wait_for_successors(&report, limit) {
+        Ok(alone) if alone.is_empty() => shown,
+        Ok(alone) => {
+            let (names, secs) = (alone.join(", "), limit.as_secs());
+            eprintln!(
+                "vrrpd: no other node has become master of {names} within {secs} s; `vrrpd undrain` \
+                 takes the addresses back"
+            );
+            ExitCode::from(exit::CONFIG)
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn release(args: &ReleaseArgs) -> ExitCode {
+    // Held, so that no daemon begins meanwhile.
+    let run_dir = match RunDir::hold(args.run_dir.clone()) {
+        Ok(run_dir) => run_dir,
+        Err(error) => return unavailable(&error),
+    };
+    match vrrp_guard::release(&run_dir.path().join(run::RECORD)) {
+        Ok(0) => exit::OK,
+        Ok(count) => {
+            eprintln!("vrrpd: removed {count} object(s) of a daemon that was killed");
+            exit::OK
+        }
+        Err(error) => unavailable(&error),
+    }
 }
 
 /// Prints an answer, for people or as JSON.

@@ -113,13 +113,18 @@ impl Reader {
         self.read.store(number, Ordering::Release);
     }
 
-    fn run_programs(&self, router: &Arc<str>, announced: Announced) {
-        let (notify, limit) = {
+    fn run_programs(&self, router: &Arc<str>, mut announced: Announced) {
+        let ((notify, is_removed), limit) = {
             let mut programs = lock(&self.programs);
             let has_ended = announced.state == words::STOP;
             let subject = (announced.kind, Arc::clone(router));
             (programs.of(&subject, has_ended), programs.limit)
         };
+        let says_deleted = |notify: &Arc<Notify>| notify.say_deleted;
+        let is_instance = announced.kind == words::INSTANCE;
+        if is_removed && is_instance && notify.as_ref().is_some_and(says_deleted) {
+            announced.state = words::DELETED;
+        }
         let programs = notify.iter().flat_map(|notify| programs_of(notify, router, announced));
         for (command, more) in programs {
             self.start(limit, router, command, more);
@@ -153,9 +158,13 @@ fn write_down(event: &Event) {
         Severity::Warning => log::Level::Warn,
         Severity::Error => log::Level::Error,
     };
-    // What ends says so in its last event.
-    let is_silent =
-        matches!(event.kind, EventKind::Transition(_)) && Announced::by(&event.kind).is_none();
+    // What ends says so in its last event, and the reports of the state machine tell of losing
+    // adverts now and then.
+    let is_silent = match &event.kind {
+        EventKind::Transition(_) => Announced::by(&event.kind).is_none(),
+        EventKind::LoserHeard { .. } => true,
+        _ => false,
+    };
     let text = words::text(&event.kind);
     match &event.router {
         _ if is_silent => {}
@@ -175,11 +184,15 @@ fn programs_of<'a>(
         words::BACKUP => &notify.backup,
         words::FAULT => &notify.fault,
         words::STOP => &notify.stop,
+        words::DELETED => &notify.deleted,
+        words::MASTER_RX_LOWER_PRI => &notify.master_rx_lower_priority,
         _ => &None,
     };
+    // That is no state: it has its program alone.
+    let any = notify.any.as_ref().filter(|_| announced.state != words::MASTER_RX_LOWER_PRI);
     let own = own.iter().map(|command| (&command.value, Vec::new()));
     let priority = announced.priority.to_string();
-    let any = notify.any.iter().map(|command| {
+    let any = any.map(|command| {
         let more = [announced.kind, name, announced.state, &priority].map(str::to_owned);
         (&command.value, more.into())
     });
@@ -206,15 +219,27 @@ mod tests {
             notify_master "/bin/m one"
             notify_backup /bin/b
             notify "/bin/n -q"
+            notify_deleted /bin/d
+            notify_master_rx_lower_pri "/bin/l one"
         }"#;
         let loaded = parse_str("test", text, &Options::default());
         let config = loaded.config.unwrap();
         let kind = words::INSTANCE;
-        let announced = Announced { kind, state: "MASTER", priority: Priority::new(244) };
-        let found = programs_of(&config.instances[0].notify, "VI_1", announced);
-        let found: Vec<_> =
-            found.iter().map(|(c, more)| (c.words.join(" "), more.join(" "))).collect();
-        let expected = [("/bin/m one", ""), ("/bin/n -q", "INSTANCE VI_1 MASTER 244")];
-        assert_eq!(found, expected.map(|(own, more)| (own.to_owned(), more.to_owned())));
+        let programs = |state| {
+            let announced = Announced { kind, state, priority: Priority::new(244) };
+            let found = programs_of(&config.instances[0].notify, "VI_1", announced);
+            found.iter().map(|(c, more)| (c.words.join(" "), more.join(" "))).collect::<Vec<_>>()
+        };
+        let expected = |own: &str, any: &str| {
+            vec![(own.to_owned(), String::new()), ("/bin/n -q".to_owned(), any.to_owned())]
+        };
+        assert_eq!(programs("MASTER"), expected("/bin/m one", "INSTANCE VI_1 MASTER 244"));
+        assert_eq!(programs("DELETED"), expected("/bin/d", "INSTANCE VI_1 DELETED 244"));
+        let loser_heard = programs("MASTER_RX_LOWER_PRI");
+        assert_eq!(
+            loser_heard,
+            [("/bin/l one".to_owned(), String::new())],
+            "no state, no `notify`"
+        );
     }
 }

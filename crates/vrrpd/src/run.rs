@@ -14,11 +14,14 @@ use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SI
 use signal_hook::iterator::Signals;
 use vrrp::track::TrackError;
 use vrrp::track::runner::{Runner, RunnerLimits};
-use vrrp::{ApplyError, Change, Host, HostError, Observer, Platform as _, Service, System};
+use vrrp::{
+    ApplyError, Change, Host, HostError, Observer, Platform as _, RouterStatus, Service, System,
+};
 use vrrp_conf::model::Config;
 use vrrp_control::{
-    Answers, Control, GroupStatus, GuardStatus, InstanceStatus, InterfaceStatus, Reception,
-    ReloadReport, RunDir, RunDirError, Status, TrackerStatus, UpgradeReport, UpgradeRequest,
+    Answers, Control, DrainReport, DrainRequest, DrainedInstance, GroupStatus, GuardStatus,
+    InstanceStatus, InterfaceStatus, Reception, ReloadReport, RunDir, RunDirError, Status,
+    TrackerStatus, UpgradeReport, UpgradeRequest,
 };
 use vrrp_guard::{Guard, GuardError};
 use vrrp_net::{NetError, NetNamespace, SpareDescriptors, Waker};
@@ -35,6 +38,8 @@ use crate::users::Users;
 
 /// The name of the process that removes the addresses when this one is gone or hangs.
 pub(crate) const GUARD: &str = "vrrpd-guard";
+/// The file of the run directory that says what is to be removed when that is gone too.
+pub(crate) const RECORD: &str = "guarded";
 /// How long the last log lines may take to be written.
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
 /// How long the instances may take to resign and to remove their addresses.
@@ -158,6 +163,12 @@ enum Task {
         answered: Waker,
     },
     Upgrade(UpgradeRequest),
+    /// Keep instances from taking part, or let them take part again; answer in the same way.
+    Drain {
+        request: DrainRequest,
+        reply: Sender<DrainReport>,
+        answered: Waker,
+    },
 }
 
 /// What a running daemon is made of.
@@ -201,11 +212,13 @@ fn serve(args: &RunArgs, config: Config, inheritance: Option<Inheritance>) -> Re
         None => {
             let run_dir = RunDir::hold(run_dir_of(args, &config))?;
             let socket = run_dir.listen()?;
+            release_leftovers(&run_dir);
             (run_dir, socket, None)
         }
     };
     let reception = Reception::open(socket)?;
-    let guard = Arc::new(Guard::succeed(GUARD, predecessor)?);
+    let record = run_dir.path().join(RECORD);
+    let guard = Arc::new(Guard::recording(GUARD, record, predecessor)?);
     host.set_safeguard(Arc::clone(&guard) as _);
     let spare = SpareDescriptors::new(SPARE_DESCRIPTORS);
     // From here on signals wait until they are asked for, so none can end the process unawares.
@@ -282,6 +295,15 @@ fn run_dir_of(args: &RunArgs, config: &Config) -> PathBuf {
     path
 }
 
+/// Removes what a daemon and its guard have left that were killed together.
+fn release_leftovers(run_dir: &RunDir) {
+    match vrrp_guard::release(&run_dir.path().join(RECORD)) {
+        Ok(0) => {}
+        Ok(count) => log::warn!("removed {count} object(s) that a killed daemon had left behind"),
+        Err(error) => log::warn!("what a killed daemon has left may still be there: {error}"),
+    }
+}
+
 /// Signals become tasks.
 fn follow_signals(tasks: Sender<Task>) -> std::io::Result<()> {
     let mut signals = Signals::new(
@@ -326,6 +348,10 @@ impl Daemon<'_> {
                     let report = if is_dry { self.dry_run() } else { self.reload() };
                     // Whoever asked may have given up waiting.
                     let _ = reply.try_send(report);
+                    answered.wake();
+                }
+                Task::Drain { request, reply, answered } => {
+                    let _ = reply.try_send(self.drain(&request));
                     answered.wake();
                 }
             }
@@ -384,6 +410,20 @@ impl Daemon<'_> {
         let (asker, report) = before.report(masters);
         log::info!("{report}");
         asker.answer(&report);
+    }
+
+    fn drain(&mut self, request: &DrainRequest) -> DrainReport {
+        // As they stand before: others answer within milliseconds.
+        let before = self.service.observer().routers();
+        let names = self.service.drain(request.name.as_deref(), request.drain);
+        let (format, drained) = (vrrp_control::FORMAT, request.drain);
+        let (names, refused) = match names {
+            Ok(names) => (names, None),
+            Err(unknown) => (Vec::new(), Some(unknown.to_string())),
+        };
+        let is_meant = |router: &&RouterStatus| names.contains(&router.settings.name);
+        let instances = before.iter().filter(is_meant).map(DrainedInstance::of).collect();
+        DrainReport { format, drained, refused, instances }
     }
 
     fn read(&mut self) -> Reading {
@@ -510,6 +550,12 @@ impl Answers for Answering {
 
     fn upgrade(&self, request: UpgradeRequest) {
         let _ = self.requests.send(Task::Upgrade(request));
+    }
+
+    fn drain(&self, request: DrainRequest, answered: Waker) -> Receiver<DrainReport> {
+        let (reply, report) = bounded(1);
+        let _ = self.requests.send(Task::Drain { request, reply, answered });
+        report
     }
 }
 

@@ -44,16 +44,16 @@ pub(crate) struct NotifyPrograms {
 
 impl NotifyPrograms {
     /// The programs of an instance or group; at its end those that it had while it ran, although
-    /// another one may have its name by now.
-    pub(crate) fn of(&mut self, subject: &Subject, has_ended: bool) -> Option<Arc<Notify>> {
+    /// another one may have its name by now, and whether a reload has removed it.
+    pub(crate) fn of(&mut self, subject: &Subject, has_ended: bool) -> (Option<Arc<Notify>>, bool) {
         if has_ended && let Some(leaving) = self.leaving.get_mut(subject) {
             let programs = leaving.pop_front();
             if leaving.is_empty() {
                 self.leaving.remove(subject);
             }
-            return programs;
+            return (programs, true);
         }
-        self.programs.get(subject).cloned()
+        (self.programs.get(subject).cloned(), false)
     }
 
     /// Takes over these programs, once this plan is carried out.

@@ -141,6 +141,10 @@ impl Reader<'_> {
             [] => return None,
         };
         let pace = self.time(word, 1_000_000, 0, 86_400_000_000)?;
+        if !pace.is_zero() && pace < Duration::from_secs(1) {
+            self.out_of_range(word, "0, or 1", "86400");
+            return None;
+        }
         Some((pace, all))
     }
 }
@@ -166,15 +170,15 @@ pub(super) fn version_of(number: i64) -> Version {
 }
 
 /// How soon a master that advertises a lower priority is replaced.
-pub(super) const HANDOVER: [&str; 2] = ["fast", "rfc"];
+pub(super) const HANDOVER: [&str; 2] = ["rfc", "fast"];
 
 pub(super) fn is_fast(word: &str) -> bool {
-    word == HANDOVER[0]
+    word == HANDOVER[1]
 }
 
 /// The word of [`HANDOVER`] that means that.
 pub(super) const fn handover_word(is_fast: bool) -> &'static str {
-    if is_fast { HANDOVER[0] } else { HANDOVER[1] }
+    HANDOVER[is_fast as usize]
 }
 
 pub(super) fn checksum_of(as_v2: bool) -> Checksum {

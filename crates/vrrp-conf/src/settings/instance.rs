@@ -179,11 +179,9 @@ pub(super) fn on_failure(word: &str) -> OnFailure {
     if word == "keep" { OnFailure::Keep } else { OnFailure::Release }
 }
 
-pub(super) fn on_failure_word(on_failure: OnFailure) -> &'static str {
-    match on_failure {
-        OnFailure::Release => "release",
-        OnFailure::Keep => "keep",
-    }
+/// What differs from the default, which keepalived has no word for.
+pub(super) fn on_failure_word(on_failure: OnFailure) -> Option<&'static str> {
+    (on_failure == OnFailure::Keep).then_some("keep")
 }
 
 /// `[never]`.

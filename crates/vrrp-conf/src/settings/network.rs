@@ -8,13 +8,14 @@ use super::Reader;
 use super::instance::InstanceDraft;
 use super::row::Draft;
 use super::rows::{AUTH_HMAC, AUTHENTICATION, SentPassword};
+use super::seen::Seen;
 use crate::did_you_mean::closest;
 use crate::model::{
     AntiReplay, AuthPass, Authentication, HmacAuth, HmacKey, HmacKeyValue, HmacMode, Ipvlan,
     IpvlanMode, MacAddress, UnicastPeer, Vmac,
 };
 use crate::syntax::{Body, Statement, Word};
-use crate::{Code, Diagnostic, Spanned, bytes};
+use crate::{Code, Diagnostic, Span, Spanned, bytes};
 
 /// What `authentication` says.
 #[derive(Default)]
@@ -31,8 +32,7 @@ impl Draft for PasswordDraft {
 #[derive(Default)]
 pub(super) struct HmacDraft {
     pub(super) keys: Vec<HmacKey>,
-    /// What is wrong with others.
-    wrong: Vec<(Code, String)>,
+    seen_keys: Seen<u8>,
     pub(super) active_key: Option<u8>,
     pub(super) anti_replay: AntiReplay,
     pub(super) time_window: Option<Duration>,
@@ -121,13 +121,8 @@ impl Reader<'_> {
     ) {
         let mut hmac = HmacDraft::default();
         self.fill(&AUTH_HMAC, &mut hmac, body);
-        let HmacDraft { keys, wrong, active_key, anti_replay, time_window, mode } = hmac;
+        let HmacDraft { keys, active_key, anti_replay, time_window, mode, .. } = hmac;
         let at = statement.keyword().span;
-        for (code, message) in wrong {
-            let diagnostic = Diagnostic::new(code, at, message)
-                .help("`key ID KEY` has the bytes, `hex:` and their digits, or `file:` and a path");
-            self.push(diagnostic);
-        }
         let active_key = active_key.or_else(|| keys.first().map(|key| key.id));
         let Some(active_key) = active_key.filter(|id| keys.iter().any(|key| key.id == *id)) else {
             self.error(Code::Required, at, "`auth_hmac` without a key that signs".to_owned());
@@ -137,22 +132,36 @@ impl Reader<'_> {
         self.set_authentication(draft, Spanned::new(Authentication::Hmac(hmac), at));
     }
 
-    /// `ID KEY`. What is wrong is said of the block: whoever quotes this line quotes the key.
-    pub(super) fn hmac_key(&self, draft: &mut HmacDraft, words: &[Word<'_>]) {
-        let [number, secret] = words else { return };
-        let id = number.text.parse().ok().and_then(NonZeroU8::new);
-        let Some(id) = id.map(NonZeroU8::get) else {
+    /// `ID KEY`. What is wrong is said of the number: whoever marks the key may show it.
+    pub(super) fn hmac_key(&mut self, draft: &mut HmacDraft, words: &[Word<'_>]) {
+        let Some(number) = words.first() else { return };
+        let id = number.text.parse().ok().and_then(NonZeroU8::new).map(NonZeroU8::get);
+        let fault = match (id, words) {
+            (_, [_] | [_, _, _, ..]) => {
+                "`key` is followed by a number and a key, in quotes if it has blanks".to_owned()
+            }
+            (Some(id), [_, secret]) => {
+                let key = HmacKey { id, secret: self.secret_text(secret).to_owned() };
+                match fault(key.value()) {
+                    Some(fault) => format!("key {id} {fault}"),
+                    None => return self.add_key(draft, key, number.span),
+                }
+            }
             // Where the two are the wrong way round, this is the key.
-            let message = "the number of a key is 1 to 255".to_owned();
-            return draft.wrong.push((Code::OutOfRange, message));
+            _ => "the number of a key is 1 to 255".to_owned(),
         };
-        let key = HmacKey { id, secret: self.secret_text(secret).to_owned() };
-        if let Some(what) = fault(key.value()) {
-            return draft.wrong.push((Code::OutOfRange, format!("key {id} {what}")));
-        }
-        if draft.keys.iter().any(|other| other.id == id) {
-            let message = format!("two keys have the number {id}");
-            return draft.wrong.push((Code::SameKeyNumber, message));
+        let diagnostic = Diagnostic::new(Code::OutOfRange, number.span, fault)
+            .help("write `key ID`, and the bytes, `hex:` and their digits, or `file:` and a path");
+        self.push(diagnostic);
+    }
+
+    fn add_key(&mut self, draft: &mut HmacDraft, key: HmacKey, at: Span) {
+        if let Some(first) = draft.seen_keys.before(key.id, at) {
+            let message = format!("two keys have the number {}", key.id);
+            let diagnostic = Diagnostic::new(Code::SameKeyNumber, at, message)
+                .also(first, "the other one")
+                .help("give one of them another number, on all routers");
+            return self.push(diagnostic);
         }
         draft.keys.push(key);
     }

@@ -7,6 +7,7 @@ use vrrp_proto::Family;
 
 use super::Reader;
 use super::routing::{Item, KEEPALIVED, OptionTable, Words, find, is_all};
+use super::rows::{ROUTE_ENCAP, ROUTE_TTL_PROPAGATE, ROUTE_VRF};
 use crate::model::{
     CongestionControl, Lookup, Metric, NextHop, Placement, Prefix, Route, RouteKind,
     RouterPreference, WeightedHop,
@@ -185,7 +186,7 @@ impl Reader<'_> {
             return self.route_destination(reading, word, words);
         };
         if matches!(option, Opt::NextHop) {
-            let hop = self.weighted_hop(&mut reading.item, words)?;
+            let hop = self.weighted_hop(&mut reading.item, words, reading.is_static)?;
             reading.route.hops.push(hop);
             return Some(());
         }
@@ -198,6 +199,7 @@ impl Reader<'_> {
             return None;
         }
         self.once(&mut reading.item, option, word);
+        self.report_unsupported(option, word, reading.is_static);
         match option {
             Opt::Dev | Opt::OnLink | Opt::Encap | Opt::Realms => {
                 self.hop_option(&mut reading.item, &mut reading.route.hop, option, word, words)
@@ -216,6 +218,19 @@ impl Reader<'_> {
                 None
             }
             _ => self.route_option(reading, option, word, words),
+        }
+    }
+
+    /// Static routes are not supported at all, and say so themselves.
+    fn report_unsupported(&mut self, option: Opt, word: &Word<'_>, is_static: bool) {
+        let feature = match option {
+            Opt::Encap => &ROUTE_ENCAP,
+            Opt::Vrf => &ROUTE_VRF,
+            Opt::TtlPropagate => &ROUTE_TTL_PROPAGATE,
+            _ => return,
+        };
+        if !is_static {
+            self.report_feature(feature, word.span);
         }
     }
 
@@ -387,6 +402,7 @@ impl Reader<'_> {
         &mut self,
         item: &mut Item<Opt>,
         words: &mut Words<'_, '_>,
+        is_static: bool,
     ) -> Option<WeightedHop> {
         let mut hop = WeightedHop { hop: NextHop::default(), weight: 1 };
         let mut own = Item::new("next hop");
@@ -405,6 +421,7 @@ impl Reader<'_> {
             };
             words.next();
             self.once(&mut own, option, word);
+            self.report_unsupported(option, word, is_static);
             let read = match option {
                 Opt::Weight => self.value_of(word, words).and_then(|value| {
                     hop.weight = self.integer(value, 1, 256)? as u16;

@@ -427,7 +427,9 @@ fn active_late() -> Vec<Row> {
 fn active_adverts() -> Vec<Row> {
     let higher = |at| Cause::HigherPriority(peer(BELOW, 101, at));
     let loses = |source, priority| report(Report::LosingAdvert(peer(source, priority, 4_000_000)));
-    let silent = Config { lower_prio_no_advert: true, ..V3 };
+    let no_advert = Config { lower_prio_no_advert: true, ..V3 };
+    let unannounced = Announce { lower_prio_repeat: 0, ..Announce::DEFAULT };
+    let silent = Config { announce: unannounced, ..no_advert.clone() };
     let parting = Config { higher_prio_send_advert: true, ..V3 };
     let ipv6 = || active(V3).and(3_700_000, Event::PrimaryAddress(Some(v6(0x100))));
     let ipv6_higher = Cause::HigherAddress(peer(v6(0x101), 100, 4_000_000));
@@ -514,7 +516,10 @@ fn active_adverts() -> Vec<Row> {
             Active,
             5_000_000,
         ),
-        row("active/lower-no-advert", "RFC 3768 §6.4.3, RFC 5798 §6.4.3", active(silent))
+        row("active/lower-no-advert", "keepalived 2.2.7", active(no_advert))
+            .when(4_000_000, advert(ABOVE, 99))
+            .then([announce(5), loses(ABOVE, 99)], Active, 4_609_375),
+        row("active/lower-silent", "RFC 3768 §6.4.3, RFC 5798 §6.4.3", active(silent))
             .when(4_000_000, advert(ABOVE, 99))
             .then([loses(ABOVE, 99)], Active, 4_609_375),
         row("active/own-address", DECIDED, active(V3)).when(4_000_000, advert(OWN, 200)).then(

@@ -4,6 +4,7 @@ mod address;
 mod filter;
 mod link;
 mod message;
+mod route;
 mod secondaries;
 mod socket;
 
@@ -27,6 +28,7 @@ use crate::address::{AddressSpec, InterfaceAddress};
 use crate::error::{NetError, Operation};
 use crate::filter::Filter;
 use crate::object::{Change, Object, Outcome};
+use crate::route::{Placement, RouteKey, RouteSpec};
 use crate::words::{Errno, IfIndex};
 use filter::Filters;
 use message::{Answer, Message, Requests};
@@ -121,8 +123,13 @@ impl Netlink {
             let addresses = |run: &[Change]| -> Vec<_> {
                 run.iter().filter_map(|change| address(change.object())).collect()
             };
+            let routes = |run: &[Change]| -> Vec<_> {
+                run.iter().filter_map(|change| route(change.object())).collect()
+            };
             outcomes.extend(match &run[0] {
                 change if is_filter(change) => self.change_filters(run),
+                Change::Add(Object::Route(_)) => self.add_routes(&routes(run)),
+                Change::Remove(Object::Route(_)) => self.remove_routes(&routes(run)),
                 Change::Add(_) => self.add_addresses(&addresses(run)),
                 Change::Remove(_) => self.remove_addresses(&addresses(run)),
             });
@@ -203,6 +210,56 @@ impl Netlink {
             Err(error) => Err(error),
         };
         answers.into_iter().zip(addresses).map(outcome).collect()
+    }
+
+    /// Adds routes, as many per system call as answers can be kept of.
+    ///
+    /// What comes back has one entry for each route, in their order: one that is refused keeps
+    /// none of the others back.
+    #[inline(never)]
+    pub fn add_routes(&mut self, routes: &[RouteSpec]) -> Vec<Result<Outcome, NetError>> {
+        let operation = Operation::AddRoute;
+        let mut outcomes = Vec::with_capacity(routes.len());
+        for run in routes.chunk_by(|one, next| one.placement == next.placement) {
+            let flags = match run[0].placement {
+                Placement::Before => NlmF::CREATE,
+                Placement::Behind => NlmF::CREATE | NlmF::APPEND,
+                Placement::Only => NlmF::CREATE | NlmF::EXCL,
+            };
+            let answers = self.batch(operation, Rtm::Newroute, flags, run, RouteSpec::to_add);
+            outcomes.extend(answers.into_iter().zip(run).map(|(answer, route)| match answer? {
+                Answer::Done => Ok(Outcome::Added),
+                Answer::Refused(Errno::EEXIST, _) => Ok(Outcome::AlreadyThere),
+                Answer::Refused(errno, text) => Err(route_refused(operation, route, errno, text)),
+            }));
+        }
+        outcomes
+    }
+
+    /// Removes routes, as many per system call as answers can be kept of, and no others: of each
+    /// entry only its [key](RouteSpec::key) and its kind matter.
+    ///
+    /// What comes back has one entry for each route, in their order.
+    pub fn remove_routes(&mut self, routes: &[RouteSpec]) -> Vec<Result<Outcome, NetError>> {
+        let (operation, flags) = (Operation::RemoveRoute, NlmF::empty());
+        let answers = self.batch(operation, Rtm::Delroute, flags, routes, RouteSpec::to_remove);
+        let outcome = |(answer, route): (Result<Answer, NetError>, &RouteSpec)| match answer? {
+            Answer::Done => Ok(Outcome::Removed),
+            // Of a table or an interface that is gone there is nothing either.
+            Answer::Refused(Errno::ESRCH | Errno::ENOENT | Errno::ENODEV, _) => {
+                Ok(Outcome::NotThere)
+            }
+            Answer::Refused(errno, text) => Err(route_refused(operation, route, errno, text)),
+        };
+        answers.into_iter().zip(routes).map(outcome).collect()
+    }
+
+    /// Every route of every table, of both families.
+    ///
+    /// # Errors
+    /// As [`Netlink::links`].
+    pub fn routes(&mut self) -> Result<Vec<RouteKey>, NetError> {
+        self.dump(Operation::ListRoutes, Rtm::Getroute, route::every_route, RouteKey::decode)
     }
 
     /// Makes a link.
@@ -454,6 +511,7 @@ pub(crate) enum Notice {
     AddressAdded(InterfaceAddress),
     AddressRemoved(InterfaceAddress),
     ForwardingChanged(IfIndex, bool),
+    RouteRemoved(RouteKey),
 }
 
 impl Notice {
@@ -464,6 +522,7 @@ impl Notice {
             Rtm::Dellink => Link::decode(body)?.map(Self::LinkGone),
             Rtm::Newaddr => InterfaceAddress::decode(body)?.map(Self::AddressAdded),
             Rtm::Deladdr => InterfaceAddress::decode(body)?.map(Self::AddressRemoved),
+            Rtm::Delroute => RouteKey::decode(body)?.map(Self::RouteRemoved),
             Rtm::Newnetconf => link::decode_forwarding(body)?
                 .map(|(index, forwards)| Self::ForwardingChanged(index, forwards)),
             _ => None,
@@ -475,7 +534,15 @@ impl Notice {
 fn address(object: &Object) -> Option<AddressSpec> {
     match object {
         Object::Address(spec) => Some(spec.clone()),
-        Object::Filter(_) => None,
+        _ => None,
+    }
+}
+
+/// The route that an object is, if it is one.
+fn route(object: &Object) -> Option<RouteSpec> {
+    match object {
+        Object::Route(route) => Some((**route).clone()),
+        _ => None,
     }
 }
 
@@ -489,6 +556,15 @@ fn every_address() -> Ifaddrmsg {
         .rtattrs(RtBuffer::<_, Buffer>::new())
         .build()
         .expect("every field without a default is set")
+}
+
+fn route_refused(
+    operation: Operation,
+    route: &RouteSpec,
+    errno: Errno,
+    explanation: Option<Box<str>>,
+) -> NetError {
+    NetError::Route { operation, route: route.key(), errno, explanation }
 }
 
 fn refused(

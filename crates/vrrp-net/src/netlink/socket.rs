@@ -53,6 +53,12 @@ impl Socket {
         Ok(Self(sys::into_owned(socket)))
     }
 
+    /// Joins another multicast group.
+    pub(crate) fn join(&self, group: u32) -> Result<(), Errno> {
+        let group = group.cast_signed();
+        sys::set_option(self.as_fd(), libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, group)
+    }
+
     pub(crate) fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
         send(&self.0, bytes, SendFlags::empty())?;
         Ok(())

@@ -248,7 +248,7 @@ impl Recorder {
     pub fn addresses(&self) -> Vec<AddressSpec> {
         let address = |object| match object {
             Object::Address(spec) => Some(spec),
-            Object::Filter(_) => None,
+            _ => None,
         };
         self.objects().into_iter().filter_map(address).collect()
     }
@@ -315,8 +315,12 @@ impl State {
     }
 
     fn remove_object(&mut self, position: usize) {
-        if let Object::Address(spec) = self.objects.remove(position) {
-            self.report(&NetEvent::AddressRemoved(InterfaceAddress::of(&spec)));
+        match self.objects.remove(position) {
+            Object::Address(spec) => {
+                self.report(&NetEvent::AddressRemoved(InterfaceAddress::of(&spec)));
+            }
+            Object::Route(route) => self.report(&NetEvent::RouteRemoved(route.key())),
+            _ => {}
         }
     }
 
@@ -333,7 +337,7 @@ impl State {
     fn snapshot(&self) -> Snapshot {
         let added = self.objects.iter().filter_map(|object| match object {
             Object::Address(spec) => Some(InterfaceAddress::of(spec)),
-            Object::Filter(_) => None,
+            _ => None,
         });
         let addresses = self.own_addresses.iter().copied().chain(added).collect();
         Snapshot { links: self.links.clone(), addresses }
@@ -386,7 +390,7 @@ impl Kernel for Recorder {
     fn filters(&mut self, table: TableName) -> Result<Vec<Filter>, NetError> {
         let is_of = |object: &Object| match object {
             Object::Filter(filter) => (filter.table == table).then_some(*filter),
-            Object::Address(_) => None,
+            _ => None,
         };
         Ok(self.lock().objects.iter().filter_map(is_of).collect())
     }

@@ -6,8 +6,8 @@ use vrrp_lab::{Capture, Command, Exit, Frame, Host, Process, Signal};
 
 use crate::interop::keepalived;
 use crate::stage::{
-    LIMIT, Seen, Stage, VIP, advert, eventually, instance, router, start, status, wait_for_advert,
-    wait_for_state, wait_for_vip,
+    LIMIT, Seen, Stage, VIP, VRRPD, advert, eventually, instance, router, start, status,
+    wait_for_advert, wait_for_state, wait_for_vip,
 };
 
 /// Far less than the three seconds after which a peer gives a silent master up.
@@ -238,4 +238,34 @@ fn an_address_that_others_hang_on_goes_alone() {
     host.wait_for_address("eth0", vip, false, LIMIT).unwrap();
     wait_for_no_guard(host);
     assert!(host.has_address("eth0", "10.9.9.1/24").unwrap());
+}
+
+#[test]
+fn what_is_left_where_daemon_and_guard_are_killed_at_once_is_released() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let release = || host.run([VRRPD, "release"]).unwrap();
+    assert_eq!(release().exit, Exit::Code(0), "there was never a daemon");
+    let master = start(host, &at_one_second(150, ""));
+    host.wait_for_address("eth0", VIP, true, LIMIT).unwrap();
+    let is_recorded =
+        || host.run(["test", "-s", "/run/vrrpd/guarded"]).unwrap().exit == Exit::Code(0);
+    eventually("it is recorded", is_recorded);
+    assert_eq!(release().exit, Exit::Code(3), "a daemon runs there");
+    let guard = guard_pid(host).unwrap().to_string();
+    host.run(["kill", "-STOP", &guard]).unwrap().success().unwrap();
+    master.kill().unwrap();
+    host.run(["kill", "-KILL", &guard]).unwrap().success().unwrap();
+    wait_for_no_guard(host);
+    assert!(host.has_address("eth0", VIP).unwrap(), "there is nobody left to remove it");
+    let released = release();
+    assert_eq!(released.exit, Exit::Code(0), "{}", String::from_utf8_lossy(&released.stderr));
+    assert!(!host.has_address("eth0", VIP).unwrap());
+    assert!(!is_recorded());
+
+    let daemon = start(host, &at_one_second(150, ""));
+    host.wait_for_address("eth0", VIP, true, LIMIT).unwrap();
+    eventually("it is recorded", is_recorded);
+    assert_eq!(daemon.terminate(LIMIT).unwrap(), Exit::Code(0));
+    assert!(!is_recorded(), "nothing was left");
 }

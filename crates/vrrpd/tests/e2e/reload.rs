@@ -10,7 +10,8 @@ use vrrp_lab::{Command, Exit, Frame, Host, Signal};
 use vrrp_proto::{PROTOCOL, split_ipv4};
 
 use crate::stage::{
-    LIMIT, Stage, VIP, VRRPD, eventually, instance, start, status, wait_for_state, wait_for_vip,
+    LIMIT, Stage, VIP, VRRPD, announced, eventually, instance, start, status, wait_for_state,
+    wait_for_vip,
 };
 
 const CONFIG: &str = "/run/keepalived.conf";
@@ -38,14 +39,6 @@ fn many(first_addresses: &str, second_priority: u8, third_tracks: &str) -> Strin
 fn advert(frame: &Frame) -> Option<(u8, u8)> {
     let (_, protocol, message) = split_ipv4(frame.bytes.get(14..)?).ok()?;
     (protocol == PROTOCOL).then_some((*message.get(1)?, *message.get(2)?))
-}
-
-/// The address that a frame announces.
-fn announced(frame: &Frame) -> Option<Ipv4Addr> {
-    let is_arp = frame.bytes.get(12..14) == Some(&[0x08, 0x06]);
-    let (sender, target) = (frame.bytes.get(28..32)?, frame.bytes.get(38..42)?);
-    let octets: [u8; 4] = sender.try_into().ok()?;
-    (is_arp && sender == target).then_some(octets.into())
 }
 
 fn reload(host: &Host, more: &[&str]) -> (Exit, String) {

@@ -1,6 +1,6 @@
 //! What the tests share: two servers on one wire, the daemon on them, and eyes on the wire.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -151,4 +151,12 @@ pub(crate) fn wait_for_advert(wire: &Capture, last_octet: u8, priority: u8) -> S
         advert(frame).filter(|seen| (seen.source, seen.priority) == (source, priority))
     };
     wire.wait_for(&what, LIMIT, matches).unwrap()
+}
+
+/// The address that a frame announces.
+pub(crate) fn announced(frame: &Frame) -> Option<Ipv4Addr> {
+    let is_arp = frame.bytes.get(12..14) == Some(&[0x08, 0x06]);
+    let (sender, target) = (frame.bytes.get(28..32)?, frame.bytes.get(38..42)?);
+    let octets: [u8; 4] = sender.try_into().ok()?;
+    (is_arp && sender == target).then_some(octets.into())
 }

@@ -29,7 +29,8 @@ pub(super) fn sent_password(instance: &Instance) -> Option<SentPassword> {
 const AUTH_HMAC_ROWS: &[Row<HmacDraft>] = &[
     row::<HmacDraft>(
         "key",
-        Words(2, 2, "ID KEY"),
+        // How many there have to be is said without them.
+        Words(1, usize::MAX, "ID KEY"),
         "a key that is accepted, with its number, 1 to 255: 32 to 64 bytes, written as text, as \
              `hex:` and digits, or as `file:` and the path of a file that only its owner can read",
     )

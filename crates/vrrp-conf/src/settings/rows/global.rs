@@ -36,7 +36,7 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
     .default("30")
     .fills(Fill::Time(|to, time| to.global.notify_timeout = *time))
     .shown(|config, _, mut line| line.secs(config.global.notify_timeout)),
-    row::<Globals>("on_failure", Choice(&["release", "keep"]), "default of the instances'")
+    row::<Globals>("on_failure", Choice(&["keep", "release"]), "default of the instances'")
         .default("release")
         .fills(Fill::Choice(|to, word| to.defaults.on_failure = on_failure(*word))),
     row::<Globals>("vrrp_version", Int(2, 3), "the version of instances that give none")
@@ -123,7 +123,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         "default of `garp_extra_if`",
     )
     .default("0")
-    .support(NotYet(Warn))
     .fills(Fill::Words(|reader, to, words, _| {
         to.defaults.announce.extra = reader.extra_pace(words)
     })),
@@ -133,7 +132,6 @@ const GLOBAL_DEFS_ROWS: &[Row<Globals>] = &[
         "old name of `vrrp_garp_extra_if`",
     )
     .default("0")
-    .support(NotYet(Warn))
     .fills(Fill::Words(|reader, to, words, _| {
         to.defaults.announce.extra = reader.extra_pace(words)
     })),

@@ -20,7 +20,7 @@ const VRRP_SYNC_GROUP_ROWS: &[Row<SyncGroupDraft>] = &[
     notify_backup(),
     notify_fault(),
     notify_stop(),
-    notify_deleted(),
+    notify_deleted().support(Accepted("a group says STOP, each of its instances DELETED")),
     notify_priority_changes(),
     smtp_alert(),
     row::<SyncGroupDraft>("global_tracking", Flag, "")

@@ -106,11 +106,9 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
     }),
     row::<InstanceDraft>("no_virtual_ipaddress", Flag, "no addresses on purpose")
         .default("off")
-        .support(NotYet(Refuse))
         .fills(Fill::Bool(|to, _| to.no_addresses = true))
         .shown(|_, instance, mut line| line.flag(instance.no_addresses)),
     row::<InstanceDraft>("virtual_routes", Items(ROUTE), "routes that move with it")
-        .support(NotYet(Refuse))
         .fills(Fill::Nested(|reader, to, _, body| reader.routes(&mut to.routes, body, false)))
         .shown(|_, instance, mut line| line.items(&instance.routes, |route| route_words(route))),
     row::<InstanceDraft>("virtual_rules", Items(RULE), "rules that move with it")
@@ -166,7 +164,6 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         "seconds between announcements on other interfaces that carry addresses",
     )
     .default(GLOBAL)
-    .support(NotYet(Warn))
     .fills(Fill::Words(|reader, to, words, _| to.announce.extra = reader.extra_pace(words)))
     .shown(|_, instance, mut line| line.extra_pace(&instance.announce)),
     row::<InstanceDraft>(
@@ -175,17 +172,16 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         "old name of `garp_extra_if`",
     )
     .default(GLOBAL)
-    .support(NotYet(Warn))
     .fills(Fill::Words(|reader, to, words, _| to.announce.extra = reader.extra_pace(words))),
     row::<InstanceDraft>(
         "on_failure",
-        Choice(&["release", "keep"]),
+        Choice(&["keep", "release"]),
         "what becomes of its addresses when the daemon is killed, crashes or hangs: `release` removes \
              them at once (vrrpd's own keyword)",
     )
     .default(GLOBAL)
     .fills(Fill::Choice(|to, word| to.on_failure = Some(on_failure(*word))))
-    .shown(|_, instance, mut line| line.value(&on_failure_word(instance.on_failure))),
+    .shown(|_, instance, mut line| line.option(on_failure_word(instance.on_failure).as_ref())),
     row::<InstanceDraft>(
         "down_timer_adverts",
         Int(1, 100),
@@ -201,7 +197,7 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
     row::<InstanceDraft>(
         "handover",
         Choice(&HANDOVER),
-        "how soon a master that advertises a lower priority is replaced (vrrpd's own keyword)",
+        "how soon a master that loses priority is replaced (vrrpd's own keyword)",
     )
     .default(GLOBAL)
     .fills(Fill::Choice(|to, word| to.fast_handover = Some(word.map(is_fast))))
@@ -248,9 +244,8 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
     row::<InstanceDraft>(
         "notify_master_rx_lower_pri",
         Command,
-        "run when a master hears a losing advert",
+        "run when a master hears a losing advert, once a second at most",
     )
-    .support(NotYet(Warn))
     .fills(Fill::Run(|to, command| to.notify.master_rx_lower_priority = command))
     .shown(|_, instance, mut line| {
         line.command(instance.notify.master_rx_lower_priority.as_deref())
@@ -382,22 +377,18 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         .support(Accepted("comparing the addresses costs nothing worth skipping"))
         .fills(Fill::Bool(|to, on| to.skip_check_adv_addr = Some(*on)))
         .shown(|_, instance, mut line| line.switch(instance.skip_check_adv_addr)),
-    row::<InstanceDraft>(
-        "promote_secondaries",
-        Flag,
-        "keep other addresses of the subnet when one is removed",
-    )
-    .default("off")
-    .support(NotYet(Refuse))
-    .fills(Fill::Bool(|to, _| to.promote_secondaries = true))
-    .shown(|_, instance, mut line| line.flag(instance.promote_secondaries)),
+    row::<InstanceDraft>("promote_secondaries", Flag, "")
+        .default("off")
+        .support(Accepted("an address that is removed never takes others of its subnet with it"))
+        .fills(Fill::Bool(|to, _| to.promote_secondaries = true))
+        .shown(|_, instance, mut line| line.flag(instance.promote_secondaries)),
     row::<InstanceDraft>(
         "timer_expired_backup",
         OptInt(1, 254),
         "with `nopreempt`: give way after having been late",
     )
     .default("off")
-    .support(NotYet(Refuse))
+    .support(Accepted("a master that stood still until others took over always gives way"))
     .fills(Fill::Perhaps(|to, number| {
         to.timer_expired_backup = Some(number.map(|number| Priority::new(*number as u8)))
     }))
@@ -408,7 +399,7 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         "old name of `timer_expired_backup`",
     )
     .default("off")
-    .support(NotYet(Refuse))
+    .support(Accepted("a master that stood still until others took over always gives way"))
     .fills(Fill::Perhaps(|to, number| {
         to.timer_expired_backup = Some(number.map(|number| Priority::new(*number as u8)))
     })),
@@ -427,13 +418,7 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         .support(BUFFERS)
         .fills(Fill::Number(|to, bytes| to.rx_buffer_bytes = Some(*bytes as u32)))
         .shown(|_, instance, mut line| line.option(instance.rx_buffer_bytes.as_ref())),
-    row::<InstanceDraft>(
-        "linkbeat_use_polling",
-        Flag,
-        "poll the link instead of listening to the kernel",
-    )
-    .default("off")
-    .support(NotYet(Warn)),
+    row::<InstanceDraft>("linkbeat_use_polling", Flag, "").default("off").support(LINKBEAT),
     row::<InstanceDraft>("debug", OptInt(0, 4), "")
         .support(Accepted("what is logged is chosen on the command line")),
     row::<InstanceDraft>("lvs_sync_daemon_interface", Anything, "").support(IPVS),

@@ -52,6 +52,8 @@ const NAMES: Support = Accepted("vrrpd is one process");
 const FIREWALL: Support = Accepted("nftables drops what is to be dropped, in a table of its own");
 const LATE: Support = Accepted("nothing but the protocol runs on the protocol's threads");
 const RELOAD: Support = Accepted("a reload reads and checks the whole file first, always");
+const LINKBEAT: Support =
+    Accepted("the kernel tells of carriers at once, nothing has to be polled");
 const BUFFERS: Support = Accepted("vrrpd sizes its sockets itself");
 
 /// The interface of addresses where neither they nor their instance name one.
@@ -67,7 +69,14 @@ const RULE: &str = "[from PREFIX] [to PREFIX] [OPTION…] ACTION preference NUMB
 const TRACKED: &str = "NAME [weight NUMBER [reverse|noreverse]]";
 
 /// What is more than a keyword, for the reference.
-pub(crate) const FEATURES: &[&Feature] = &[&VRF_OF_INTERFACE];
+pub(crate) const FEATURES: &[&Feature] =
+    &[&VRF_OF_INTERFACE, &ROUTE_ENCAP, &ROUTE_VRF, &ROUTE_TTL_PROPAGATE];
 
 pub(super) const VRF_OF_INTERFACE: Feature =
     Feature { about: "`vrf` of an instance with `interface`", support: NotYet(Refuse) };
+pub(super) const ROUTE_ENCAP: Feature =
+    Feature { about: "`encap` of a route", support: NotYet(Refuse) };
+pub(super) const ROUTE_VRF: Feature =
+    Feature { about: "`vrf` of a route", support: NotYet(Refuse) };
+pub(super) const ROUTE_TTL_PROPAGATE: Feature =
+    Feature { about: "`ttl-propagate` of a route", support: NotYet(Refuse) };

@@ -125,16 +125,12 @@ const TOP_LEVEL_ROWS: &[Row<Top>] = &[
         .fills(Fill::Nested(|reader, _, _, body| reader.static_rules(body)))
         .shown(|config, _, mut line| line.items(&config.static_rules, |item| rule_words(item)))
         .read_in(Phase::Static),
-    row::<Top>(
-        "linkbeat_interfaces",
-        Items("INTERFACE [MII|ETHTOOL|IOCTL]"),
-        "interfaces whose link is polled",
-    )
-    .support(NotYet(Warn))
-    .fills(Fill::Nested(|reader, _, _, body| reader.linkbeat_interfaces(body)))
-    .shown(|config, _, mut line| {
-        line.items(&config.linkbeat_interfaces, |linkbeat| linkbeat_words(linkbeat))
-    }),
+    row::<Top>("linkbeat_interfaces", Items("INTERFACE [MII|ETHTOOL|IOCTL]"), "")
+        .support(LINKBEAT)
+        .fills(Fill::Nested(|reader, _, _, body| reader.linkbeat_interfaces(body)))
+        .shown(|config, _, mut line| {
+            line.items(&config.linkbeat_interfaces, |linkbeat| linkbeat_words(linkbeat))
+        }),
     row::<Top>(
         "interface_up_down_delays",
         Items("INTERFACE DOWN-SECONDS [UP-SECONDS]"),
@@ -156,9 +152,7 @@ const TOP_LEVEL_ROWS: &[Row<Top>] = &[
     row::<Top>("namespace_with_ipsets", Flag, "").support(FIREWALL),
     row::<Top>("use_pid_dir", Flag, "")
         .support(Accepted("the run directory is chosen with `--run-dir`")),
-    row::<Top>("linkbeat_use_polling", Flag, "poll all links instead of listening to the kernel")
-        .default("off")
-        .support(NotYet(Warn)),
+    row::<Top>("linkbeat_use_polling", Flag, "").default("off").support(LINKBEAT),
     row::<Top>("child_wait_time", Int(0, 1000), "").support(NAMES),
     row::<Top>("virtual_server", Anything, "").support(IPVS),
     row::<Top>("virtual_server_group", Anything, "").support(IPVS),

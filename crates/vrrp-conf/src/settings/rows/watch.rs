@@ -93,7 +93,6 @@ pub(super) const fn notify_stop<D: Watches>() -> Row<D> {
 
 pub(super) const fn notify_deleted<D: Watches>() -> Row<D> {
     row::<D>("notify_deleted", OptCommand, "run, and said, when a reload removed the instance")
-        .support(NotYet(Warn))
         .fills(Fill::Run(|to, command| to.notify_deleted(command)))
         .shown(|_, model, mut line| line.notify_deleted(D::notify_of(model)))
 }

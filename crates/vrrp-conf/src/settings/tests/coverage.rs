@@ -10,6 +10,8 @@ use crate::settings::top_level;
 const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("global_defs", "vrrp_notify_timeout", "vrrpd's own"),
     ("global_defs", "on_failure", "vrrpd's own"),
+    ("global_defs", "vrrp_handover", "vrrpd's own"),
+    ("vrrp_instance", "handover", "vrrpd's own"),
     ("vrrp_instance", "on_failure", "vrrpd's own"),
     ("global_defs", "v3_checksum_as_v2", NEWER),
     ("global_defs", "vrrp_owner_ignore_adverts", NEWER),

@@ -19,6 +19,7 @@ const PRINTED_ELSEWHERE: &[&str] = &[
     "delay",
     "interface of garp_group",
     "v3_checksum_as_v2 of global_defs",
+    "on_failure of global_defs",
 ];
 
 /// Rows of `global_defs` that are defaults of instances.
@@ -47,7 +48,7 @@ fn corpus() -> String {
         text += &config.to_conf();
     }
     let newer = "vrrp_instance V {\n interface eth0\n virtual_router_id 1\n version 3\n nopreempt\n \
-                 timer_expired_backup 9\n auth_hmac {\n key 1 0123456789abcdef0123456789abcdef\n \
+                 timer_expired_backup 9\n on_failure keep\n auth_hmac {\n key 1 0123456789abcdef0123456789abcdef\n \
                  time_window 9\n }\n no_virtual_ipaddress\n vrf red\n notify_deleted /bin/x\n}\n\
                  global_defs {\n vrrp_delay_after_boot 3\n}\nbfd_instance b {\n neighbor_ip \
                  192.0.2.1\n multihop\n}\nvrrp_instance W {\n interface eth0\n virtual_router_id 2\n \

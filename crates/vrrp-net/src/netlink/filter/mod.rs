@@ -288,7 +288,7 @@ fn is_absence(error: &NetError) -> bool {
 fn wanted(change: &Change) -> Option<(bool, Filter)> {
     match change.object() {
         Object::Filter(filter) => Some((change.is_add(), *filter)),
-        Object::Address(_) => None,
+        _ => None,
     }
 }
 
