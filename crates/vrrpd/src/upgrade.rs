@@ -21,11 +21,11 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
 use serde::{Deserialize, Serialize};
 use vrrp::track::interface::Links;
-use vrrp::{Platform as _, Service, Snapshot, Standstill, System};
+use vrrp::{HostError, Platform as _, Service, Snapshot, Standstill, System};
 use vrrp_conf::model::Config;
 use vrrp_control::{Asker, RunDir, Socket, UpgradeReport, UpgradeRequest};
 use vrrp_guard::{Guard, Predecessor};
-use vrrp_net::{LeftOpen, SpareDescriptors, take_inherited};
+use vrrp_net::{LeftOpen, Privileges, SpareDescriptors, take_inherited};
 
 use crate::exit;
 use crate::logging;
@@ -194,11 +194,7 @@ fn wait_for_children(children: Vec<Pid>) -> io::Result<()> {
 
 /// Says whether this program could go on from another one with this configuration.
 pub(crate) fn answer_probe(config: &Config) -> ExitCode {
-    let meaning = Meaning::of(config, &Users::new(), &Links::default());
-    let checked = meaning
-        .map_err(|error| setup::in_full(&error))
-        .and_then(|meaning| meaning.setup.check().map_err(|error| error.to_string()));
-    if let Err(why) = checked {
+    if let Err(why) = could_run(config) {
         eprintln!("vrrpd: {why}");
         return ExitCode::from(exit::CONFIG);
     }
@@ -214,6 +210,16 @@ pub(crate) fn answer_probe(config: &Config) -> ExitCode {
             ExitCode::from(exit::UNAVAILABLE)
         }
     }
+}
+
+fn could_run(config: &Config) -> Result<(), String> {
+    let privileges = Privileges::of_this_thread().map_err(|error| error.to_string())?;
+    if !privileges.suffice() {
+        return Err(HostError::Privileges(privileges).to_string());
+    }
+    let meaning = Meaning::of(config, &Users::new(), &Links::default());
+    let meaning = meaning.map_err(|error| setup::in_full(&error))?;
+    meaning.setup.check().map_err(|error| error.to_string())
 }
 
 /// What has to take part in an upgrade.

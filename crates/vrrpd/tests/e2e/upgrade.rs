@@ -190,6 +190,41 @@ fn a_program_that_cannot_run_changes_nothing() {
     assert_eq!(nobody.exit, Exit::Code(3), "{nobody:?}");
 }
 
+/// It says that it could go on, and then it does not: the guard of the program before acts.
+#[test]
+fn a_program_that_ends_instead_of_going_on_is_a_daemon_that_died() {
+    let Some(stage) = Stage::new() else { return };
+    let (one, two) = (&stage.server1, &stage.server2);
+    let daemon = start(one, &at_one_second(150, ""));
+    wait_for_state(one, "MASTER");
+    let _peer = start(two, &at_one_second(100, ""));
+    wait_for_vip(one, two);
+    wait_for_masters(two);
+    let traitor = "#!/bin/sh\nfor last; do true; done\n[ \"$last\" = --probe ] || exit 7\n\
+                   echo '{\"version\": \"9\", \"resumes\": [1]}'\n";
+    one.write_program("/run/traitor", traitor).unwrap();
+    let wire = stage.lan.capture().unwrap();
+    assert_eq!(ask(one, Some("/run/traitor")).exit, Exit::Code(3));
+    assert_eq!(daemon.wait(LIMIT).unwrap(), Exit::Code(7));
+    wait_for_advert(&wire, 101, 0);
+    wait_for_vip(two, one);
+}
+
+#[test]
+fn what_is_drained_stays_so() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let _daemon = start(host, &at_one_second(150, ""));
+    wait_for_state(host, "MASTER");
+    host.run([VRRPD, "drain"]).unwrap().success().unwrap();
+    wait_for_state(host, "FAULT");
+    let before = memory(host);
+    upgrade(host);
+    assert_eq!(memory(host), before);
+    host.run([VRRPD, "undrain"]).unwrap().success().unwrap();
+    wait_for_state(host, "MASTER");
+}
+
 #[test]
 fn backups_groups_and_what_trackers_have_found_go_on() {
     let Some(stage) = Stage::new() else { return };
