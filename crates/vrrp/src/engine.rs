@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -195,6 +196,12 @@ impl Engine {
             failed_installs: self.failed_installs,
             retry_install_at: self.retry_install_at,
         }
+    }
+
+    /// Once more its sockets that take time to close, as far as there are descriptors for that.
+    pub(crate) fn slow_sockets(&self) -> Vec<OwnedFd> {
+        let sockets = self.port.slow_sockets().into_iter();
+        sockets.filter_map(|socket| socket.try_clone_to_owned().ok()).collect()
     }
 
     /// Advertises now instead of later, if it is Active.

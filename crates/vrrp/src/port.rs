@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -288,6 +289,11 @@ impl Port {
     pub(crate) fn revoke_will(&mut self) {
         self.is_entrusted = false;
         self.safeguard.iter().for_each(|safeguard| safeguard.revoke());
+    }
+
+    /// Its sockets that take time to close.
+    pub(crate) fn slow_sockets(&self) -> Vec<BorrowedFd<'_>> {
+        self.kernel.slow_sockets()
     }
 
     /// The same, whole.

@@ -21,7 +21,7 @@ use crate::links::Links;
 use crate::plan::{Change, Setup};
 use crate::platform::LinkSource;
 use crate::receiver::{Receiver, ReceiverKey};
-use crate::snapshot::{RouterSnapshot, StandStill, Standstill, StandstillError};
+use crate::snapshot::{StandStill, Standstill, StandstillError};
 use crate::unit::Unit;
 
 /// Deep enough for netlink answers, shallow enough for hundreds of routers.
@@ -161,18 +161,17 @@ impl Service {
         let (order, replies, gate) = StandStill::new(missing.len(), STANDSTILL_MAX);
         self.core.stand_still(&order);
         drop(order);
-        let mut routers = Vec::new();
+        let (mut routers, mut sockets) = (Vec::new(), Vec::new());
         while let Some(name) = missing.first() {
             let answer = replies.recv_deadline(deadline);
-            let answer: RouterSnapshot =
-                answer.map_err(|_| StandstillError::Busy(Arc::clone(name)))?;
-            missing.retain(|name| *name != answer.name);
-            routers.push(answer);
+            let (router, slow) = answer.map_err(|_| StandstillError::Busy(Arc::clone(name)))?;
+            missing.retain(|name| *name != router.name);
+            routers.push(router);
+            sockets.extend(slow);
         }
-        let receivers = self.core.receivers();
         // One that is lost costs a leave and a join on the wire, and nothing else.
-        let sockets = receivers.iter().filter_map(|receiver| receiver.sockets().ok()).flatten();
-        let sockets = sockets.collect();
+        let receivers = self.core.receivers();
+        sockets.extend(receivers.iter().filter_map(|receiver| receiver.sockets().ok()).flatten());
         Ok(Standstill { snapshot: self.core.snapshot(routers), sockets, _gate: gate })
     }
 

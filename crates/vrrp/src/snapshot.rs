@@ -152,8 +152,9 @@ pub(crate) fn by_name(counters: BTreeMap<&'static str, u64>) -> BTreeMap<String,
 pub struct Standstill {
     /// How they stand.
     pub snapshot: Snapshot,
-    /// The sockets that adverts are received on. As long as they are open, this host stays in their
-    /// multicast groups.
+    /// Sockets that should stay open over exec, and be closed in no hurry: those that adverts are
+    /// received on, so that this host stays in their multicast groups, and those of which each takes
+    /// the kernel many milliseconds to close.
     pub sockets: Vec<OwnedFd>,
     pub(crate) _gate: Gate,
 }
@@ -178,24 +179,27 @@ impl fmt::Debug for Gate {
     }
 }
 
+/// How a router stands, and its sockets that take time to close.
+type Answer = (RouterSnapshot, Vec<OwnedFd>);
+
 /// A router is to say how it stands, and then to wait until the gate is opened.
 #[derive(Debug, Clone)]
 pub(crate) struct StandStill {
-    reply: Sender<RouterSnapshot>,
+    reply: Sender<Answer>,
     gate: Receiver<std::convert::Infallible>,
     limit: Duration,
 }
 
 impl StandStill {
     /// The order for routers, who wait for so long at the most; where they answer; and the gate.
-    pub(crate) fn new(routers: usize, limit: Duration) -> (Self, Receiver<RouterSnapshot>, Gate) {
+    pub(crate) fn new(routers: usize, limit: Duration) -> (Self, Receiver<Answer>, Gate) {
         let ((reply, replies), (shut, gate)) = (bounded(routers), bounded(0));
         (Self { reply, gate, limit }, replies, Gate { _shut: shut })
     }
 
-    pub(crate) fn answer(&self, snapshot: RouterSnapshot) {
+    pub(crate) fn answer(&self, snapshot: RouterSnapshot, sockets: Vec<OwnedFd>) {
         // Whoever asked may have given up waiting.
-        let _ = self.reply.try_send(snapshot);
+        let _ = self.reply.try_send((snapshot, sockets));
     }
 
     /// Waits until the gate is opened.

@@ -643,7 +643,11 @@ impl Unit {
             }
         });
         self.publish();
-        order.answer(self.snapshot());
+        let sockets = match &self.phase {
+            Phase::Running(engine, _) => engine.slow_sockets(),
+            _ => Vec::new(),
+        };
+        order.answer(self.snapshot(), sockets);
         Some(order)
     }
 

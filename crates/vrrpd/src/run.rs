@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -185,6 +185,8 @@ struct Daemon<'a> {
     /// Where this program was started from.
     program: PathBuf,
     descriptors: DescriptorLimit,
+    /// Closes what the program before has left.
+    closer: Option<JoinHandle<()>>,
 }
 
 /// What is known of the configuration in force.
@@ -262,6 +264,7 @@ fn serve(args: &RunArgs, config: Config, inheritance: Option<Inheritance>) -> Re
         guard,
         program,
         descriptors,
+        closer: None,
     };
     let place = daemon.run_dir.path().display();
     log::info!("vrrpd {VERSION} runs {count} instance(s), status in {place}");
@@ -392,6 +395,7 @@ impl Daemon<'_> {
             guard: &self.guard,
             run_dir: &self.run_dir,
             spare: &mut self.spare,
+            closer: &mut self.closer,
             limit_descriptors: &|as_before| self.descriptors.set(as_before),
         };
         let why = parts.upgrade(&request);
@@ -407,9 +411,7 @@ impl Daemon<'_> {
             log::warn!("not all instances have gone on within {RESUME_TIME:?}");
         }
         self.guard.dismiss_predecessor();
-        let (asker, report) = before.report(masters);
-        log::info!("{report}");
-        asker.answer(&report);
+        self.closer = before.finish(masters);
     }
 
     fn drain(&mut self, request: &DrainRequest) -> DrainReport {

@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, SigmaskHow};
@@ -45,7 +45,7 @@ const STANDSTILL_TIME: Duration = Duration::from_secs(1);
 const EVENTS_TIME: Duration = Duration::from_millis(500);
 /// How long the last log lines may take to be written, while routers stand still.
 const LOG_TIME: Duration = Duration::from_millis(100);
-const REAPER_STACK_BYTES: usize = 64 << 10;
+const SMALL_STACK_BYTES: usize = 64 << 10;
 /// By which the other program finds what is handed over to it.
 const RESUME: &str = "--resume=";
 
@@ -71,7 +71,7 @@ struct Handover {
     /// Device and inode.
     control_identity: (u64, u64),
     asker: RawFd,
-    /// Of no use but to stay in multicast groups.
+    /// Of no use but to stay open: see [`Standstill::sockets`].
     sockets: Vec<RawFd>,
 }
 
@@ -94,15 +94,15 @@ pub(crate) struct Inheritance {
 /// What is needed until all routers have gone on.
 pub(crate) struct Leftover {
     asker: Asker,
-    /// As long as they are open, this host stays in their multicast groups.
-    _sockets: Vec<OwnedFd>,
+    sockets: Vec<OwnedFd>,
     version: String,
     stood_still_at: vrrp::Instant,
 }
 
 impl Leftover {
-    /// That it is done, and whom to tell.
-    pub(crate) fn report(self, masters: usize) -> (Asker, UpgradeReport) {
+    /// Says that it is done, and closes what is of no use any more; the thread that does so, since
+    /// each may take the kernel many milliseconds.
+    pub(crate) fn finish(self, masters: usize) -> Option<JoinHandle<()>> {
         let stood_still = System.now().saturating_since(self.stood_still_at);
         let report = UpgradeReport {
             format: vrrp_control::FORMAT,
@@ -113,7 +113,12 @@ impl Leftover {
             masters,
             stood_still_ms: u64::try_from(stood_still.as_millis()).unwrap_or(u64::MAX),
         };
-        (self.asker, report)
+        log::info!("{report}");
+        self.asker.answer(&report);
+        let closer = thread::Builder::new().name("closer".into()).stack_size(SMALL_STACK_BYTES);
+        let sockets = self.sockets;
+        // Without a thread they are closed here.
+        closer.spawn(move || drop(sockets)).ok()
     }
 }
 
@@ -135,7 +140,7 @@ impl Inheritance {
         let sockets = handover.sockets.into_iter().map(take_inherited);
         let leftover = Leftover {
             asker: take_inherited(handover.asker)?.into(),
-            _sockets: sockets.collect::<Result<_, _>>()?,
+            sockets: sockets.collect::<Result<_, _>>()?,
             version: handover.version,
             stood_still_at: vrrp::Instant::from_micros(handover.stood_still_at),
         };
@@ -188,7 +193,7 @@ fn wait_for_children(children: Vec<Pid>) -> io::Result<()> {
             });
         }
     };
-    thread::Builder::new().name("reaper".into()).stack_size(REAPER_STACK_BYTES).spawn(wait)?;
+    thread::Builder::new().name("reaper".into()).stack_size(SMALL_STACK_BYTES).spawn(wait)?;
     Ok(())
 }
 
@@ -231,6 +236,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) guard: &'a Guard,
     pub(crate) run_dir: &'a RunDir,
     pub(crate) spare: &'a mut SpareDescriptors,
+    /// Closes what the program before has left.
+    pub(crate) closer: &'a mut Option<JoinHandle<()>>,
     /// Lets the limit of descriptors be what it was when this program began, or what it is now.
     pub(crate) limit_descriptors: &'a dyn Fn(bool),
 }
@@ -253,6 +260,8 @@ impl Parts<'_> {
             }
             Err(why) => return format!("{} cannot run: {why}", binary.display()),
         }
+        // What is not closed by then, exec closes, while routers stand still.
+        self.closer.take().into_iter().for_each(|closer| drop(closer.join()));
         if !self.notifier.is_idle(NOTIFY_TIME, self.service.last_event()) {
             return "notify programs are still running: what waits for them would be lost".into();
         }
