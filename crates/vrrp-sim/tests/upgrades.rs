@@ -85,7 +85,7 @@ impl<'a> Upgraded<'a> {
             }
             Forgets::Adverts => {
                 let phase = &mut written["machine"]["phase"];
-                for active in phase.get_mut("Active") {
+                if let Some(active) = phase.get_mut("Active") {
                     for time in ["next_advert", "late_at"] {
                         let later = active[time].as_u64().unwrap() + 60_000_000;
                         active[time] = later.into();
