@@ -191,7 +191,7 @@ fn an_address_that_is_not_tracked_comes_when_its_interface_does() {
     let (here, there) = ("192.168.122.200/24", "192.168.99.200/24");
     let daemon = start(host, &config_with(&format!("{there} dev eth7 no_track")));
     wait_for_state(host, "MASTER");
-    daemon.wait_for_line(LIMIT, |line| line.contains("on eth7 have to wait")).unwrap();
+    daemon.wait_for_line(LIMIT, |line| line.contains("on eth7 has to wait")).unwrap();
     host.wait_for_address("eth0", here, true, LIMIT).unwrap();
     let before = instance(host)["history"].clone();
 
