@@ -207,15 +207,15 @@ fn the_story_goes_as_it_should() {
         "0.000000 s  alpha  Initialize to Backup with priority 244: started",
         "0.000000 s  beta   Initialize to Backup with priority 240: started",
         "3.046875 s  alpha  Backup to Active with priority 244: no other router was heard",
-        "12.109525 s  beta   Backup to Active with priority 240: \
-         preempted 192.0.2.1 (priority 234)",
-        "12.109675 s  alpha  Active to Backup with priority 234: \
+        "10.062650 s  beta   Backup to Active with priority 240: \
+         192.0.2.1 (priority 234) has the lower priority now",
+        "10.062800 s  alpha  Active to Backup with priority 234: \
          192.0.2.2 (priority 240) has the higher priority",
-        "22.156550 s  alpha  Backup to Active with priority 244: \
-         preempted 192.0.2.2 (priority 240)",
-        "22.156700 s  beta   Active to Backup with priority 240: \
+        "20.109675 s  alpha  Backup to Active with priority 244: \
+         192.0.2.2 (priority 240) has the lower priority now",
+        "20.109825 s  beta   Active to Backup with priority 240: \
          192.0.2.1 (priority 244) has the higher priority",
-        "32.219200 s  beta   Backup to Active with priority 240: \
+        "32.172325 s  beta   Backup to Active with priority 240: \
          192.0.2.1 (priority 244) fell silent",
         "40.000000 s  beta   Active to Initialize with priority 240: stopped",
     ];

@@ -222,15 +222,18 @@ impl<'a> Guard<'a> {
             .into_iter()
             .filter_map(|(number, silence)| Some((self.wards.remove(&number)?, silence)))
             .collect();
+        let is_alive = |number: &u32| self.slots.slot(*number).advertised_at().is_some();
+        let alive = self.wards.iter().filter(|(number, _)| is_alive(number));
         let kept: HashSet<_> =
-            self.wards.values().flat_map(Ward::objects).map(Object::key).collect();
+            alive.flat_map(|(_, ward)| ward.objects()).map(Object::key).collect();
         let objects = relieved.iter().flat_map(|(ward, _)| ward.objects());
         let gone = objects.filter(|object| !kept.contains(&object.key())).cloned().collect();
         let removed = self.remove(gone);
-        for (ward, silence) in relieved {
-            let (name, silence) = (ward.will.name, silence.as_millis());
-            self.tell(&format!("{name} has sent no advert for {silence} ms: {removed}"));
-        }
+        let silent = |(ward, silence): &(Ward, Duration)| {
+            format!("{} (no advert for {} ms)", ward.will.name, silence.as_millis())
+        };
+        let silent: Vec<_> = relieved.iter().map(silent).collect();
+        self.tell(&format!("{removed} of {}", silent.join(", ")));
     }
 
     /// The daemon is gone: resigns for its routers, then removes everything that they had.

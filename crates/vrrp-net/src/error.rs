@@ -7,6 +7,7 @@ use vrrp_proto::InterfaceName;
 
 use crate::filter::Filter;
 use crate::route::RouteKey;
+use crate::rule::RuleKey;
 use crate::words::{Errno, Interface};
 
 /// What the kernel was asked to do when it said no.
@@ -51,6 +52,10 @@ pub enum Operation {
     AddRoute,
     /// Remove a route.
     RemoveRoute,
+    /// Add a policy rule.
+    AddRule,
+    /// Remove a policy rule.
+    RemoveRule,
     /// Subscribe to link and address events.
     Subscribe,
     /// Read link and address events.
@@ -109,6 +114,8 @@ impl Operation {
             Self::ListRoutes => "list the routes",
             Self::AddRoute => "add the",
             Self::RemoveRoute => "remove the",
+            Self::AddRule => "add the",
+            Self::RemoveRule => "remove the",
             Self::ListFilters => "list the packet filters",
             Self::AddFilter => "add the packet filter",
             Self::RemoveFilter => "remove the packet filter",
@@ -195,6 +202,18 @@ pub enum NetError {
         operation: Operation,
         /// The route.
         route: RouteKey,
+        /// The kernel's reason.
+        errno: Errno,
+        /// The kernel's own words, where it had some.
+        explanation: Option<Box<str>>,
+    },
+    /// One policy rule could not be added or removed.
+    #[error("cannot {operation} {rule}: {errno}{}{}", because(.explanation), hint(*.operation, *.errno))]
+    Rule {
+        /// [`Operation::AddRule`] or [`Operation::RemoveRule`].
+        operation: Operation,
+        /// The rule.
+        rule: RuleKey,
         /// The kernel's reason.
         errno: Errno,
         /// The kernel's own words, where it had some.
@@ -310,6 +329,7 @@ impl NetError {
             | Self::Address { errno, .. }
             | Self::Filter { errno, .. }
             | Self::Route { errno, .. }
+            | Self::Rule { errno, .. }
             | Self::Group { errno, .. } => Some(*errno),
             _ => None,
         }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use vrrp_proto::Family;
+
 use crate::address::InterfaceAddress;
 use crate::error::{NetError, Operation};
 use crate::netlink::{DUMP_DATAGRAM_BYTES_MAX, Link, Netlink, Notice, Received, Socket, messages};
@@ -74,6 +76,13 @@ pub enum NetEvent {
     /// A route was removed. Only from a monitor that [watches routes](Monitor::watch_routes). The
     /// kernel does not say so of IPv4 routes that go with their interface or their address.
     RouteRemoved(RouteKey),
+    /// A policy rule was removed. Only from a monitor that [watches routes](Monitor::watch_routes).
+    RuleRemoved {
+        /// The family of its packets.
+        family: Family,
+        /// Its place among the rules; others may have the same.
+        preference: u32,
+    },
     /// Events were lost, because they came faster than they were read. This is how things are
     /// now; whatever is not in it is gone.
     Resync(Snapshot),
@@ -119,12 +128,18 @@ impl Monitor {
         Ok((Self { socket, netlink, waker, buffer, is_behind: false }, snapshot))
     }
 
-    /// Subscribes to the removal of routes too. On a router with many of them that is a lot to read.
+    /// Subscribes to the removal of routes and policy rules too. On a router with many of them that is a lot to read.
     ///
     /// # Errors
     /// [`NetError::Refused`] if the kernel refuses.
     pub fn watch_routes(&mut self) -> Result<(), NetError> {
-        for group in [libc::RTNLGRP_IPV4_ROUTE, libc::RTNLGRP_IPV6_ROUTE] {
+        let groups = [
+            libc::RTNLGRP_IPV4_ROUTE,
+            libc::RTNLGRP_IPV6_ROUTE,
+            libc::RTNLGRP_IPV4_RULE,
+            libc::RTNLGRP_IPV6_RULE,
+        ];
+        for group in groups {
             self.socket.join(group).map_err(|e| NetError::refused(Operation::Subscribe, e))?;
         }
         Ok(())
@@ -242,6 +257,7 @@ fn append(datagram: &[u8], events: &mut Vec<NetEvent>) -> Result<(), NetError> {
             Notice::AddressAdded(address) => NetEvent::AddressAdded(address),
             Notice::AddressRemoved(address) => NetEvent::AddressRemoved(address),
             Notice::RouteRemoved(route) => NetEvent::RouteRemoved(route),
+            Notice::RuleRemoved(family, preference) => NetEvent::RuleRemoved { family, preference },
             Notice::ForwardingChanged(interface, forwards_ipv6) => {
                 NetEvent::ForwardingChanged { interface, forwards_ipv6 }
             }

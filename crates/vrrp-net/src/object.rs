@@ -5,6 +5,7 @@ use std::fmt;
 use crate::address::{AddressKey, AddressSpec, InterfaceAddress};
 use crate::filter::Filter;
 use crate::route::{RouteKey, RouteSpec};
+use crate::rule::{RuleKey, RuleSpec};
 
 /// Something that the kernel keeps for a virtual router while that is active, as it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -16,6 +17,8 @@ pub enum Object {
     Filter(Filter),
     /// A route.
     Route(Box<RouteSpec>),
+    /// A policy rule.
+    Rule(Box<RuleSpec>),
 }
 
 impl Object {
@@ -25,6 +28,7 @@ impl Object {
             Self::Address(_) => ObjectKind::Address,
             Self::Filter(_) => ObjectKind::Filter,
             Self::Route(_) => ObjectKind::Route,
+            Self::Rule(_) => ObjectKind::Rule,
         }
     }
 
@@ -34,6 +38,7 @@ impl Object {
             Self::Address(spec) => ObjectKey::Address(spec.key()),
             Self::Filter(filter) => ObjectKey::Filter(*filter),
             Self::Route(route) => ObjectKey::Route(route.key()),
+            Self::Rule(rule) => ObjectKey::Rule(rule.key()),
         }
     }
 }
@@ -41,6 +46,12 @@ impl Object {
 impl From<Filter> for Object {
     fn from(filter: Filter) -> Self {
         Self::Filter(filter)
+    }
+}
+
+impl From<RuleSpec> for Object {
+    fn from(rule: RuleSpec) -> Self {
+        Self::Rule(Box::new(rule))
     }
 }
 
@@ -62,6 +73,7 @@ impl fmt::Display for Object {
             Self::Address(spec) => spec.fmt(f),
             Self::Filter(filter) => write!(f, "filter {filter}"),
             Self::Route(route) => route.fmt(f),
+            Self::Rule(rule) => rule.fmt(f),
         }
     }
 }
@@ -95,6 +107,8 @@ pub enum ObjectKey {
     Address(AddressKey),
     /// A route.
     Route(RouteKey),
+    /// A policy rule.
+    Rule(RuleKey),
 }
 
 impl ObjectKey {
@@ -104,6 +118,7 @@ impl ObjectKey {
             Self::Address(_) => ObjectKind::Address,
             Self::Filter(_) => ObjectKind::Filter,
             Self::Route(_) => ObjectKind::Route,
+            Self::Rule(_) => ObjectKind::Rule,
         }
     }
 }
@@ -120,6 +135,7 @@ impl fmt::Display for ObjectKey {
             Self::Address(key) => key.fmt(f),
             Self::Filter(filter) => write!(f, "filter {filter}"),
             Self::Route(key) => key.fmt(f),
+            Self::Rule(key) => key.fmt(f),
         }
     }
 }

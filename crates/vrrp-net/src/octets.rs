@@ -3,12 +3,13 @@
 
 use std::net::IpAddr;
 
-use vrrp_proto::{AuthHeader, InterfaceName, IpMeta};
+use vrrp_proto::{AuthHeader, Family, InterfaceName, IpMeta};
 
 use crate::address::AddressSpec;
 use crate::filter::Filter;
 use crate::object::Object;
 use crate::route::{Prefix, RouteKind, RouteSpec};
+use crate::rule::{RuleAction, RuleSpec};
 use crate::words::{IfIndex, Interface};
 
 /// A packet with a VRRP message, and where it is to leave.
@@ -25,6 +26,7 @@ pub struct Packet {
 const ADDRESS: u8 = 1;
 const FILTER: u8 = 2;
 const ROUTE: u8 = 3;
+const RULE: u8 = 4;
 const V4: u8 = 4;
 const V6: u8 = 6;
 const NONE: u8 = 0;
@@ -55,6 +57,10 @@ impl Object {
                 write_u32(route.table, into);
                 write_option(route.metric, into, write_u32);
             }
+            Self::Rule(rule) => {
+                into.push(RULE);
+                write_rule(rule, into);
+            }
         }
     }
 
@@ -84,6 +90,7 @@ impl Object {
                     RouteSpec { kind, protocol, type_of_service, source, table, metric, ..to };
                 Some(route.into())
             }
+            RULE => read_rule(from).map(Self::from),
             _ => None,
         }
     }
@@ -121,6 +128,92 @@ impl Packet {
         }
         Some(Self { interface, ip, message: message.to_vec() })
     }
+}
+
+/// All of a rule: the kernel knows it by nothing less.
+fn write_rule(rule: &RuleSpec, into: &mut Vec<u8>) {
+    let name = |name: InterfaceName, into: &mut Vec<u8>| write_name(name.as_bytes(), into);
+    let pair = |(from, to): (u32, u32), into: &mut Vec<u8>| {
+        write_u32(from, into);
+        write_u32(to, into);
+    };
+    let ports = |range: Option<(u16, u16)>| range.map(|(from, to)| (from.into(), to.into()));
+    into.push(match rule.family {
+        Family::V4 => V4,
+        Family::V6 => V6,
+    });
+    write_u32(rule.preference, into);
+    into.extend([rule.is_inverted.into(), rule.type_of_service, rule.protocol]);
+    write_option(rule.from, into, write_prefix);
+    write_option(rule.to, into, write_prefix);
+    write_option(rule.input, into, name);
+    write_option(rule.output, into, name);
+    write_option(rule.mark, into, pair);
+    write_option(rule.ip_protocol, into, |number, into| into.push(number));
+    write_option(ports(rule.source_ports), into, pair);
+    write_option(ports(rule.destination_ports), into, pair);
+    write_option(rule.users, into, pair);
+    write_option(rule.tunnel, into, |key, into| into.extend(key.to_ne_bytes()));
+    let (kind, number) = match rule.action {
+        RuleAction::Table(table) => (1, table),
+        RuleAction::L3Mdev => (2, 0),
+        RuleAction::Goto(preference) => (3, preference),
+        RuleAction::Nop => (4, 0),
+        RuleAction::Blackhole => (5, 0),
+        RuleAction::Unreachable => (6, 0),
+        RuleAction::Prohibit => (7, 0),
+    };
+    into.push(kind);
+    write_u32(number, into);
+    write_option(rule.suppress_prefix_len, into, |len, into| into.push(len));
+    write_option(rule.suppress_group, into, write_u32);
+    write_option(rule.realms, into, write_u32);
+}
+
+fn read_rule(from: &mut &[u8]) -> Option<RuleSpec> {
+    let name = |from: &mut &[u8]| std::str::from_utf8(read_name(from)?).ok()?.parse().ok();
+    let pair = |from: &mut &[u8]| Some((read_u32(from)?, read_u32(from)?));
+    let ports = |from: &mut &[u8]| -> Option<(u16, u16)> {
+        Some((read_u32(from)?.try_into().ok()?, read_u32(from)?.try_into().ok()?))
+    };
+    let family = match read_u8(from)? {
+        V4 => Family::V4,
+        V6 => Family::V6,
+        _ => return None,
+    };
+    let preference = read_u32(from)?;
+    let [is_inverted, type_of_service, protocol] = read_array(from)?;
+    let mut rule = RuleSpec {
+        is_inverted: is_inverted != 0,
+        type_of_service,
+        protocol,
+        from: read_option(from, read_prefix)?,
+        to: read_option(from, read_prefix)?,
+        input: read_option(from, name)?,
+        output: read_option(from, name)?,
+        mark: read_option(from, pair)?,
+        ip_protocol: read_option(from, read_u8)?,
+        source_ports: read_option(from, ports)?,
+        destination_ports: read_option(from, ports)?,
+        users: read_option(from, pair)?,
+        tunnel: read_option(from, |from| read_array(from).map(u64::from_ne_bytes))?,
+        ..RuleSpec::new(family, preference, RuleAction::Nop)
+    };
+    let (kind, number) = (read_u8(from)?, read_u32(from)?);
+    rule.action = match kind {
+        1 => RuleAction::Table(number),
+        2 => RuleAction::L3Mdev,
+        3 => RuleAction::Goto(number),
+        4 => RuleAction::Nop,
+        5 => RuleAction::Blackhole,
+        6 => RuleAction::Unreachable,
+        7 => RuleAction::Prohibit,
+        _ => return None,
+    };
+    rule.suppress_prefix_len = read_option(from, read_u8)?;
+    rule.suppress_group = read_option(from, read_u32)?;
+    rule.realms = read_option(from, read_u32)?;
+    Some(rule)
 }
 
 fn write_u32(number: u32, into: &mut Vec<u8>) {

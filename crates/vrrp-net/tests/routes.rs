@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::{End, Host, ip, isolated, wire};
 use vrrp_net::{
-    AddressSpec, Change, Hop, Monitor, NetError, NetEvent, Object, Operation, Outcome, Placement,
-    Prefix, RouteKind, RouteSpec,
+    AddressSpec, Change, Family, Hop, Monitor, NetError, NetEvent, Object, Operation, Outcome,
+    Placement, Prefix, RouteKind, RouteSpec, RuleAction, RuleSpec,
 };
 
 fn prefix(text: &str) -> Prefix {
@@ -76,7 +76,7 @@ fn another_programs_route_to_the_same_place_is_not_touched() {
         let theirs = RouteSpec {
             protocol: 4,
             hops: vec![via("192.0.2.9")],
-            ..RouteSpec::to(Prefix::all(vrrp_net::Family::V4))
+            ..RouteSpec::to(Prefix::all(Family::V4))
         };
         let ours = RouteSpec { protocol: 18, hops: vec![via("192.0.2.2")], ..theirs.clone() };
         assert_eq!(add(&mut host, &theirs), Ok(Outcome::Added));
@@ -197,5 +197,88 @@ fn what_another_process_reads_of_a_route_removes_it() {
         let read = Object::read_octets(&mut rest).unwrap();
         assert_eq!((read.key(), rest), (Object::from(route).key(), &[][..]));
         assert_eq!(host.netlink.apply(&[Change::Remove(read)]), [Ok(Outcome::Removed)]);
+    });
+}
+
+/// What `ip rule` shows of this machine's own numbers.
+fn shown_rules(host: &Host, family: &str) -> String {
+    let show = || Command::new("ip").args([family, "rule", "show"]).output().unwrap();
+    String::from_utf8(host.run(show).stdout).unwrap()
+}
+
+#[test]
+fn rules_are_there_as_they_were_wanted_and_go_alone() {
+    isolated(|| {
+        let (End { mut host, .. }, _right) = wire();
+        let plain = RuleSpec {
+            from: Some(prefix("192.0.2.100/32")),
+            ..RuleSpec::new(Family::V4, 100, RuleAction::Table(1000))
+        };
+        let full = RuleSpec {
+            is_inverted: true,
+            to: Some(prefix("198.51.100.0/24")),
+            input: Some("left".parse().unwrap()),
+            mark: Some((7, 0xff)),
+            ip_protocol: Some(6),
+            source_ports: Some((1000, 2000)),
+            destination_ports: Some((443, 443)),
+            users: Some((10, 20)),
+            suppress_prefix_len: Some(0),
+            ..RuleSpec::new(Family::V4, 100, RuleAction::Table(70_000))
+        };
+        let six = RuleSpec::new(Family::V6, 5, RuleAction::Blackhole);
+        let jump = RuleSpec::new(Family::V4, 50, RuleAction::Goto(100));
+        let all = [plain, full, six, jump];
+        let changes = all.map(|rule| Change::Add(rule.into()));
+        let added = host.netlink.apply(&changes);
+        assert!(added.iter().all(|it| *it == Ok(Outcome::Added)), "{added:?}");
+        let again = host.netlink.apply(&changes);
+        assert!(again.iter().all(|it| *it == Ok(Outcome::AlreadyThere)), "{again:?}");
+        let text = shown_rules(&host, "-4");
+        for part in [
+            "100:\tfrom 192.0.2.100 lookup 1000",
+            "100:\tnot from all to 198.51.100.0/24 fwmark 0x7/0xff iif left ipproto tcp",
+            "sport 1000-2000 dport 443 lookup 70000 suppress_prefixlength 0",
+            "50:\tfrom all goto 100",
+        ] {
+            assert!(
+                text.contains(part)
+                    || text.contains(&part.replace(" ipproto", " uidrange 10-20 ipproto")),
+                "{part:?} is not in\n{text}"
+            );
+        }
+        assert!(shown_rules(&host, "-6").contains("5:\tfrom all blackhole"));
+
+        // Another process knows it by its octets.
+        let mut octets = Vec::new();
+        Object::from(full).write_octets(&mut octets);
+        let mut rest = octets.as_slice();
+        let read = Object::read_octets(&mut rest).unwrap();
+        assert_eq!((&read, rest), (&Object::from(full), &[][..]));
+        assert_eq!(host.netlink.apply(&[Change::Remove(read)]), [Ok(Outcome::Removed)]);
+        let text = shown_rules(&host, "-4");
+        assert!(text.contains("192.0.2.100") && !text.contains("70000"), "{text}");
+        for rule in [plain, six, jump] {
+            let removal = [Change::Remove(rule.into())];
+            assert_eq!(host.netlink.apply(&removal), [Ok(Outcome::Removed)]);
+            assert_eq!(host.netlink.apply(&removal), [Ok(Outcome::NotThere)]);
+        }
+    });
+}
+
+#[test]
+fn a_monitor_that_watches_routes_tells_of_a_rule_that_somebody_removes() {
+    isolated(|| {
+        let (End { mut host, .. }, _right) = wire();
+        let (mut monitor, _) = host.run(Monitor::open).unwrap();
+        monitor.watch_routes().unwrap();
+        let rule = RuleSpec::new(Family::V6, 77, RuleAction::Table(1000));
+        host.netlink.apply(&[Change::Add(rule.into()), Change::Remove(rule.into())]);
+        let told = NetEvent::RuleRemoved { family: Family::V6, preference: 77 };
+        let mut events = Vec::new();
+        common::eventually("the removal is told", || {
+            monitor.wait(&mut events, Some(Duration::from_millis(50))).unwrap();
+            events.contains(&told).then_some(())
+        });
     });
 }

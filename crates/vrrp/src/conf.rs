@@ -46,6 +46,7 @@ use crate::settings::{
 use crate::tracker::TrackerKey;
 
 mod route;
+mod rule;
 
 /// The settings of an instance.
 ///
@@ -56,6 +57,7 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
     let advertised = instance.addresses.iter().map(|address| address.address);
     let addresses = instance.all_addresses().map(virtual_address).collect::<Result<_, _>>()?;
     let routes = instance.routes.iter().map(|route| route::virtual_route(route));
+    let rules = instance.rules.iter().map(|rule| rule::virtual_rule(rule));
     let version = *instance.version;
     let settings = Settings {
         name: Arc::clone(&instance.name),
@@ -72,6 +74,7 @@ pub fn settings(instance: &model::Instance) -> Result<Settings, SettingsError> {
         advertised: Advertised::from_addresses(instance.family, advertised)?,
         addresses,
         routes: routes.collect::<Result<_, _>>()?,
+        rules: rules.collect::<Result<_, _>>()?,
         accept_no_addresses: instance.no_addresses,
         destination: destination(&instance.destination),
         source: instance.source.as_ref().map(|source| source.value),
@@ -209,7 +212,6 @@ fn refuse_unsupported(instance: &model::Instance) -> Result<(), SettingsError> {
     let features = [
         ("a virtual MAC (use_vmac)", instance.vmac.is_some()),
         ("an ipvlan (use_ipvlan)", instance.ipvlan.is_some()),
-        ("virtual_rules", !instance.rules.is_empty()),
         ("track_bfd", !instance.tracks.bfd_sessions.is_empty()),
     ];
     match features.into_iter().find(|(_, used)| *used) {

@@ -625,10 +625,13 @@ impl Core {
             .collect();
         let of_routes = setup.routers.iter().flat_map(|router| &router.routes);
         let routes: HashSet<_> = of_routes.map(|route| route.route.key()).collect();
+        let of_rules = setup.routers.iter().flat_map(|router| &router.rules);
+        let rules: HashSet<_> = of_rules.map(|rule| rule.rule.key()).collect();
         let mut table = self.holdings.lock();
         let is_wanted = |object: &&Object| match object {
             Object::Filter(filter) => closed.contains(&(filter.table, filter.address)),
             Object::Route(route) => routes.contains(&route.key()),
+            Object::Rule(rule) => rules.contains(&rule.key()),
             object => address_of(&object.key()).is_some_and(|address| wanted.contains(&address)),
         };
         let held: Vec<_> = table.all().filter(is_wanted).cloned().collect();

@@ -22,7 +22,7 @@ use crate::events::EventKind;
 use crate::holdings::{HolderId, Holdings};
 use crate::input::Input;
 use crate::outgoing::Signing;
-use crate::port::{Leftovers, Port, PortError, Reconciled, address_of, route_of};
+use crate::port::{Leftovers, Port, PortError, Reconciled, address_of, is_routing};
 use crate::safeguard::RouterSafeguard;
 use crate::settings::Settings;
 use crate::snapshot::{EngineSnapshot, by_name};
@@ -623,7 +623,7 @@ impl Engine {
         match self.port.put_back(removed) {
             Ok(done) => {
                 let addresses: Vec<_> = done.added.iter().filter_map(address_of).collect();
-                let routes: Vec<_> = done.added.iter().filter_map(route_of).collect();
+                let routes: Vec<_> = done.added.iter().copied().filter(is_routing).collect();
                 self.take_missing(now, done);
                 if !routes.is_empty() {
                     self.events.push(EventKind::RoutesPutBack { routes });

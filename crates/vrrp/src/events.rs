@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use vrrp_fsm::{GroupTransition, Report, Transition};
-use vrrp_net::{InterfaceName, NetError, RouteKey};
+use vrrp_net::{InterfaceName, NetError, ObjectKey};
 use vrrp_proto::{DecodeError, Family, Priority, Remark};
 use vrrp_track::Update;
 
@@ -96,7 +96,7 @@ pub enum EventKind {
         addresses: usize,
         /// How many filters.
         filters: usize,
-        /// How many routes.
+        /// How many routes and rules.
         routes: usize,
     },
     /// Someone else removed addresses, and they are back.
@@ -104,10 +104,10 @@ pub enum EventKind {
         /// Which.
         addresses: Vec<IpAddr>,
     },
-    /// Someone else removed routes, and they are back.
+    /// Someone else removed routes or rules, and they are back.
     RoutesPutBack {
         /// Which.
-        routes: Vec<RouteKey>,
+        routes: Vec<ObjectKey>,
     },
     /// Addresses or routes have to wait, because their interface does not exist.
     AddressesWait {
@@ -246,7 +246,7 @@ impl fmt::Display for EventKind {
                 let kinds = [
                     (addresses, "address(es)"),
                     (filters, "packet filter(s)"),
-                    (routes, "route(s)"),
+                    (routes, "route(s) or rule(s)"),
                 ];
                 let there = kinds.iter().filter(|(count, _)| **count > 0);
                 let words: Vec<_> = there.map(|(count, kind)| format!("{count} {kind}")).collect();

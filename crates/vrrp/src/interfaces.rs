@@ -134,6 +134,7 @@ impl Interfaces {
                 }
             }
             NetEvent::RouteRemoved(key) => self.remove_route(key),
+            NetEvent::RuleRemoved { family, preference } => self.remove_rule(family, preference),
             NetEvent::Resync(snapshot) => self.resync(snapshot),
             _ => {}
         }
@@ -164,7 +165,9 @@ impl Interfaces {
             let missing: Vec<_> = missing.collect();
             let routes = settings.routes.iter().filter(|route| route.is_tracked);
             // Whether they are there, the kernel says when they are put back.
-            let missing = missing.into_iter().chain(routes.map(key_of));
+            let rules = settings.rules.iter().filter(|rule| rule.is_tracked);
+            let rules = rules.map(|rule| ObjectKey::Rule(rule.rule.key()));
+            let missing = missing.into_iter().chain(routes.map(key_of)).chain(rules);
             self.removed.entry(Arc::clone(name)).or_default().extend(missing);
         }
     }
@@ -311,10 +314,27 @@ impl Interfaces {
         }
     }
 
-    /// Whether somebody has routes that are to be put back.
+    /// Of several rules in one place the event does not say which it was: those that are there are
+    /// not put back twice.
+    fn remove_rule(&mut self, family: Family, preference: u32) {
+        for (name, watch) in &self.watches {
+            let tracked = watch.settings.rules.iter().filter(|rule| rule.is_tracked);
+            let keys = tracked.map(|rule| rule.rule.key());
+            let keys = keys.filter(|key| (key.family, key.preference) == (family, preference));
+            let mut keys = keys.map(ObjectKey::Rule).peekable();
+            if keys.peek().is_some() {
+                self.removed.entry(Arc::clone(name)).or_default().extend(keys);
+            }
+        }
+    }
+
+    /// Whether somebody has routes or rules that are to be put back.
     pub(crate) fn wants_routes(&self) -> bool {
-        let mut routes = self.watches.values().flat_map(|watch| &watch.settings.routes);
-        routes.any(|route| route.is_tracked)
+        self.watches.values().any(|watch| {
+            let settings = &watch.settings;
+            settings.routes.iter().any(|route| route.is_tracked)
+                || settings.rules.iter().any(|rule| rule.is_tracked)
+        })
     }
 
     fn has(&self, key: &ObjectKey) -> bool {

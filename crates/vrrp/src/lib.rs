@@ -108,7 +108,7 @@ pub use crate::safeguard::{LastWill, RouterSafeguard, Safeguard};
 pub use crate::service::Service;
 pub use crate::settings::{
     Advertised, OnFailure, Settings, SettingsError, Track, VirtualAddress, VirtualRoute,
-    VirtualRouter,
+    VirtualRouter, VirtualRule,
 };
 pub use crate::snapshot::{EngineSnapshot, Snapshot, Standstill, StandstillError};
 pub use crate::status::{Past, RouterStatus};

@@ -27,6 +27,22 @@ pub(crate) fn number<T: FromStr + Copy>(
         .ok_or_else(|| SettingsError::UnknownName { name: name.clone(), file })
 }
 
+/// The number of a protocol over IP, looked up in /etc/protocols.
+pub(crate) fn protocol(lookup: &Lookup<u8>) -> Result<u8, SettingsError> {
+    let name = match lookup {
+        Lookup::Number(number) => return Ok(*number),
+        Lookup::Name(name) => name,
+    };
+    let text = std::fs::read_to_string("/etc/protocols").unwrap_or_default();
+    let number = text.lines().find_map(|line| {
+        // `NAME NUMBER ALIAS…`
+        let mut words = line.split('#').next()?.split_whitespace();
+        let (first, number) = (words.next()?, words.next()?);
+        (first == &**name || words.any(|alias| alias == &**name)).then(|| number.parse().ok())?
+    });
+    number.ok_or_else(|| SettingsError::UnknownName { name: name.clone(), file: "protocols" })
+}
+
 /// The file, and those of the directory that goes with it.
 fn files(place: &Path, file: &str) -> Vec<PathBuf> {
     let directory = std::fs::read_dir(place.join(format!("{file}.d")));
@@ -75,6 +91,6 @@ mod tests {
     fn a_name_that_no_file_knows_is_an_error_that_says_where_it_was_looked_for() {
         let unknown = number::<u32>(&Lookup::Name("no such table".into()), "rt_tables");
         let text = unknown.unwrap_err().to_string();
-        assert_eq!(text, "no such table is in no rt_tables of iproute2");
+        assert_eq!(text, "no such table is in no file rt_tables of this machine");
     }
 }

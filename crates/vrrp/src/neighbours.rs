@@ -29,7 +29,8 @@ use rustix::net::{
     socket_with,
 };
 use rustix::process::geteuid;
-use vrrp_net::{AddressKey, Filter, IfIndex, ObjectKey, Prefix, RouteKey};
+use vrrp_net::{AddressKey, Filter, IfIndex, ObjectKey, Prefix, RouteKey, RuleKey};
+use vrrp_proto::Family;
 
 /// How the names begin.
 const PREFIX: &str = "vrrp/holder/";
@@ -155,7 +156,7 @@ fn write_answer(mut stream: &UnixStream, held: &[ObjectKey]) -> io::Result<()> {
 }
 
 /// `address INDEX ADDRESS LENGTH [PEER]`, `filter TABLE ADDRESS [INDEX]` or `route TABLE METRIC TOS
-/// PROTOCOL ADDRESS LENGTH [ADDRESS LENGTH]`
+/// PROTOCOL ADDRESS LENGTH [ADDRESS LENGTH]`, `rule FAMILY PREFERENCE DIGEST`
 fn write_key(text: &mut String, key: &ObjectKey) {
     use std::fmt::Write as _;
 
@@ -183,6 +184,9 @@ fn write_key(text: &mut String, key: &ObjectKey) {
                 "route {table} {metric} {type_of_service} {protocol} {address} {len}{from}"
             )
         }
+        ObjectKey::Rule(RuleKey { family, preference, digest }) => {
+            writeln!(text, "rule {family} {preference} {digest}")
+        }
         _ => Ok(()),
     };
 }
@@ -192,6 +196,7 @@ fn read_key(line: &str) -> Option<ObjectKey> {
         ("address", words) => read_address(words),
         ("filter", words) => read_filter(words),
         ("route", words) => read_route(words),
+        ("rule", words) => read_rule(words),
         _ => None,
     }
 }
@@ -220,6 +225,15 @@ fn read_route(words: &str) -> Option<ObjectKey> {
     let (destination, source) = (prefix()?, prefix());
     let key = RouteKey { table, destination, source, metric, type_of_service, protocol };
     words.next().is_none().then_some(ObjectKey::Route(key))
+}
+
+fn read_rule(words: &str) -> Option<ObjectKey> {
+    let mut words = words.split(' ');
+    let family = words.next()?;
+    let family = [Family::V4, Family::V6].into_iter().find(|known| known.to_string() == family)?;
+    let (preference, digest) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let key = RuleKey { family, preference, digest };
+    words.next().is_none().then_some(ObjectKey::Rule(key))
 }
 
 fn read_address(words: &str) -> Option<ObjectKey> {

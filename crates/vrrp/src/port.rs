@@ -11,7 +11,7 @@ use thiserror::Error;
 use vrrp_fsm::Instant;
 use vrrp_net::{
     Announcement, Change, Errno, IfIndex, Interface, InterfaceName, Kernel, NetError, Object,
-    ObjectKey, ObjectKind, Outcome, Packet, RouteKey,
+    ObjectKey, ObjectKind, Outcome, Packet,
 };
 use vrrp_proto::{EncodeError, Family, Priority, Sequence, UnixTime};
 
@@ -149,7 +149,7 @@ impl Leftovers {
     fn count(&mut self, object: &Object, outcome: Outcome) {
         match object {
             Object::Filter(_) => self.filters += usize::from(outcome.is_change()),
-            Object::Route(_) => self.routes += usize::from(outcome.is_change()),
+            Object::Route(_) | Object::Rule(_) => self.routes += usize::from(outcome.is_change()),
             _ => self.addresses += usize::from(outcome.is_change()),
         }
     }
@@ -424,7 +424,7 @@ impl Port {
     }
 
     /// Puts objects there, which are in the order of their kinds: where one is refused that is no
-    /// route, none of the next kind follows. Those that were there already are none of the ones that
+    /// route or rule, none of the next kind follows. Those that were there already are none of the ones that
     /// it names.
     #[inline(never)]
     fn put_there(&mut self, objects: Vec<Object>) -> Result<Reconciled, PortError> {
@@ -447,9 +447,9 @@ impl Port {
                     }
                 }
             }
-            if kind[0].kind() == ObjectKind::Route {
+            if kind[0].kind() >= ObjectKind::Route {
                 let refusals = std::mem::take(&mut refusals);
-                refused = summarize("added", kind.len(), refusals).err();
+                refused = refused.or(summarize("added", kind.len(), refusals).err());
             }
             if !refusals.is_empty() {
                 break;
@@ -536,6 +536,7 @@ impl Port {
         };
         let tracked = |route: &VirtualRoute| route.on(|name| self.interface_of(name)).ok();
         objects.extend(self.settings.routes.iter().filter_map(tracked).map(Object::from));
+        objects.extend(self.settings.rules.iter().map(|rule| Object::from(rule.rule)));
         match self.kernel.filters(self.settings.filter_table) {
             Ok(filters) => objects.extend(filters.into_iter().map(Object::Filter)),
             Err(error) => refusals.push(error),
@@ -584,6 +585,7 @@ impl Port {
                 Err(name) => missing = Some(name),
             }
         }
+        objects.extend(self.settings.rules.iter().map(|rule| Object::from(rule.rule)));
         Ok((objects, missing))
     }
 
@@ -743,12 +745,9 @@ pub(crate) fn address_of(key: &ObjectKey) -> Option<IpAddr> {
     }
 }
 
-/// The route that an object is, if it is one.
-pub(crate) fn route_of(key: &ObjectKey) -> Option<RouteKey> {
-    match key {
-        ObjectKey::Route(route) => Some(*route),
-        _ => None,
-    }
+/// Whether it is a route or a rule.
+pub(crate) fn is_routing(key: &ObjectKey) -> bool {
+    matches!(key, ObjectKey::Route(_) | ObjectKey::Rule(_))
 }
 
 fn interface_of(key: &ObjectKey) -> Option<IfIndex> {

@@ -11,7 +11,7 @@ use thiserror::Error;
 use vrrp_fsm::{Config, Weight};
 use vrrp_net::{
     AddressFlags, AddressSpec, Broadcast, Filter, Interface, InterfaceName, Label, Preferred,
-    RouteSpec, Scope, TableName, WordError,
+    RouteSpec, RuleSpec, Scope, TableName, WordError,
 };
 use vrrp_proto::{
     AddressList, AddressListError, Addresses, ChecksumForm, Family, HmacKeyError, Interval,
@@ -98,7 +98,7 @@ pub enum SettingsError {
     #[error("{0} is not supported yet")]
     Unsupported(&'static str),
     /// A name that stands for a number, and for none on this machine.
-    #[error("{name} is in no {file} of iproute2")]
+    #[error("{name} is in no file {file} of this machine")]
     UnknownName {
         /// The name.
         name: Arc<str>,
@@ -162,6 +162,8 @@ pub struct Settings {
     /// The routes that move with it. Where the kernel refuses one, the addresses stay, and it is
     /// tried again.
     pub routes: Vec<VirtualRoute>,
+    /// The policy rules that move with it, as the routes do.
+    pub rules: Vec<VirtualRule>,
     /// Whether VRRPv3 adverts without addresses are accepted.
     pub accept_no_addresses: bool,
     /// Where adverts are sent.
@@ -228,6 +230,7 @@ impl Settings {
             advertised,
             addresses,
             routes: Vec::new(),
+            rules: Vec::new(),
             accept_no_addresses: false,
             destination: Destination::Multicast(group(family)),
             source: None,
@@ -385,6 +388,23 @@ impl VirtualRoute {
             }
         }
         Ok(route)
+    }
+}
+
+/// A policy rule that moves with a virtual router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VirtualRule {
+    /// The rule.
+    pub rule: RuleSpec,
+    /// Whether it is put back if someone else removes it.
+    pub is_tracked: bool,
+}
+
+impl VirtualRule {
+    /// A rule that is put back.
+    pub const fn new(rule: RuleSpec) -> Self {
+        Self { rule, is_tracked: true }
     }
 }
 

@@ -57,6 +57,16 @@ where
         .expect("both fields are set, and a vector takes any number of bytes")
 }
 
+/// Attributes as they stand in a message.
+pub(crate) fn bytes<T>(attributes: &RtBuffer<T, Buffer>) -> Buffer
+where
+    RtBuffer<T, Buffer>: ToBytes,
+{
+    let mut buffer = Cursor::new(Vec::new());
+    attributes.to_bytes(&mut buffer).expect("a vector takes any number of bytes");
+    Buffer::from(buffer.into_inner())
+}
+
 /// The payload of the first attribute of this kind.
 pub(crate) fn payload<T: PartialEq>(attributes: &RtBuffer<T, Buffer>, kind: T) -> Option<&[u8]> {
     let found = attributes.iter().find(|attribute| *attribute.rta_type() == kind)?;

@@ -5,6 +5,7 @@ mod filter;
 mod link;
 mod message;
 mod route;
+mod rule;
 mod secondaries;
 mod socket;
 
@@ -22,13 +23,14 @@ pub use link::{
     VethPeer,
 };
 
-use vrrp_proto::{InterfaceName, TableName};
+use vrrp_proto::{Family, InterfaceName, TableName};
 
 use crate::address::{AddressSpec, InterfaceAddress};
 use crate::error::{NetError, Operation};
 use crate::filter::Filter;
 use crate::object::{Change, Object, Outcome};
 use crate::route::{Placement, RouteKey, RouteSpec};
+use crate::rule::RuleSpec;
 use crate::words::{Errno, IfIndex};
 use filter::Filters;
 use message::{Answer, Message, Requests};
@@ -123,6 +125,9 @@ impl Netlink {
             let addresses = |run: &[Change]| -> Vec<_> {
                 run.iter().filter_map(|change| address(change.object())).collect()
             };
+            let rules = |run: &[Change]| -> Vec<_> {
+                run.iter().filter_map(|change| rule(change.object())).collect()
+            };
             let routes = |run: &[Change]| -> Vec<_> {
                 run.iter().filter_map(|change| route(change.object())).collect()
             };
@@ -130,6 +135,8 @@ impl Netlink {
                 change if is_filter(change) => self.change_filters(run),
                 Change::Add(Object::Route(_)) => self.add_routes(&routes(run)),
                 Change::Remove(Object::Route(_)) => self.remove_routes(&routes(run)),
+                Change::Add(Object::Rule(_)) => self.add_rules(&rules(run)),
+                Change::Remove(Object::Rule(_)) => self.remove_rules(&rules(run)),
                 Change::Add(_) => self.add_addresses(&addresses(run)),
                 Change::Remove(_) => self.remove_addresses(&addresses(run)),
             });
@@ -252,6 +259,36 @@ impl Netlink {
             Answer::Refused(errno, text) => Err(route_refused(operation, route, errno, text)),
         };
         answers.into_iter().zip(routes).map(outcome).collect()
+    }
+
+    /// Adds policy rules, as many per system call as answers can be kept of.
+    ///
+    /// What comes back has one entry for each rule, in their order.
+    #[inline(never)]
+    pub fn add_rules(&mut self, rules: &[RuleSpec]) -> Vec<Result<Outcome, NetError>> {
+        let operation = Operation::AddRule;
+        let flags = NlmF::CREATE | NlmF::EXCL;
+        let answers = self.batch(operation, Rtm::Newrule, flags, rules, RuleSpec::request);
+        let outcome = |(answer, rule): (Result<Answer, NetError>, &RuleSpec)| match answer? {
+            Answer::Done => Ok(Outcome::Added),
+            Answer::Refused(Errno::EEXIST, _) => Ok(Outcome::AlreadyThere),
+            Answer::Refused(errno, text) => Err(rule_refused(operation, rule, errno, text)),
+        };
+        answers.into_iter().zip(rules).map(outcome).collect()
+    }
+
+    /// Removes policy rules that say just this, and no others.
+    ///
+    /// What comes back has one entry for each rule, in their order.
+    pub fn remove_rules(&mut self, rules: &[RuleSpec]) -> Vec<Result<Outcome, NetError>> {
+        let (operation, flags) = (Operation::RemoveRule, NlmF::empty());
+        let answers = self.batch(operation, Rtm::Delrule, flags, rules, RuleSpec::request);
+        let outcome = |(answer, rule): (Result<Answer, NetError>, &RuleSpec)| match answer? {
+            Answer::Done => Ok(Outcome::Removed),
+            Answer::Refused(Errno::ENOENT | Errno::ESRCH, _) => Ok(Outcome::NotThere),
+            Answer::Refused(errno, text) => Err(rule_refused(operation, rule, errno, text)),
+        };
+        answers.into_iter().zip(rules).map(outcome).collect()
     }
 
     /// Every route of every table, of both families.
@@ -512,6 +549,7 @@ pub(crate) enum Notice {
     AddressRemoved(InterfaceAddress),
     ForwardingChanged(IfIndex, bool),
     RouteRemoved(RouteKey),
+    RuleRemoved(Family, u32),
 }
 
 impl Notice {
@@ -523,6 +561,9 @@ impl Notice {
             Rtm::Newaddr => InterfaceAddress::decode(body)?.map(Self::AddressAdded),
             Rtm::Deladdr => InterfaceAddress::decode(body)?.map(Self::AddressRemoved),
             Rtm::Delroute => RouteKey::decode(body)?.map(Self::RouteRemoved),
+            Rtm::Delrule => {
+                rule::decode_place(body)?.map(|(family, place)| Self::RuleRemoved(family, place))
+            }
             Rtm::Newnetconf => link::decode_forwarding(body)?
                 .map(|(index, forwards)| Self::ForwardingChanged(index, forwards)),
             _ => None,
@@ -546,6 +587,14 @@ fn route(object: &Object) -> Option<RouteSpec> {
     }
 }
 
+/// The rule that an object is, if it is one.
+fn rule(object: &Object) -> Option<RuleSpec> {
+    match object {
+        Object::Rule(rule) => Some(**rule),
+        _ => None,
+    }
+}
+
 /// The body of a request about every address.
 fn every_address() -> Ifaddrmsg {
     IfaddrmsgBuilder::default()
@@ -556,6 +605,15 @@ fn every_address() -> Ifaddrmsg {
         .rtattrs(RtBuffer::<_, Buffer>::new())
         .build()
         .expect("every field without a default is set")
+}
+
+fn rule_refused(
+    operation: Operation,
+    rule: &RuleSpec,
+    errno: Errno,
+    explanation: Option<Box<str>>,
+) -> NetError {
+    NetError::Rule { operation, rule: rule.key(), errno, explanation }
 }
 
 fn route_refused(

@@ -1,15 +1,13 @@
 //! Routes in netlink's messages.
 
-use std::io::Cursor;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use neli::ToBytes as _;
 use neli::consts::rtnl::{RtAddrFamily, RtScope, RtTable, Rta, RtmF, Rtn, Rtprot};
 use neli::rtnl::{Rtmsg, RtmsgBuilder};
 use neli::types::{Buffer, RtBuffer};
 use vrrp_proto::Family;
 
-use super::message::{attribute, decode, number, payload};
+use super::message::{attribute, bytes, decode, number, payload};
 use crate::address::Scope;
 use crate::route::{Hop, Prefix, RouteKey, RouteSpec};
 
@@ -155,16 +153,7 @@ fn next_hops(family: Family, hops: &[Hop]) -> Buffer {
     Buffer::from(all)
 }
 
-fn bytes<T>(attributes: &RtBuffer<T, Buffer>) -> Buffer
-where
-    RtBuffer<T, Buffer>: neli::ToBytes,
-{
-    let mut buffer = Cursor::new(Vec::new());
-    attributes.to_bytes(&mut buffer).expect("a vector takes any number of bytes");
-    Buffer::from(buffer.into_inner())
-}
-
-fn octets(address: IpAddr) -> Buffer {
+pub(super) fn octets(address: IpAddr) -> Buffer {
     match address {
         IpAddr::V4(address) => Buffer::from(&address.octets()[..]),
         IpAddr::V6(address) => Buffer::from(&address.octets()[..]),

@@ -320,6 +320,10 @@ impl State {
                 self.report(&NetEvent::AddressRemoved(InterfaceAddress::of(&spec)));
             }
             Object::Route(route) => self.report(&NetEvent::RouteRemoved(route.key())),
+            Object::Rule(rule) => self.report(&NetEvent::RuleRemoved {
+                family: rule.family,
+                preference: rule.preference,
+            }),
             _ => {}
         }
     }

@@ -39,10 +39,11 @@ fn wait_for_no_guard(host: &Host) {
     eventually("no guard is left", || guards(host).is_empty());
 }
 
-/// A gratuitous ARP request of the host with this last octet.
-fn is_announcement(frame: &Frame) -> bool {
-    frame.bytes.get(12..14) == Some(&[0x08, 0x06])
-        && frame.bytes.get(28..32) == frame.bytes.get(38..42)
+/// Who sends a gratuitous ARP request, if a frame is one.
+fn announcer(frame: &Frame) -> Option<&[u8]> {
+    let bytes = &frame.bytes;
+    let is_arp = bytes.get(12..14) == Some(&[0x08, 0x06]);
+    (is_arp && bytes.get(28..32)? == bytes.get(38..42)?).then(|| bytes.get(6..12))?
 }
 
 /// Kills a master; its peer takes over at once, and the address is gone from the dead host.
@@ -104,17 +105,23 @@ fn keepalived_succeeds_a_killed_master_at_once_however_adverts_are_authenticated
 fn a_hung_master_loses_its_address_before_its_peer_announces_it_and_comes_back_quietly() {
     let Some(stage) = Stage::new() else { return };
     let (one, two) = (&stage.server1, &stage.server2);
-    let master = start(one, &at_one_second(150, ""));
+    // Two seconds pass between the guard's time and the peer's: time enough to see which is first.
+    let config = |priority| at_one_second(priority, "").replace("advert_int 1", "advert_int 2");
+    let master = start(one, &config(150));
     wait_for_state(one, "MASTER");
-    let _peer = start(two, &at_one_second(100, ""));
+    let _peer = start(two, &config(1));
     wait_for_state(two, "BACKUP");
     let lost = one.spawn(["ip", "-o", "monitor", "address"]).unwrap();
     let wire = stage.lan.capture().unwrap();
-    wait_for_advert(&wire, 101, 150);
+    let mac = |frame: &Frame| {
+        advert(frame).filter(|seen| seen.priority == 150).map(|_| frame.bytes[6..12].to_vec())
+    };
+    let master_mac = wire.wait_for("an advert of the master", LIMIT, mac).unwrap();
     master.freeze().unwrap();
     lost.wait_for_line(LIMIT, |line| line.contains("Deleted") && line.contains("122.200")).unwrap();
     let mut seen: Vec<Frame> = wire.frames();
-    assert!(!seen.iter().any(is_announcement), "the peer was first");
+    let is_peers = |frame: &Frame| announcer(frame).is_some_and(|mac| mac != master_mac);
+    assert!(!seen.iter().any(is_peers), "the peer was first");
     wait_for_vip(two, one);
 
     wire.frames();
@@ -128,10 +135,10 @@ fn a_hung_master_loses_its_address_before_its_peer_announces_it_and_comes_back_q
         advert(frame).filter(|seen| seen.priority == 150)
     })
     .unwrap();
-    let first =
-        seen.iter().find(|frame| advert(frame).is_some_and(|it| it.priority != 100)).unwrap();
-    assert!(first.at.saturating_duration_since(woken) > Duration::from_secs(3));
-    assert!(!seen.iter().any(is_announcement), "it has announced an address that was not its own");
+    let first = seen.iter().find(|frame| advert(frame).is_some_and(|it| it.priority != 1)).unwrap();
+    assert!(first.at.saturating_duration_since(woken) > Duration::from_secs(6));
+    let is_its = |frame: &Frame| announcer(frame).is_some_and(|mac| mac == master_mac);
+    assert!(!seen.iter().any(is_its), "it has announced an address that was not its own");
     wait_for_vip(one, two);
     let history = instance(one)["history"].to_string();
     assert!(history.contains("stood still"), "{history}");

@@ -69,6 +69,9 @@ fn what_a_living_daemon_holds_is_nobodys_leftover() {
     third.kill().unwrap();
     third.wait(LIMIT).unwrap();
     first.thaw().unwrap();
+    // It stood still for longer than its peers would have waited.
+    eventually("it is master again", || instance(host)["became_master"] == 2);
+    host.wait_for_address("eth0", VIP, true, LIMIT).unwrap();
     assert_eq!(lost(), None);
 
     first.kill().unwrap();

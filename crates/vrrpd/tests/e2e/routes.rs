@@ -60,6 +60,58 @@ fn routes_come_with_the_addresses_as_configured_and_go_with_them() {
 }
 
 #[test]
+fn rules_lead_to_the_tables_of_their_routes_and_are_put_back() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let more = "virtual_routes {
+  192.168.122.0/24 dev eth0 src 192.168.122.200 scope link table 1000
+}
+virtual_rules {
+  from 192.168.122.200/32 table 1000 priority 100
+  to 198.51.100.0/24 blackhole preference 101 no_track
+}";
+    let daemon = start(host, &router("VI_1", 51, 255, "192.168.122.200/24", more));
+    wait_for_state(host, "MASTER");
+    let rules = || host.run(["ip", "rule", "show"]).unwrap().success().unwrap();
+    let leads = "from 192.168.122.200 lookup 1000";
+    eventually("the rule is there", || rules().contains(leads));
+    assert!(rules().contains("to 198.51.100.0/24 blackhole"));
+    assert!(routes(host, "-4", "1000").contains("192.168.122.0/24 dev eth0"));
+
+    for preference in ["101", "100"] {
+        let delete = ["ip", "rule", "del", "preference", preference];
+        host.run(delete).unwrap().success().unwrap();
+    }
+    eventually("it is put back", || rules().contains(leads));
+    assert!(!rules().contains("blackhole"), "it was `no_track`");
+
+    daemon.terminate(LIMIT).unwrap();
+    assert!(!rules().contains("192.168.122.200"), "nothing is left");
+}
+
+#[test]
+fn a_killed_daemon_leaves_neither_routes_nor_rules() {
+    let Some(stage) = Stage::new() else { return };
+    let host = &stage.server1;
+    let more = "virtual_routes {
+  198.51.100.0/24 via 192.168.122.2
+}
+virtual_rules {
+  from 192.168.122.200/32 table 1000 priority 100
+}";
+    let daemon = start(host, &router("VI_1", 51, 255, "192.168.122.200/24", more));
+    wait_for_state(host, "MASTER");
+    let rules = || host.run(["ip", "rule", "show"]).unwrap().success().unwrap();
+    eventually("all is there", || {
+        rules().contains("lookup 1000") && routes(host, "-4", "main").contains("198.51.100.0/24")
+    });
+    daemon.kill().unwrap();
+    eventually("all is gone", || {
+        !rules().contains("lookup 1000") && !routes(host, "-4", "main").contains("198.51.100.0/24")
+    });
+}
+
+#[test]
 fn a_route_that_the_kernel_refuses_is_no_reason_to_give_up_the_addresses() {
     let Some(stage) = Stage::new() else { return };
     let host = &stage.server1;
@@ -68,6 +120,6 @@ fn a_route_that_the_kernel_refuses_is_no_reason_to_give_up_the_addresses() {
     daemon
         .wait_for_line(LIMIT, |line| line.contains("cannot add the route 198.51.100.0/24"))
         .unwrap();
-    assert!(host.has_address("eth0", "192.168.122.200").unwrap());
+    assert!(host.has_address("eth0", "192.168.122.200/24").unwrap());
     assert_eq!(crate::stage::instance(host)["state"], "MASTER");
 }

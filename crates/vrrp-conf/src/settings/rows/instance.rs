@@ -112,7 +112,6 @@ const VRRP_INSTANCE_ROWS: &[Row<InstanceDraft>] = &[
         .fills(Fill::Nested(|reader, to, _, body| reader.routes(&mut to.routes, body, false)))
         .shown(|_, instance, mut line| line.items(&instance.routes, |route| route_words(route))),
     row::<InstanceDraft>("virtual_rules", Items(RULE), "rules that move with it")
-        .support(NotYet(Refuse))
         .fills(Fill::Nested(|reader, to, _, body| reader.rules(&mut to.rules, body, false)))
         .shown(|_, instance, mut line| line.items(&instance.rules, |rule| rule_words(rule))),
     row::<InstanceDraft>("nopreempt", Flag, "leave a worse router that is master alone")

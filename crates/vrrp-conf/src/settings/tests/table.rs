@@ -64,6 +64,7 @@ fn sample(keyword: &Keyword) -> Option<String> {
             "track_process" => "{ p }".to_owned(),
             "track_file" => "{ f }".to_owned(),
             "track_interface" => "{ eth9 }".to_owned(),
+            "virtual_rules" => "{ from 192.0.2.99 table 9 preference 9 }".to_owned(),
             _ => "{ 192.0.2.99 }".to_owned(),
         },
         Shape::Block(_) | Shape::Anything => return None,
