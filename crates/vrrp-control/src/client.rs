@@ -13,6 +13,7 @@ use crate::events::EventLine;
 use crate::run_dir::socket_path;
 use crate::server::PATIENCE;
 use crate::status::{ReloadReport, Status};
+use crate::upgrade::UpgradeReport;
 
 /// The longest answer that a client takes.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
@@ -67,6 +68,16 @@ impl Client {
     /// Has the configuration read anew, or only says what that would change; waits for the end of it.
     pub fn reload(&self, is_dry: bool) -> Result<ReloadReport, AskError> {
         self.ask(if is_dry { "plan\n" } else { "reload\n" }, RELOAD_PATIENCE)
+    }
+
+    /// Has the daemon replace its program, by this one or the one that it was started from; waits for
+    /// the end of it. The path is absolute, and has no line end.
+    pub fn upgrade(&self, binary: Option<&Path>) -> Result<UpgradeReport, AskError> {
+        let binary = binary.map(|path| format!(" {}", path.display())).unwrap_or_default();
+        let answer = self
+            .exchange(&format!("upgrade{binary}\n"), RELOAD_PATIENCE)
+            .map_err(|source| AskError::Unreachable { path: self.path.clone(), source })?;
+        understood(&self.path, &answer)
     }
 
     /// How things stand, and from then on what happens; first also what came after the event

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
@@ -150,6 +150,8 @@ pub struct EventLog(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     kept: Mutex<VecDeque<Event>>,
+    /// The number of the last event before the first that was put in.
+    before: AtomicU64,
     /// How many readers wait for more.
     readers: AtomicUsize,
     waker: Waker,
@@ -158,8 +160,8 @@ struct Shared {
 impl EventLog {
     /// An empty log; `waker` wakes whoever serves its readers.
     pub(crate) fn new(waker: Waker) -> Self {
-        let (kept, readers) = (Mutex::default(), AtomicUsize::new(0));
-        Self(Arc::new(Shared { kept, readers, waker }))
+        let (kept, before, readers) = Default::default();
+        Self(Arc::new(Shared { kept, before, readers, waker }))
     }
 
     /// Takes in the next event, and forgets the oldest if there are too many. Waits for nobody.
@@ -175,9 +177,15 @@ impl EventLog {
         }
     }
 
+    /// Counts on from this number: that of the last event of the program before.
+    pub fn go_on_from(&self, number: u64) {
+        self.0.before.store(number, Ordering::Release);
+    }
+
     /// The number of the last event; 0 if there was none.
     pub(crate) fn last(&self) -> u64 {
-        self.kept().back().map_or(0, |event| event.number)
+        let before = || self.0.before.load(Ordering::Acquire);
+        self.kept().back().map_or_else(before, |event| event.number)
     }
 
     /// What to tell a reader that has seen everything up to the event `seen`; moves `seen` on.

@@ -25,6 +25,7 @@ mod explain;
 mod run_dir;
 mod server;
 mod status;
+mod upgrade;
 pub mod words;
 
 use std::time::Duration;
@@ -40,16 +41,18 @@ pub use status::{
     InterfaceStatus, MasterStatus, PriorityStatus, ReloadReport, Status, TrackerStatus,
     TransitionStatus,
 };
+pub use upgrade::{Asker, UpgradeReport, UpgradeRequest};
 
 /// How long a reload may take until whoever asked for it is told nothing any more.
 const RELOAD_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The JSON schemas (2020-12) of the documents, each with its name.
 #[cfg(feature = "schema")]
-pub fn schemas() -> [(&'static str, serde_json::Value); 4] {
+pub fn schemas() -> [(&'static str, serde_json::Value); 5] {
     [
         ("status", schemars::schema_for!(Status).to_value()),
         ("reload", schemars::schema_for!(ReloadReport).to_value()),
+        ("upgrade", schemars::schema_for!(UpgradeReport).to_value()),
         ("drain", schemars::schema_for!(DrainReport).to_value()),
         ("event", schemars::schema_for!(EventLine).to_value()),
     ]

@@ -2,6 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt as _, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -83,6 +84,11 @@ impl RunDir {
         }
     }
 
+    /// The run directory whose lock the program has held that this one has replaced by exec.
+    pub fn adopt(path: PathBuf, lock: OwnedFd) -> Self {
+        Self { path, lock: lock.into() }
+    }
+
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
@@ -96,6 +102,13 @@ impl RunDir {
     }
 }
 
+impl AsFd for RunDir {
+    /// The lock.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
+    }
+}
+
 /// The control socket, as long as the daemon listens on it.
 #[derive(Debug)]
 pub struct Socket {
@@ -106,6 +119,22 @@ pub struct Socket {
 }
 
 impl Socket {
+    /// The socket on which the program has listened that this one has replaced by exec.
+    pub fn adopt(run_dir: &Path, listener: OwnedFd, identity: (u64, u64)) -> Self {
+        Self { path: socket_path(run_dir), listener: listener.into(), identity }
+    }
+
+    /// The same socket once more.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        let (path, listener) = (self.path.clone(), self.listener.try_clone()?);
+        Ok(Self { path, listener, identity: self.identity })
+    }
+
+    /// Device and inode.
+    pub const fn identity(&self) -> (u64, u64) {
+        self.identity
+    }
+
     /// What clients connect to.
     pub const fn listener(&self) -> &UnixListener {
         &self.listener

@@ -6,6 +6,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -20,6 +21,7 @@ use crate::drain::{DrainReport, DrainRequest};
 use crate::events::{EventLine, EventLog, Reader};
 use crate::run_dir::Socket;
 use crate::status::{ReloadReport, Status};
+use crate::upgrade::{Asker, UpgradeReport, UpgradeRequest};
 
 /// The longest question; a longer one is not understood.
 const QUESTION_BYTES_MAX: usize = 1024;
@@ -41,6 +43,9 @@ pub trait Answers: Send + 'static {
 
     /// Reloads, or says what a reload would change. The answer comes later, with a wake-up.
     fn reload(&self, is_dry: bool, answered: Waker) -> Receiver<ReloadReport>;
+
+    /// Replaces the program. Whoever does answers the asker, or the other program does.
+    fn upgrade(&self, request: UpgradeRequest);
 
     /// Keeps instances from taking part, or lets them take part again; answered in the same way.
     fn drain(&self, request: DrainRequest, answered: Waker) -> Receiver<DrainReport>;
@@ -324,6 +329,9 @@ impl<A: Answers> Server<A> {
     }
 
     fn begin(&mut self, index: usize, question: &str) {
+        if let Some(binary) = upgrade(question) {
+            return self.begin_upgrade(index, binary);
+        }
         let client = &mut self.clients[index];
         if let Some(request) = DrainRequest::read(question) {
             let reply = self.answers.drain(request, self.waker.clone());
@@ -352,6 +360,23 @@ impl<A: Answers> Server<A> {
         if matches!(self.clients[index].phase, Phase::Answering(..) | Phase::Reading(_)) {
             self.step(index);
         }
+    }
+
+    /// Hands a client over to whoever replaces the program.
+    fn begin_upgrade(&mut self, index: usize, binary: Option<PathBuf>) {
+        let client = &mut self.clients[index];
+        let (stream, socket) = (client.stream.try_clone(), self.socket.try_clone());
+        let (asker, socket) = match (stream, socket) {
+            (Ok(stream), Ok(socket)) => (Asker::new(stream), socket),
+            (Err(error), _) | (_, Err(error)) => return client.answer(refusal(error.to_string())),
+        };
+        if !asker.is_trusted() {
+            let why = "only root may run another program in the daemon's place".to_owned();
+            let report = UpgradeReport::refused(env!("CARGO_PKG_VERSION"), why);
+            return client.answer(serde_json::to_vec(&report));
+        }
+        client.phase = Phase::Done;
+        self.answers.upgrade(UpgradeRequest { binary, asker, socket });
     }
 
     /// Tells a client how things stand, and from then on what happens; what came after the event
@@ -415,6 +440,14 @@ fn refusal(error: String) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&serde_json::json!({ "error": error }))
 }
 
+/// With which program to upgrade, if that is asked; a path may have spaces.
+fn upgrade(question: &str) -> Option<Option<PathBuf>> {
+    match question.strip_prefix("upgrade")? {
+        "" => Some(None),
+        path => path.strip_prefix(' ').map(|path| Some(path.into())),
+    }
+}
+
 /// Reads more of a question; returns it once it is whole: at its line's end, or the client's.
 fn read_question(mut stream: &UnixStream, question: &mut Vec<u8>) -> io::Result<Option<String>> {
     let mut buffer = [0; QUESTION_BYTES_MAX];
@@ -455,6 +488,11 @@ mod tests {
 
         fn reload(&self, _is_dry: bool, _answered: Waker) -> Receiver<ReloadReport> {
             crossbeam_channel::never()
+        }
+
+        fn upgrade(&self, request: UpgradeRequest) {
+            let why = format!("{:?} is not wanted", request.binary);
+            request.asker.answer(&UpgradeReport::refused("1", why));
         }
 
         fn drain(&self, _request: DrainRequest, _answered: Waker) -> Receiver<DrainReport> {
@@ -568,6 +606,15 @@ mod tests {
         // Reset or closed, but over.
         let _ = silent.read_to_end(&mut rest);
         assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn whoever_asks_for_an_upgrade_is_answered_by_whoever_does_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_control, _run_dir) = control(dir.path());
+        let report = Client::of(dir.path()).upgrade(Some(Path::new("/a b/vrrpd"))).unwrap();
+        assert_eq!(report.refused.as_deref(), Some(r#"Some("/a b/vrrpd") is not wanted"#));
+        assert!(!report.upgraded);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::{FaultReason, Peer};
 /// `Fault` is the RFC's Initialize of a router that was started but must not take part; it has
 /// a name of its own because operators want to see the difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum State {
     /// Not started, or started and waiting for a first verdict
     /// ([`Router::waiting_for`](crate::Router::waiting_for)).
@@ -75,6 +76,7 @@ pub enum Action {
 
 /// A change of state.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Transition {
     /// The state before.
     pub from: State,
@@ -98,6 +100,7 @@ impl fmt::Display for Transition {
 /// `late` is how long after its deadline a timer was handled: a large one tells of a starved
 /// or frozen machine, whose takeover deserves suspicion.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Cause {
     /// Started, and nothing stood in the way.
@@ -239,6 +242,19 @@ pub enum Report {
 }
 
 impl Report {
+    /// Every name that a report has.
+    pub const NAMES: [&'static str; 9] = [
+        "losing_advert",
+        "owner_heard_advert",
+        "two_owners",
+        "own_address",
+        "interval_learnt",
+        "addresses_lost",
+        "taken_back",
+        "fault_added",
+        "fault_lifted",
+    ];
+
     /// Its name for programs. It never changes; more may come.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -18,7 +18,8 @@ const ANSWERING_ANNOUNCEMENTS_APART: Duration = Duration::from_secs(1);
 const ADVERTS_LATE_MIN: u32 = 2;
 
 /// What an Active Router waits for; it ends with the state.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Active {
     /// Adver_Timer.
     next_advert: Instant,
@@ -38,7 +39,8 @@ pub(crate) struct Active {
 
 /// Something that is done as soon as somebody asks for it, but not twice within a certain time:
 /// who asks meanwhile gets it at the end of that time, and all who have asked get it together.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Paced {
     allowed_from: Instant,
     owed: bool,

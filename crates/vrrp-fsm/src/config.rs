@@ -22,6 +22,7 @@ use vrrp_proto::{Interval, Priority, Version};
 /// assert_eq!(config.interval.as_centis(), 100);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Config {
     /// Selects the formulas, and whether the Active Router's interval is learnt (version 3).
     pub version: Version,
@@ -77,6 +78,7 @@ impl Config {
 /// An announcement is a number of rounds; one round covers every address once. Zero rounds
 /// are no announcement, a zero delay is no repetition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Announce {
     /// Rounds on becoming active, and again after `delay`: `garp_master_repeat`.
     pub repeat: u8,

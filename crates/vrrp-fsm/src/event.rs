@@ -1,5 +1,6 @@
 //! What a router is told.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -7,7 +8,7 @@ use core::net::IpAddr;
 
 use vrrp_proto::{Interval, Priority};
 
-use crate::{Config, Contribution, Influence, Instant};
+use crate::{Config, Contribution, Influence, Instant, Snapshot};
 
 /// Something that happened; the input of [`Router::handle`](crate::Router::handle).
 ///
@@ -18,6 +19,14 @@ use crate::{Config, Contribution, Influence, Instant};
 pub enum Event {
     /// Take part from now on.
     Startup,
+    /// In place of [`Startup`](Self::Startup): go on from what another process was when it ended
+    /// without a word. Nothing is told of that, and no advert sent for it.
+    ///
+    /// What is known by now (settings, trackers, faults, the address) then counts as if it had
+    /// changed: a fault makes the router leave its state, other settings come into force as with
+    /// [`Reload`](Self::Reload). An Active Router that is [late](crate::Router::late_at) by now steps
+    /// down; a Backup Router, which could not hear meanwhile, waits for as much longer.
+    Resume(Box<Snapshot>),
     /// Stop taking part: an Active Router resigns.
     Shutdown,
     /// The time of [`Router::deadline`](crate::Router::deadline) may have come. Early and late
@@ -100,6 +109,7 @@ impl Heard {
 
 /// Another router of this virtual router, as its last advert showed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Peer {
     /// Its primary address.
     pub source: IpAddr,
@@ -120,6 +130,7 @@ impl fmt::Display for Peer {
 
 /// Why a router may not take part.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum FaultReason {
     /// The interface does not exist.

@@ -372,6 +372,7 @@ pub enum GroupAction {
 
 /// A change of the state that all members have.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GroupTransition {
     /// The state before.
     pub from: State,

@@ -6,6 +6,7 @@
 
 /// What one tracker means to one router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Influence {
     /// Nothing at present.
     #[default]

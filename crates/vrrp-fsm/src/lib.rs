@@ -181,6 +181,9 @@
 //! - The advert is prepared with the new settings first, then [`Event::Reconfigure`] or
 //!   [`Event::Reload`] is told, then the addresses on the interface are brought to the new set:
 //!   those that stay are not touched. Another VRID, interface or family is another router.
+//! - Where another program goes on in the same process, or in another one under the same clock,
+//!   [`Event::Resume`] with a [`Snapshot`] takes the place of [`Event::Startup`], and what the
+//!   router held in the kernel is the new caller's to keep. Only one of the two may go on.
 //! - [`Event::Shutdown`] comes last, and its actions are carried out. A process that dies without
 //!   it leaves addresses behind that answer for two: somebody else has to remove them.
 //!
@@ -221,7 +224,7 @@ pub use config::{Announce, Config};
 pub use event::{Event, FaultReason, Heard, Peer};
 pub use group::{Group, GroupAction, GroupActions, GroupRules, GroupTransition};
 pub use influence::{Influence, Weight};
-pub use router::Router;
+pub use router::{Router, Snapshot};
 pub use time::Instant;
 pub use timing::{active_down_interval, skew_time};
 pub use trackers::Contribution;

@@ -27,6 +27,9 @@ use crate::{
 };
 
 mod member;
+mod resume;
+
+pub use resume::Snapshot;
 
 /// The state machine of one virtual router (RFC 9568 §6.4; RFC 3768 §6.4 for version 2).
 ///
@@ -50,7 +53,8 @@ pub struct Router {
 }
 
 /// What a member of a sync group has besides.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Membership {
     /// Why nothing keeps it from starting any more.
     may_start: Option<Cause>,
@@ -59,7 +63,8 @@ struct Membership {
 }
 
 /// The state, with everything that ends when it ends.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Phase {
     Initialize,
     /// Started, and held back by a tracker without a verdict.
@@ -69,7 +74,8 @@ enum Phase {
     Fault,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Backup {
     /// Active_Down_Timer.
     active_down: Instant,
@@ -88,7 +94,8 @@ struct Backup {
     wants_active: Option<Cause>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Takeover {
     Silence,
     Resignation(Peer),
@@ -124,6 +131,7 @@ impl Router {
         self.step_down_if_late(now, &mut out);
         match event {
             Event::Startup => self.startup(now, &mut out),
+            Event::Resume(snapshot) => self.resume(now, *snapshot, &mut out),
             Event::Shutdown => self.shutdown(now, &mut out),
             Event::Timer => self.timer(now, &mut out),
             Event::Advert(heard) => self.advert(now, heard, &mut out),
@@ -209,12 +217,7 @@ impl Router {
 
     /// The state.
     pub const fn state(&self) -> State {
-        match self.phase {
-            Phase::Initialize | Phase::Waiting => State::Initialize,
-            Phase::Backup(_) => State::Backup,
-            Phase::Active(_) => State::Active,
-            Phase::Fault => State::Fault,
-        }
+        self.phase.state()
     }
 
     /// Since when it has been in that state; `None` before the first transition.
@@ -480,6 +483,17 @@ impl Router {
     }
 }
 
+impl Phase {
+    const fn state(&self) -> State {
+        match self {
+            Self::Initialize | Self::Waiting => State::Initialize,
+            Self::Backup(_) => State::Backup,
+            Self::Active(_) => State::Active,
+            Self::Fault => State::Fault,
+        }
+    }
+}
+
 impl Backup {
     /// Waits anew.
     fn set_active_down(&mut self, at: Instant) {
@@ -675,6 +689,7 @@ impl Router {
             }
             // No circumstances: `handle` answers them itself.
             Event::Startup
+            | Event::Resume(_)
             | Event::Shutdown
             | Event::Timer
             | Event::Advert(_)

@@ -9,6 +9,7 @@ use crate::Influence;
 
 /// One tracker's influence under its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Contribution {
     /// The tracker's name, as the operator knows it.
     pub name: Arc<str>,
@@ -20,6 +21,7 @@ pub struct Contribution {
 ///
 /// A list and not a map: a router has a handful, and operators recognise their own order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Trackers(Vec<Contribution>);
 
 impl Trackers {

@@ -22,6 +22,7 @@ use vrrp::{LastWill, RouterSafeguard, Safeguard};
 use vrrp_net::{NetError, Packet, Timestamp, Waker};
 
 use crate::message::{packets, parts, revocation};
+use crate::predecessor::Predecessor;
 use crate::process::READY;
 use crate::record;
 use crate::slots::{SLOTS, Slots};
@@ -85,6 +86,8 @@ struct Shared {
     line: Mutex<Line>,
     /// Wakes the supervisor.
     waker: Waker,
+    /// Who guards the routers of which there is no will yet.
+    predecessor: Mutex<Option<Predecessor>>,
     record: Option<PathBuf>,
 }
 
@@ -100,6 +103,8 @@ struct Line {
     unsent: VecDeque<u32>,
     sent: usize,
     is_ending: bool,
+    /// The slots of the routers that there are.
+    names: BTreeMap<Arc<str>, u32>,
     /// Whether the record is of before.
     is_unrecorded: bool,
     /// The slots that were given back, and how many were never given away.
@@ -115,23 +120,35 @@ impl Guard {
     /// # Errors
     /// [`GuardError`] if there is no memory, no descriptor or no thread for it.
     pub fn start(name: &str) -> Result<Self, GuardError> {
-        Self::start_with(name, None)
+        Self::start_with(name, None, None)
     }
 
     /// The same, and has a file hold what its routers have, for [`release`](crate::release). Who could
     /// write there could have any object removed.
     ///
+    /// In the place of the guard of the program that this one has replaced by exec, if there is one:
+    /// that one goes on until [it is dismissed](Self::dismiss_predecessor), for all routers that have
+    /// not left a will to this one yet.
+    ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub fn recording(name: &str, file: PathBuf) -> Result<Self, GuardError> {
-        Self::start_with(name, Some(file))
+    pub fn recording(
+        name: &str,
+        file: PathBuf,
+        predecessor: Option<Predecessor>,
+    ) -> Result<Self, GuardError> {
+        Self::start_with(name, Some(file), predecessor)
     }
 
-    fn start_with(name: &str, record: Option<PathBuf>) -> Result<Self, GuardError> {
+    fn start_with(
+        name: &str,
+        record: Option<PathBuf>,
+        predecessor: Option<Predecessor>,
+    ) -> Result<Self, GuardError> {
         let (slots, memory) = Slots::create()?;
-        let (line, waker) = (Mutex::default(), Waker::new()?);
+        let (line, waker, predecessor) = (Mutex::default(), Waker::new()?, Mutex::new(predecessor));
         let name = name.to_owned();
-        let shared = Arc::new(Shared { name, slots, memory, line, waker, record });
+        let shared = Arc::new(Shared { name, slots, memory, line, waker, predecessor, record });
         let child = shared.spawn().inspect_err(|error| shared.complain(error)).ok();
         let supervised = Arc::clone(&shared);
         let supervisor = thread::Builder::new()
@@ -139,6 +156,21 @@ impl Guard {
             .stack_size(STACK_BYTES)
             .spawn(move || supervised.supervise(child))?;
         Ok(Self { shared, supervisor: Mutex::new(Some(supervisor)) })
+    }
+
+    /// What the guard of the program that replaces this one by exec has to know of this guard; `None`
+    /// while there is none. Its descriptor has to [stay open](vrrp_net::LeftOpen).
+    pub fn as_predecessor(&self) -> Option<Predecessor> {
+        let line = self.shared.lock();
+        let slots = line.names.iter().map(|(name, slot)| (name.to_string(), *slot)).collect();
+        Some(Predecessor::new(Arc::clone(line.socket.as_ref()?), slots, line.given))
+    }
+
+    /// Lets the guard of the program before end, whoever it still guards.
+    pub fn dismiss_predecessor(&self) {
+        if let Some(predecessor) = self.shared.predecessor().take() {
+            predecessor.forget_all();
+        }
     }
 
     /// How it is.
@@ -170,10 +202,11 @@ impl Safeguard for Guard {
             let next = line.given;
             line.given += u32::from(next < SLOTS);
             (next < SLOTS).then_some(next)
-        });
+        })?;
+        line.names.insert(Arc::clone(name), slot);
         drop(line);
         let (shared, name) = (Arc::clone(&self.shared), Arc::clone(name));
-        Some(Arc::new(Ward { shared, slot: slot?, name }))
+        Some(Arc::new(Ward { shared, slot, name }))
     }
 }
 
@@ -206,6 +239,11 @@ impl RouterSafeguard for Ward {
         line.wills.insert(self.slot, (will.silence_max, parts));
         line.tell(self.slot, &self.shared.waker);
         self.shared.have_recorded(&mut line);
+        let is_known = line.socket.is_some() && line.unsent.is_empty();
+        drop(line);
+        if is_known {
+            self.succeed();
+        }
     }
 
     fn revoke(&self) {
@@ -216,6 +254,8 @@ impl RouterSafeguard for Ward {
             line.tell(self.slot, &self.shared.waker);
             self.shared.have_recorded(&mut line);
         }
+        drop(line);
+        self.succeed();
     }
 
     fn advertising(&self) -> bool {
@@ -231,6 +271,13 @@ impl RouterSafeguard for Ward {
     }
 }
 
+impl Ward {
+    /// What the guard of the program before knows of the router does not count any more.
+    fn succeed(&self) {
+        self.shared.predecessor().iter().for_each(|before| before.forget(&self.name));
+    }
+}
+
 impl Drop for Ward {
     fn drop(&mut self) {
         // A will that is still in force names what the router could not remove.
@@ -238,7 +285,12 @@ impl Drop for Ward {
             return;
         }
         self.shared.slots.slot(self.slot).end();
-        self.shared.lock().free.push(self.slot);
+        let mut line = self.shared.lock();
+        // Another one may have its name by now.
+        if line.names.get(&self.name) == Some(&self.slot) {
+            line.names.remove(&self.name);
+        }
+        line.free.push(self.slot);
     }
 }
 
@@ -284,6 +336,10 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Line> {
         // Whole values are exchanged under it.
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn predecessor(&self) -> MutexGuard<'_, Option<Predecessor>> {
+        self.predecessor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has the supervisor write the record: who drives a router does not wait for a file.

@@ -53,12 +53,14 @@ struct Readme;
 mod client;
 mod hardening;
 mod message;
+mod predecessor;
 mod process;
 mod record;
 mod removal;
 mod slots;
 
 pub use client::{Guard, GuardError, GuardStatus};
+pub use predecessor::Predecessor;
 pub use record::{ReleaseError, release};
 
 /// Call this first in `main()`, before any thread, log or argument parser, with the name of the guard.

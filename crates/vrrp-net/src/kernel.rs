@@ -1,5 +1,7 @@
 //! The kernel as one virtual router needs it: a seam, and what is behind it on Linux.
 
+use std::os::fd::{AsFd as _, BorrowedFd};
+
 use vrrp_proto::{Family, InterfaceName, IpMeta, TableName};
 
 use crate::advert::AdvertSender;
@@ -58,6 +60,12 @@ pub trait Kernel: Send {
     /// # Errors
     /// As [`FrameSender::send`].
     fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError>;
+
+    /// The sockets of which each takes the kernel many milliseconds to close: a process that has
+    /// hundreds of them and is in a hurry closes them later.
+    fn slow_sockets(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
 }
 
 /// The kernel that this process runs on, in the network namespace of the thread that opened it.
@@ -115,5 +123,10 @@ impl Kernel for SystemKernel {
 
     fn announce(&mut self, announcements: &[Announcement]) -> Result<usize, NetError> {
         self.frames.send(announcements)
+    }
+
+    fn slow_sockets(&self) -> Vec<BorrowedFd<'_>> {
+        // A packet socket: it waits until no processor can be looking at it any more.
+        vec![self.frames.as_fd()]
     }
 }

@@ -78,6 +78,7 @@ mod capture;
 mod error;
 mod filter;
 mod frame;
+mod inherit;
 mod kernel;
 mod memory;
 mod monitor;
@@ -104,6 +105,7 @@ pub use advert::{AdvertReceiver, AdvertSender, DATAGRAM_BYTES_MAX, Datagram, Dra
 pub use error::{NetError, Operation};
 pub use filter::Filter;
 pub use frame::{Announcement, Frame, FrameSender};
+pub use inherit::{LeftOpen, take_inherited};
 pub use kernel::{Kernel, SystemKernel};
 pub use memory::shed_file_pages;
 pub use monitor::{Monitor, NetEvent, Snapshot};

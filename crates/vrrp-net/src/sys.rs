@@ -6,7 +6,7 @@ use std::ffi::c_void;
 use std::io;
 use std::mem::{MaybeUninit, size_of, zeroed};
 use std::ops::Range;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
@@ -23,6 +23,23 @@ use crate::words::{Errno, IfIndex};
 pub(crate) fn into_owned(socket: NlSocket) -> OwnedFd {
     // SAFETY: `into_raw_fd` gives up the only owner of an open descriptor.
     unsafe { OwnedFd::from_raw_fd(socket.into_raw_fd()) }
+}
+
+/// Takes possession of a descriptor that an earlier program of this process has left open.
+pub(crate) fn take_inherited(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes numbers and no pointers.
+    let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+    if flags == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    if number <= libc::STDERR_FILENO || flags & libc::FD_CLOEXEC != 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: it is open. Whatever this program opens, std and rustix have closed by exec, but for
+    // the standard streams and what `LeftOpen` has of its owner: nobody here owns this one.
+    let taken = unsafe { OwnedFd::from_raw_fd(number) };
+    rustix::io::fcntl_setfd(&taken, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(taken)
 }
 
 /// Moves the calling thread into a new network namespace.

@@ -13,6 +13,7 @@ pub const REPLAY_SLOTS: usize = 4;
 
 /// What one sender was heard with last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReplaySlot(Option<(IpAddr, Sequence)>);
 
 /// The memory that recognises adverts that were heard before: one for each virtual router.
@@ -35,6 +36,7 @@ pub struct ReplaySlot(Option<(IpAddr, Sequence)>);
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Replay<S = [ReplaySlot; REPLAY_SLOTS]> {
     /// Whoever was heard last first; those that are free at the end.
     slots: S,

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// Where a signed advert stands in its sender's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Sequence {
     /// The number in an authentication header.

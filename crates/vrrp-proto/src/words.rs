@@ -86,6 +86,7 @@ impl fmt::Display for Vrid {
 /// | 1–254 | a backup for them; 100 is the default |
 /// | 0 | the Active Router gives up: [`Priority::RESIGN`], never configured |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Priority(u8);
 
 impl Priority {
@@ -129,6 +130,7 @@ impl fmt::Display for Priority {
 
 /// The protocol version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Version {
     /// VRRPv2 (RFC 3768, and RFC 2338 for authentication).
     V2,
@@ -166,6 +168,7 @@ impl fmt::Display for Version {
 
 /// The address family of a virtual router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Family {
     /// IPv4.
     V4,
@@ -206,6 +209,8 @@ impl fmt::Display for Family {
 /// value of this type is one that at least one of the versions carries; the constructors say
 /// which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "u16", into = "u16"))]
 pub struct Interval(u16);
 
 impl Interval {
@@ -263,6 +268,25 @@ impl Interval {
     }
 }
 
+/// From centiseconds, as many as one of the versions carries.
+#[cfg(feature = "serde")]
+impl TryFrom<u16> for Interval {
+    type Error = &'static str;
+
+    fn try_from(centis: u16) -> Result<Self, Self::Error> {
+        let in_seconds = || Self::from_secs(u8::try_from(centis / 100).ok()?);
+        let found = Self::from_centis(centis).or_else(in_seconds);
+        found.filter(|it| it.as_centis() == centis).ok_or("no version carries such an interval")
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<Interval> for u16 {
+    fn from(interval: Interval) -> Self {
+        interval.as_centis()
+    }
+}
+
 impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (secs, centis) = (self.0 / 100, self.0 % 100);
@@ -278,6 +302,7 @@ impl fmt::Display for Interval {
 /// VRRPv2 and IPv6 have one form each. For VRRPv3 over IPv4 RFC 5798 §5.2.8 was commonly read as
 /// asking for a pseudo-header, RFC 9568 §5.2.8 says that there is none, and both are in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ChecksumForm {
     /// The message alone: VRRPv2, and VRRPv3 over IPv4 as RFC 9568 has it.
     MessageOnly,

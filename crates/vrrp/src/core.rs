@@ -28,6 +28,7 @@ use crate::receiver::{Receiver, ReceiverKey, ReceiverStatus};
 use crate::route::Route;
 use crate::safeguard::Safeguard;
 use crate::settings::Settings;
+use crate::snapshot::{RouterSnapshot, Snapshot, StandStill};
 use crate::status::RouterStatus;
 use crate::tracker::TrackerKey;
 use crate::unit::{Parts, Published, Unit};
@@ -35,6 +36,9 @@ use crate::view::InterfaceView;
 
 /// Who holds what moves from one router to another while that is done.
 const MOVER: HolderId = HolderId(0);
+
+/// Who holds what routers of another process have held, until those of this one go on from that.
+const PREDECESSOR: HolderId = HolderId(u64::MAX);
 
 /// How long all is held up by a router that does not take its new settings in.
 const RECONFIGURE_TIME: Duration = Duration::from_secs(5);
@@ -180,6 +184,8 @@ pub(crate) struct Core {
     /// The names of the routers that the operator wants to take no part.
     drained: BTreeSet<Arc<str>>,
     last_holder: u64,
+    /// How the routers stood in another process, from which those of the first setup go on.
+    before_exec: Option<Snapshot>,
 }
 
 impl Core {
@@ -215,8 +221,55 @@ impl Core {
             members: HashMap::new(),
             drained: BTreeSet::new(),
             last_holder: MOVER.0,
+            before_exec: None,
         };
         Ok((core, source, reader))
+    }
+
+    /// Has the routers of the first setup go on from how they stood in another process.
+    pub(crate) fn resume(&mut self, before: Snapshot) {
+        self.events.go_on_from(before.last_event);
+        let mut table = self.holdings.lock();
+        let engines = before.routers.iter().filter_map(|router| router.engine.as_ref());
+        engines
+            .flat_map(|engine| &engine.objects)
+            .for_each(|object| table.hold(PREDECESSOR, object));
+        drop(table);
+        self.drained.clone_from(&before.drained);
+        self.before_exec = Some(before);
+    }
+
+    /// Tells all routers to stand still for a while.
+    pub(crate) fn stand_still(&self, order: &StandStill) {
+        for member in self.members.values() {
+            member.outlet.order(Order::StandStill(order.clone()));
+        }
+    }
+
+    /// Waits until every router has done what it was told; says whether all have, until the deadline.
+    pub(crate) fn settle(&self, deadline: std::time::Instant) -> bool {
+        let replies: Vec<_> = self
+            .members
+            .values()
+            .filter_map(|member| {
+                let (done, reply) = bounded(1);
+                member.outlet.order(Order::Done(done)).then_some(reply)
+            })
+            .collect();
+        replies.iter().all(|reply| reply.recv_deadline(deadline).is_ok())
+    }
+
+    /// How everything else stands while the routers stand still like this.
+    pub(crate) fn snapshot(&self, routers: Vec<RouterSnapshot>) -> Snapshot {
+        let directory = lock(&self.directory);
+        Snapshot {
+            routers,
+            groups: directory.groups.iter().map(|group| group.snapshot()).collect(),
+            receivers: directory.receivers.values().map(|receiver| receiver.snapshot()).collect(),
+            readings: self.health.snapshot(),
+            drained: self.drained.clone(),
+            last_event: self.events.last(),
+        }
     }
 
     /// The states of the links, for sources that track interfaces.
@@ -278,7 +331,8 @@ impl Core {
         receiver.route(settings.vrid, Arc::clone(&route), mode == Mode::AsFarAsPossible)?;
         let published = Arc::new(Published::new(Arc::clone(settings)));
         self.last_holder += 1;
-        prepared.units.push(Unit::new(Parts {
+        let before = self.before_exec.as_mut().and_then(|before| before.take_router(settings));
+        let mut unit = Unit::new(Parts {
             settings: Arc::clone(settings),
             platform: Arc::clone(&self.platform),
             kernel,
@@ -294,7 +348,9 @@ impl Core {
             influences: Vec::new(),
             is_drained: self.drained.contains(&settings.name),
             signing: Signing::default(),
-        }));
+        });
+        before.into_iter().for_each(|before| unit.resume(before));
+        prepared.units.push(unit);
         let settings = Arc::clone(settings);
         prepared.fresh.push(Member { settings, outlet, route, receiver, published });
         if mode == Mode::AllOrNothing
@@ -320,6 +376,9 @@ impl Core {
         }
         let (platform, events) = (Arc::clone(&self.platform), self.events.clone());
         let receiver = Arc::new(Receiver::new(key.0, key.1, platform, events)?);
+        let before = self.before_exec.iter().flat_map(|before| &before.receivers);
+        let before = before.filter(|before| (before.interface, before.family) == key);
+        before.for_each(|before| receiver.resume(before));
         self.links.lock().attach(&receiver);
         prepared.receivers.push(Arc::clone(&receiver));
         Ok(receiver)
@@ -347,6 +406,9 @@ impl Core {
         self.hold_what_moves(&setup);
         let tracked: HashSet<_> = setup.sources.iter().map(TrackerKey::of).collect();
         self.health.keep_only(&tracked);
+        if let Some(before) = &self.before_exec {
+            setup.sources.iter().for_each(|source| self.health.resume(source, &before.readings));
+        }
         let mut committed = Committed { units, leaving: Vec::new(), reconfigured: Vec::new() };
         for change in &plan {
             match change {
@@ -469,7 +531,10 @@ impl Core {
                 member.receiver.stop();
             }
         }
-        self.let_go_of_what_moved();
+        self.let_go_of_all_of(MOVER);
+        if self.before_exec.take().is_some() {
+            self.let_go_of_all_of(PREDECESSOR);
+        }
         // What was given up may be just what they lack.
         for member in self.members.values().filter(|member| member.published.is_dead()) {
             member.outlet.order(Order::TryAgain);
@@ -535,7 +600,13 @@ impl Core {
         directory.groups.extend(self.setup.groups.iter().map(|group| {
             // One that goes on is the same for whoever drives it.
             let known = before.iter().find(|known| known.take_members(group));
-            known.cloned().unwrap_or_else(|| Arc::new(PublishedGroup::new(group)))
+            known.cloned().unwrap_or_else(|| {
+                let published = PublishedGroup::new(group);
+                let before = self.before_exec.iter().flat_map(|before| &before.groups);
+                let before = before.filter(|before| before.name == group.name);
+                before.for_each(|before| published.resume(before));
+                Arc::new(published)
+            })
         }));
         directory
             .receivers
@@ -569,11 +640,12 @@ impl Core {
         }
     }
 
-    fn let_go_of_what_moved(&self) {
+    /// Removes what this one has and nobody else.
+    fn let_go_of_all_of(&self, holder: HolderId) {
         let mut table = self.holdings.lock();
-        let held = table.of(MOVER);
+        let held = table.of(holder);
         let free: Vec<_> =
-            held.into_iter().filter(|object| table.release(MOVER, &object.key())).collect();
+            held.into_iter().filter(|object| table.release(holder, &object.key())).collect();
         if free.is_empty() {
             return;
         }

@@ -49,6 +49,13 @@ impl<T: Counted, const N: usize> Counters<T, N> {
         self.0[of.index()].add(1)
     }
 
+    /// Adds what was counted before, by name; a name that is not known any more counts no more.
+    pub(crate) fn add_all(&self, counted: &BTreeMap<String, u64>) {
+        for of in T::ALL {
+            self.0[of.index()].add(counted.get(of.name()).copied().unwrap_or_default());
+        }
+    }
+
     /// What occurred, by name.
     pub(crate) fn by_name(&self) -> BTreeMap<&'static str, u64> {
         let counted = T::ALL.iter().map(|of| (of.name(), self.0[of.index()].get()));

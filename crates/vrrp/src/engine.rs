@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::outgoing::Signing;
 use crate::port::{Leftovers, Port, PortError, Reconciled, address_of, is_routing};
 use crate::safeguard::RouterSafeguard;
 use crate::settings::Settings;
+use crate::snapshot::{EngineSnapshot, by_name};
 use crate::view::InterfaceView;
 
 /// How long after addresses could not be installed it is worth another try: after each that fails
@@ -142,14 +144,87 @@ impl Engine {
         can_hear: bool,
         influences: Vec<(Arc<str>, Influence)>,
     ) {
+        self.learn(now, view, can_hear, influences);
+        self.remove_leftovers();
+        self.tell(now, Event::Startup);
+    }
+
+    /// Begins, in place of [`start`](Self::start), where another engine has ended without a word: the
+    /// same virtual router under the same clock. What that one held is this one's, and nobody is told
+    /// of anything but what has changed by now.
+    pub fn resume(
+        &mut self,
+        now: Instant,
+        view: InterfaceView,
+        can_hear: bool,
+        influences: Vec<(Arc<str>, Influence)>,
+        before: EngineSnapshot,
+    ) {
+        let EngineSnapshot { machine, objects, signing, reports, .. } = before;
+        self.reports =
+            Report::NAMES.iter().filter_map(|name| Some((*name, *reports.get(*name)?))).collect();
+        self.port.resume(objects, signing);
+        self.learn(now, view, can_hear, influences);
+        self.has_old_peer = before.has_old_peer;
+        if let Err(error) = self.port.has_old_peer(before.has_old_peer) {
+            self.problem(error.into());
+        }
+        self.failed_installs = before.failed_installs;
+        self.retry_install_at = before.retry_install_at;
+        if self.retry_install_at.is_some() {
+            self.tell(now, Event::Fault(FaultReason::InstallFailed));
+        }
+        self.is_installed = machine.state() == State::Active;
+        self.tell(now, Event::Resume(Box::new(machine)));
+        match self.is_installed {
+            true => self.adopt(now, before.rounds_left),
+            // What the kernel has refused to remove before.
+            false => self.remove(),
+        }
+    }
+
+    /// How it stands, for another engine to go on from. This one must do nothing any more then,
+    /// unless there is no other.
+    pub fn snapshot(&self, now: Instant) -> EngineSnapshot {
+        EngineSnapshot {
+            machine: self.router.snapshot(now),
+            objects: self.port.objects_held().to_vec(),
+            signing: self.port.signing(),
+            reports: by_name(self.reports.clone()),
+            has_old_peer: self.has_old_peer,
+            rounds_left: self.port.rounds_left(),
+            failed_installs: self.failed_installs,
+            retry_install_at: self.retry_install_at,
+        }
+    }
+
+    /// Once more its sockets that take time to close, as far as there are descriptors for that.
+    pub(crate) fn slow_sockets(&self) -> Vec<OwnedFd> {
+        let sockets = self.port.slow_sockets().into_iter();
+        sockets.filter_map(|socket| socket.try_clone_to_owned().ok()).collect()
+    }
+
+    /// Advertises now instead of later, if it is Active.
+    pub fn advertise_early(&mut self, now: Instant) {
+        let actions = self.router.advertise_early(now);
+        self.carry_out(now, actions);
+        self.follow_up(now);
+    }
+
+    /// Takes in what is known before it begins.
+    fn learn(
+        &mut self,
+        now: Instant,
+        view: InterfaceView,
+        can_hear: bool,
+        influences: Vec<(Arc<str>, Influence)>,
+    ) {
         self.started_at = now;
         for (name, influence) in influences {
             self.tell(now, Event::Tracker { name, influence });
         }
         self.take_interfaces(now, view);
         self.take_hearing(now, can_hear);
-        self.remove_leftovers();
-        self.tell(now, Event::Startup);
     }
 
     /// Adverts are signed as of this time of day until it is told another. With `auth_hmac` in the
@@ -514,6 +589,27 @@ impl Engine {
                 self.events.push(EventKind::LeftoversRemoved { addresses, filters, routes });
             }
             Err(error) => self.problem(error),
+        }
+    }
+
+    /// Makes what another engine held its own, by the difference alone, and goes on announcing.
+    #[inline(never)]
+    fn adopt(&mut self, now: Instant, rounds_left: u8) {
+        let held = self.port.held();
+        match self.port.install() {
+            Ok(done) => {
+                let (rounds, added) = (self.settings.machine.announce.repeat, done.added.clone());
+                self.take_missing(now, done);
+                self.port.announce(now, rounds, Some(&added));
+            }
+            Err(error) => self.give_up_installing(now, error),
+        }
+        self.follow_up(now);
+        // Somebody may have removed some of it meanwhile.
+        self.put_back(now, &held);
+        if self.is_installed {
+            self.port.announce(now, rounds_left, None);
+            self.plan_announcing_elsewhere(now);
         }
     }
 

@@ -355,6 +355,16 @@ impl EventSender {
         }
     }
 
+    /// Counts on from this number.
+    pub(crate) fn go_on_from(&self, number: u64) {
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).0 = number;
+    }
+
+    /// The number of the last event.
+    pub(crate) fn last(&self) -> u64 {
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
     /// Says that nothing more will happen: readers come to the end.
     pub(crate) fn close(&self) {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).1 = None;

@@ -13,6 +13,7 @@ use vrrp_fsm::{
 use crate::events::{EventKind, EventSender};
 use crate::plan::{Change, Setup, SyncGroup};
 use crate::platform::Platform;
+use crate::snapshot::GroupSnapshot;
 use crate::unit::Unit;
 
 /// How many transitions are remembered for the operator.
@@ -43,6 +44,19 @@ impl PublishedGroup {
         let SyncGroup { name, members } = group.clone();
         let (state, history) = (State::Initialize, VecDeque::new());
         Self(Mutex::new(GroupStatus { name, members, state, history }))
+    }
+
+    /// How it stands, for another process to go on from.
+    pub(crate) fn snapshot(&self) -> GroupSnapshot {
+        let GroupStatus { name, state, history, .. } = self.status();
+        GroupSnapshot { name, state, history: history.into() }
+    }
+
+    /// Goes on from how it stood in another process.
+    pub(crate) fn resume(&self, before: &GroupSnapshot) {
+        let mut status = self.lock();
+        status.state = before.state;
+        status.history = before.history.iter().cloned().collect();
     }
 
     /// Goes on with these members, if it is that group; says whether it is.
@@ -106,6 +120,9 @@ impl GroupUnit {
             if self.has_ended {
                 return;
             }
+            if self.stand_still() {
+                continue;
+            }
             let released: Vec<_> = self.units.iter_mut().map(Unit::take_release).collect();
             if released.contains(&true) {
                 // Who was told to end before that ends here.
@@ -144,6 +161,18 @@ impl GroupUnit {
     /// Says which adverts need no wake-up, and whether a member has handled one for that.
     fn publish_templates(&mut self) -> bool {
         self.units.iter_mut().fold(false, |has_heard, unit| unit.publish_template() | has_heard)
+    }
+
+    /// Stands still once all members were told to; says whether it did.
+    fn stand_still(&mut self) -> bool {
+        if !self.units.iter().all(Unit::is_to_stand_still) {
+            return false;
+        }
+        self.units.iter_mut().for_each(Unit::listen);
+        self.settle();
+        let orders: Vec<_> = self.units.iter_mut().filter_map(Unit::answer_standing).collect();
+        orders.first().inspect(|order| order.wait());
+        !orders.is_empty()
     }
 
     fn deadline(&self) -> Option<Instant> {

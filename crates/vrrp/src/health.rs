@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vrrp_fsm::{Influence, Weight};
-use vrrp_track::{Measure, Reading, Update};
+use vrrp_track::{Measure, Reading, Source, Update};
 
 use crate::inbox::Outlet;
 use crate::input::Input;
 use crate::order::Order;
 use crate::settings::Settings;
+use crate::snapshot::ReadingSnapshot;
 use crate::tracker::TrackerKey;
 
 /// What was read last, and who goes by it. Clones are one and the same.
@@ -43,6 +44,30 @@ impl Health {
         for (outlet, input) in orders {
             outlet.order(Order::Input(Box::new(input)));
         }
+    }
+
+    /// Takes in what another process has read of this source, unless it was read anew meanwhile.
+    pub(crate) fn resume(&self, source: &Source, readings: &[ReadingSnapshot]) {
+        let key = TrackerKey::of(source);
+        let is_it = |reading: &&ReadingSnapshot| {
+            reading.kind == key.kind.as_str() && reading.name == key.name
+        };
+        if let Some(ReadingSnapshot { measure, detail, .. }) = readings.iter().find(is_it) {
+            let reading = Reading::new(key.kind, *measure, Arc::clone(detail));
+            self.board().readings.entry(key).or_insert(reading);
+        }
+    }
+
+    /// What was read last, for another process to go on from.
+    pub(crate) fn snapshot(&self) -> Vec<ReadingSnapshot> {
+        let board = self.board();
+        let readings = board.readings.iter().map(|(key, reading)| ReadingSnapshot {
+            kind: key.kind.as_str().to_owned(),
+            name: Arc::clone(&key.name),
+            measure: reading.measure,
+            detail: Arc::clone(&reading.detail),
+        });
+        readings.collect()
     }
 
     /// Forgets what was read of all trackers but these: it would say nothing about one that is

@@ -26,6 +26,7 @@ use crate::receiver::ReceiverKey;
 use crate::safeguard::Safeguard;
 use crate::service::Service;
 use crate::settings::{SettingsError, VirtualRouter};
+use crate::snapshot::Snapshot;
 use crate::unit::Unit;
 
 /// How long to wait before a socket is tried again that could not be opened.
@@ -150,6 +151,13 @@ impl Host {
     /// is gone or stands still. Without one, its addresses stay then, though others have them too.
     pub fn set_safeguard(&mut self, safeguard: Arc<dyn Safeguard>) {
         self.core.safeguard = Some(safeguard);
+    }
+
+    /// Has the routers that are put into force first go on from how they stood in the program that this
+    /// one has replaced by exec: see [`Service::stand_still`](crate::Service::stand_still). Events
+    /// are counted on from there. What the snapshot has of others is removed from the kernel.
+    pub fn resume(&mut self, before: Snapshot) {
+        self.core.resume(before);
     }
 
     /// Lets a virtual router run from the next [`turn`](Self::turn) on. An interface that is

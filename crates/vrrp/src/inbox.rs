@@ -353,6 +353,11 @@ impl Mailbox {
         self.slot().parked.is_some()
     }
 
+    /// So many were parked before it was made.
+    pub(crate) fn resume(&self, parked_total: u64) {
+        self.slot().parked_total += parked_total;
+    }
+
     /// How many adverts were parked so far.
     pub(crate) fn parked_total(&self) -> u64 {
         self.slot().parked_total

@@ -78,6 +78,7 @@ mod route;
 mod safeguard;
 mod service;
 mod settings;
+mod snapshot;
 mod status;
 mod tracker;
 mod unit;
@@ -109,6 +110,7 @@ pub use crate::settings::{
     Advertised, OnFailure, Settings, SettingsError, Track, VirtualAddress, VirtualRoute,
     VirtualRouter, VirtualRule,
 };
+pub use crate::snapshot::{EngineSnapshot, Snapshot, Standstill, StandstillError};
 pub use crate::status::{Past, RouterStatus};
 pub use crate::tracker::TrackerKey;
 pub use crate::view::{Carrier, InterfaceView};

@@ -3,6 +3,7 @@
 use crossbeam_channel::Sender;
 
 use crate::input::Input;
+use crate::snapshot::StandStill;
 
 /// What a router is told by the rest of its host.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub(crate) enum Order {
     Hearing,
     /// Say when everything before this is done.
     Done(Sender<()>),
+    /// Say how it stands, and then do nothing for a while.
+    StandStill(StandStill),
     /// Another thread is to drive it from now on.
     Release,
     /// If it waits to be started again, that is worth another try now.

@@ -52,7 +52,8 @@ impl Outgoing {
 
 /// What a router's signatures count by, from one advert to the next. It has to outlive what sends
 /// them: peers refuse whoever begins anew.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Signing {
     pub(crate) signer: Signer,
     identification: u16,

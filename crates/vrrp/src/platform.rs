@@ -99,6 +99,11 @@ pub trait AdvertSource: Send {
 
     /// What can be read when there is something to hand over; `None` where one has to be told.
     fn as_fd(&self) -> Option<BorrowedFd<'_>>;
+
+    /// The sockets that keep this host in their groups as long as they are open, if there are any.
+    fn sockets(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
 }
 
 /// Where links and addresses say what happens to them.
@@ -179,6 +184,10 @@ impl AdvertSource for AdvertReceiver {
 
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         Some(std::os::fd::AsFd::as_fd(self))
+    }
+
+    fn sockets(&self) -> Vec<BorrowedFd<'_>> {
+        Self::sockets(self).collect()
     }
 }
 

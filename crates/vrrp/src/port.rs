@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -300,6 +301,16 @@ impl Port {
         self.safeguard.iter().for_each(|safeguard| safeguard.revoke());
     }
 
+    /// Its sockets that take time to close.
+    pub(crate) fn slow_sockets(&self) -> Vec<BorrowedFd<'_>> {
+        self.kernel.slow_sockets()
+    }
+
+    /// The same, whole.
+    pub(crate) fn objects_held(&self) -> &[Object] {
+        &self.held
+    }
+
     /// What the router has put into the kernel.
     pub(crate) fn held(&self) -> Vec<ObjectKey> {
         self.held.iter().map(Object::key).collect()
@@ -372,6 +383,14 @@ impl Port {
         let (wanted, missing) = self.wanted()?;
         let reconciled = self.reconcile(&wanted)?;
         Ok(Reconciled { missing, ..reconciled })
+    }
+
+    /// Goes on from where another process was: with these objects, and these numbers.
+    pub(crate) fn resume(&mut self, held: Vec<Object>, signing: Signing) {
+        let mut table = self.holdings.lock();
+        held.iter().for_each(|object| table.hold(self.holder, object));
+        drop(table);
+        (self.held, self.signing) = (held, signing);
     }
 
     /// Takes everything away that the router has put there.
@@ -699,6 +718,11 @@ impl Port {
     /// Gives up an announcement under way.
     pub(crate) fn stop_announcing(&mut self) {
         self.announcing = None;
+    }
+
+    /// How many rounds an announcement under way still has.
+    pub(crate) fn rounds_left(&self) -> u8 {
+        self.announcing.as_ref().map_or(0, |announcing| announcing.rounds_left)
     }
 
     /// When the next part of an announcement is due.

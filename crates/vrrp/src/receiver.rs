@@ -19,6 +19,7 @@ use crate::inbox::{Mailbox, Watch};
 use crate::order::Order;
 use crate::platform::{AdvertSource, Platform};
 use crate::route::{Route, Routes};
+use crate::snapshot::{ReceiverSnapshot, by_name};
 
 /// How long to leave a socket alone that cannot be waited on, or could not be opened.
 const RETRY: Duration = Duration::from_millis(200);
@@ -257,6 +258,26 @@ impl Receiver {
         let socket = self.socket();
         let fd = socket.open.as_ref().and_then(|open| open.as_fd());
         fd.map(|fd| fd.try_clone_to_owned()).transpose()
+    }
+
+    /// The sockets, for whoever has to keep this host in their groups.
+    pub(crate) fn sockets(&self) -> std::io::Result<Vec<OwnedFd>> {
+        let socket = self.socket();
+        let sockets = socket.open.iter().flat_map(|open| open.sockets());
+        sockets.map(|fd| fd.try_clone_to_owned()).collect()
+    }
+
+    /// What it has counted, for another process to go on from.
+    pub(crate) fn snapshot(&self) -> ReceiverSnapshot {
+        let ReceiverStatus { interface, family, packets, overflowed, dropped, .. } = self.status();
+        ReceiverSnapshot { interface, family, packets, overflowed, drops: by_name(dropped) }
+    }
+
+    /// Counts on from there.
+    pub(crate) fn resume(&self, before: &ReceiverSnapshot) {
+        self.packets.add(before.packets);
+        self.overflowed_before.add(before.overflowed);
+        self.drops.add_all(&before.drops);
     }
 
     /// How it stands.

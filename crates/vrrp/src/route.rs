@@ -18,6 +18,7 @@ use crate::inbox::{Delivery, Mailbox, Outlet};
 use crate::input::Input;
 use crate::order::Order;
 use crate::settings::Settings;
+use crate::snapshot::{RouteSnapshot, by_name};
 use crate::view::InterfaceView;
 
 /// What a router demands of its adverts: [`Rules`] borrow from it.
@@ -172,6 +173,32 @@ impl Route {
         demands.source = view.primary;
         demands.own_sources.clone_from(&view.addresses);
         demands.own_sources.extend(view.primary.filter(|own| !view.addresses.contains(own)));
+    }
+
+    /// What was heard, for another process to go on from.
+    pub(crate) fn snapshot(&self) -> RouteSnapshot {
+        let (demands, received) = (self.demands(), &self.received);
+        RouteSnapshot {
+            accepted: received.accepted.get(),
+            crowded_out: received.crowded_out.get(),
+            parked: self.mailbox.parked_total(),
+            drops: by_name(received.drops.by_name()),
+            remarks: by_name(received.remarks.by_name()),
+            replay: demands.replay.clone(),
+            seen_checksum: demands.seen_checksum,
+        }
+    }
+
+    /// Goes on from what was heard by another process.
+    pub(crate) fn resume(&self, before: &RouteSnapshot) {
+        let (mut demands, received) = (self.demands(), &self.received);
+        received.accepted.add(before.accepted);
+        received.crowded_out.add(before.crowded_out);
+        self.mailbox.resume(before.parked);
+        received.drops.add_all(&before.drops);
+        received.remarks.add_all(&before.remarks);
+        demands.replay.take_over(&before.replay, |_| true);
+        demands.seen_checksum = before.seen_checksum;
     }
 
     /// Which of the checksums of version 3 over IPv4 the last sound advert had.

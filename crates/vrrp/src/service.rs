@@ -21,6 +21,7 @@ use crate::links::Links;
 use crate::plan::{Change, Setup};
 use crate::platform::LinkSource;
 use crate::receiver::{Receiver, ReceiverKey};
+use crate::snapshot::{StandStill, Standstill, StandstillError};
 use crate::unit::Unit;
 
 /// Deep enough for netlink answers, shallow enough for hundreds of routers.
@@ -30,6 +31,8 @@ const LINKS_STACK_BYTES: usize = 512 << 10;
 /// How long to leave links alone that could not be read, and when to try again what found no
 /// thread.
 const RETRY: Duration = Duration::from_millis(500);
+/// How long routers stand still of which nobody says any more that they shall.
+const STANDSTILL_MAX: Duration = Duration::from_secs(10);
 /// How long a service that is dropped waits for its routers.
 const END_TIME: Duration = Duration::from_secs(10);
 
@@ -143,6 +146,44 @@ impl Service {
         // Somebody may have routes to be watched.
         self.links.waker.wake();
         Ok(plan)
+    }
+
+    /// Has all routers say how they stand and then do nothing, for as long as what this returns is
+    /// kept, and ten seconds at the most: meanwhile this process can replace its program by exec, and
+    /// the other program [goes on](crate::Host::resume). Routers that are Active advertise once before.
+    ///
+    /// # Errors
+    /// [`StandstillError`] if one does not answer within `limit`; then all go on.
+    pub fn stand_still(&mut self, limit: Duration) -> Result<Standstill, StandstillError> {
+        let deadline = Instant::now() + limit;
+        let mut missing: Vec<_> =
+            self.setup().routers.iter().map(|router| Arc::clone(&router.name)).collect();
+        let (order, replies, gate) = StandStill::new(missing.len(), STANDSTILL_MAX);
+        self.core.stand_still(&order);
+        drop(order);
+        let (mut routers, mut sockets) = (Vec::new(), Vec::new());
+        while let Some(name) = missing.first() {
+            let answer = replies.recv_deadline(deadline);
+            let (router, slow) = answer.map_err(|_| StandstillError::Busy(Arc::clone(name)))?;
+            missing.retain(|name| *name != router.name);
+            routers.push(router);
+            sockets.extend(slow);
+        }
+        // One that is lost costs a leave and a join on the wire, and nothing else.
+        let receivers = self.core.receivers();
+        sockets.extend(receivers.iter().filter_map(|receiver| receiver.sockets().ok()).flatten());
+        Ok(Standstill { snapshot: self.core.snapshot(routers), sockets, _gate: gate })
+    }
+
+    /// Waits until every router has taken in all that it was told, at most so long; says whether all
+    /// have.
+    pub fn settle(&self, limit: Duration) -> bool {
+        self.core.settle(Instant::now() + limit)
+    }
+
+    /// The number of the last event.
+    pub fn last_event(&self) -> u64 {
+        self.core.events.last()
     }
 
     /// Starts every thread that is needed, and at last the health sources.

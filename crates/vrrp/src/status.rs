@@ -13,6 +13,7 @@ use crate::settings::Settings;
 
 /// A transition that lies in the past.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Past {
     /// What changed.
     pub transition: Transition,

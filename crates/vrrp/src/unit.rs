@@ -27,6 +27,7 @@ use crate::receiver::Receiver;
 use crate::route::Route;
 use crate::safeguard::RouterSafeguard;
 use crate::settings::Settings;
+use crate::snapshot::{EngineSnapshot, RouterSnapshot, StandStill, identity};
 use crate::status::{Past, RouterStatus};
 use crate::view::InterfaceView;
 
@@ -131,11 +132,16 @@ pub(crate) struct Unit {
     is_member: bool,
     /// Whether another thread is to drive it.
     is_released: bool,
+    /// To be done as soon as nothing waits.
+    stand_still: Option<StandStill>,
+    /// How it stood in another process, from which it is to go on.
+    before_exec: Option<Box<EngineSnapshot>>,
 }
 
 /// The counters of an engine.
-#[derive(Debug, Clone, Copy, Default)]
-struct Totals {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Totals {
     sent: u64,
     send_errors: u64,
     announced: u64,
@@ -163,6 +169,22 @@ impl Unit {
             before: Totals::default(),
             is_member: false,
             is_released: false,
+            stand_still: None,
+            before_exec: None,
+        }
+    }
+
+    /// Goes on from how it stood in another process, when it starts.
+    pub(crate) fn resume(&mut self, before: RouterSnapshot) {
+        self.before = before.totals;
+        self.history = before.history.into();
+        self.before_exec = before.engine.map(Box::new);
+        self.parts.route.resume(&before.route);
+        if let Some(engine) = &self.before_exec {
+            // So that nobody takes them for leftovers before it has started.
+            let mut table = self.parts.holdings.lock();
+            engine.objects.iter().for_each(|object| table.hold(self.parts.holder, object));
+            self.parts.signing = engine.signing;
         }
     }
 
@@ -194,6 +216,13 @@ impl Unit {
             self.publish_template();
             if self.has_ended() || std::mem::take(&mut self.is_released) {
                 return;
+            }
+            if self.is_to_stand_still() {
+                self.listen();
+                if let Some(order) = self.answer_standing() {
+                    order.wait();
+                }
+                continue;
             }
             if let Some(message) = self.parts.inbox.next(self.wake_up_at()) {
                 self.guarded(|unit, _| unit.take_first(message));
@@ -367,6 +396,7 @@ impl Unit {
             }
             // Whoever asked may have given up waiting.
             Message::Order(Order::Done(reply)) => drop(reply.try_send(())),
+            Message::Order(Order::StandStill(order)) => self.stand_still = Some(order),
             Message::Order(Order::Release) => self.is_released = true,
             Message::Order(Order::TryAgain) => {
                 let now = self.now();
@@ -476,7 +506,10 @@ impl Unit {
             if self.parts.is_drained {
                 engine.handle(now, Input::Drain(true));
             }
-            engine.start(now, view, can_hear, influences);
+            match self.before_exec.take() {
+                Some(before) => engine.resume(now, view, can_hear, influences, *before),
+                None => engine.start(now, view, can_hear, influences),
+            }
         }
         self.tell_events();
         Ok(())
@@ -513,6 +546,8 @@ impl Unit {
         let doublings = if self.was_refused { REFUSED_DOUBLINGS } else { RESTART_DOUBLINGS };
         let again_in = RESTART_PAUSE * (1 << self.deaths.min(doublings));
         self.deaths = self.deaths.saturating_add(1);
+        // What it held by that goes now.
+        self.before_exec = None;
         let phase = std::mem::replace(&mut self.phase, Phase::Waiting(now + again_in));
         let was_active = match phase {
             Phase::Running(engine, _) => {
@@ -586,6 +621,51 @@ impl Unit {
         drop(table);
         for error in outcomes.into_iter().filter_map(Result::err) {
             self.send_event(EventKind::Problem { error: error.into(), count: 1 });
+        }
+    }
+}
+
+/// Standing still, so that another program can go on in its place.
+impl Unit {
+    /// Whether it was told to.
+    pub(crate) fn is_to_stand_still(&self) -> bool {
+        self.stand_still.is_some()
+    }
+
+    /// Advertises, so that its peers have the longest patience, and says how it stands. From here on
+    /// nothing may be done with it until the order that this returns is over.
+    pub(crate) fn answer_standing(&mut self) -> Option<StandStill> {
+        let order = self.stand_still.take()?;
+        self.guarded(|unit, now| {
+            if let Phase::Running(engine, _) = &mut unit.phase {
+                engine.advertise_early(now);
+                unit.tell_events();
+            }
+        });
+        self.publish();
+        let sockets = match &self.phase {
+            Phase::Running(engine, _) => engine.slow_sockets(),
+            _ => Vec::new(),
+        };
+        order.answer(self.snapshot(), sockets);
+        Some(order)
+    }
+
+    fn snapshot(&self) -> RouterSnapshot {
+        let (totals, engine) = match &self.phase {
+            Phase::Running(engine, _) => {
+                (totals(engine, self.before), Some(engine.snapshot(self.now())))
+            }
+            _ => (self.before, None),
+        };
+        let settings = &self.parts.settings;
+        RouterSnapshot {
+            name: Arc::clone(&settings.name),
+            identity: identity(settings),
+            engine,
+            totals,
+            history: self.history.to_vec(),
+            route: self.parts.route.snapshot(),
         }
     }
 }

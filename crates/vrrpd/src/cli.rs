@@ -75,6 +75,15 @@ pub(crate) enum Command {
     /// Exit status: 0 in force, or with --dry-run could be; 1 refused, the configuration before it
     /// is in force; 2 wrong usage; 3 no daemon answers there.
     Reload(ReloadArgs),
+    /// Replace the running daemon's program by another one, such as a new version, in the same process:
+    /// a master stays master, no address is touched, and nobody on the network notices.
+    ///
+    /// The other program reads the configuration first. If it cannot, or could not go on, everything
+    /// stays as it is. Only root may ask for it.
+    ///
+    /// Exit status: 0 upgraded; 1 refused, the program before runs on; 2 wrong usage; 3 no daemon
+    /// answers there.
+    Upgrade(UpgradeArgs),
     /// Hand the addresses over to other nodes and stay away, until `vrrpd undrain`: for work on this
     /// machine.
     ///
@@ -121,6 +130,12 @@ pub(crate) struct RunArgs {
     /// How long to wait at the end for the notify programs that are still running, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     pub(crate) stop_timeout: u64,
+    /// Only say whether this program could go on from another one.
+    #[arg(long, hide = true)]
+    pub(crate) probe: bool,
+    /// Go on from the program before, which has left there how everything stood.
+    #[arg(long, hide = true, value_name = "DESCRIPTOR", require_equals = true)]
+    pub(crate) resume: Option<std::os::fd::RawFd>,
 }
 
 #[derive(Debug, Args)]
@@ -222,6 +237,19 @@ pub(crate) struct ReloadArgs {
     /// Only tell what would change.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Print what became of it as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The run directory of the daemon to ask.
+    #[arg(long, default_value = DEFAULT_RUN_DIR)]
+    pub(crate) run_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpgradeArgs {
+    /// The program [default: the file that the daemon was started from, as it is now].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) binary: Option<PathBuf>,
     /// Print what became of it as JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -9,6 +9,7 @@ mod logging;
 mod notify;
 mod run;
 mod setup;
+mod upgrade;
 mod users;
 
 use std::fmt::Display;
@@ -17,10 +18,11 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use serde::Serialize;
-use vrrp_control::{Client, DrainRequest, RunDir};
+use vrrp_control::{AskError, Client, DrainRequest, RunDir};
 
 use crate::cli::{
     Cli, Command, EventsArgs, ExplainArgs, ReleaseArgs, ReloadArgs, StatusArgs, UndrainArgs,
+    UpgradeArgs,
 };
 
 /// The C library's allocator keeps a cache for each thread, which hundreds of threads that hardly
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain(&args),
         Command::Events(args) => events(&args),
         Command::Reload(args) => reload(&args),
+        Command::Upgrade(args) => upgrade(&args),
         Command::Drain(args) => drain(&args.what, true, args.wait.map(Duration::from_secs)),
         Command::Undrain(args) => drain(&args, false, None),
         Command::Release(args) => release(&args),
@@ -109,6 +112,27 @@ fn reload(args: &ReloadArgs) -> ExitCode {
             ExitCode::from(exit::CONFIG)
         }
     }
+}
+
+fn upgrade(args: &UpgradeArgs) -> ExitCode {
+    let binary = match args.binary.as_deref().map(std::path::absolute).transpose() {
+        Ok(binary) => binary,
+        Err(error) => {
+            eprintln!("vrrpd: {error}");
+            return ExitCode::from(exit::USAGE);
+        }
+    };
+    let refused = |why: &dyn Display| {
+        eprintln!("vrrpd: not upgraded, everything is as it was: {why}");
+        ExitCode::from(exit::CONFIG)
+    };
+    let report = match Client::of(&args.run_dir).upgrade(binary.as_deref()) {
+        Ok(report) => report,
+        Err(AskError::Refused { why, .. }) => return refused(&why),
+        Err(error) => return unavailable(&error),
+    };
+    let shown = show(&report, args.json);
+    report.refused.as_ref().map_or(shown, |why| refused(why))
 }
 
 /// Keeps instances from taking part, or lets them take part again.

@@ -4,6 +4,7 @@
 //! is this thread's work.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -21,28 +22,50 @@ const STACK_BYTES: usize = 512 << 10;
 
 /// The thread that reads the events.
 pub(crate) struct Notifier {
-    thread: JoinHandle<Runner>,
+    thread: JoinHandle<()>,
+    runner: Arc<Runner>,
+    /// The number of the last event that was read.
+    read: Arc<AtomicU64>,
     programs: Arc<Mutex<NotifyPrograms>>,
 }
 
 impl Notifier {
-    /// Starts it; events go into `log` too. It ends when no more events can come.
+    /// Starts it, with the event that comes after this number; events go into `log` too. It ends when
+    /// no more events can come.
     pub(crate) fn start(
         events: Events,
+        last_event: u64,
         runner: Runner,
         users: Arc<Users>,
         log: EventLog,
     ) -> io::Result<Self> {
         let programs = Arc::<Mutex<NotifyPrograms>>::default();
-        let shared = Arc::clone(&programs);
-        let read = move || {
-            let mut reader = Reader { runner, users, programs: shared, log, last_number: 0 };
-            events.for_each(|event| reader.read(event));
-            reader.runner
+        let (runner, read) = (Arc::new(runner), Arc::new(AtomicU64::new(last_event)));
+        log.go_on_from(last_event);
+        let mut reader = Reader {
+            runner: Arc::clone(&runner),
+            users,
+            programs: Arc::clone(&programs),
+            log,
+            read: Arc::clone(&read),
         };
+        let work = move || events.for_each(|event| reader.read(event));
         let thread =
-            thread::Builder::new().name("notify".into()).stack_size(STACK_BYTES).spawn(read)?;
-        Ok(Self { thread, programs })
+            thread::Builder::new().name("notify".into()).stack_size(STACK_BYTES).spawn(work)?;
+        Ok(Self { thread, runner, read, programs })
+    }
+
+    /// Waits, at most so long, until everything up to this event has been told, and until no notify
+    /// program is waiting or within its limit; says whether that is so.
+    pub(crate) fn is_idle(&self, limit: Duration, last_event: u64) -> bool {
+        let deadline = Instant::now() + limit;
+        while self.read.load(Ordering::Acquire) < last_event {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        self.runner.drain(deadline) == 0
     }
 
     /// The programs that run now. Nothing is run while somebody holds them.
@@ -53,11 +76,11 @@ impl Notifier {
     /// Waits, once no more events can come, for what still has to be told and, up to `limit`, for
     /// the programs that run.
     pub(crate) fn finish(self, limit: Duration) {
-        let Ok(runner) = self.thread.join() else {
+        if self.thread.join().is_err() {
             log::error!("the notify thread has panicked");
             return;
-        };
-        let left = runner.drain(Instant::now() + limit);
+        }
+        let left = self.runner.drain(Instant::now() + limit);
         if left > 0 {
             log::warn!("{left} notify program(s) have not ended after {limit:?}: left behind");
         }
@@ -65,17 +88,18 @@ impl Notifier {
 }
 
 struct Reader {
-    runner: Runner,
+    runner: Arc<Runner>,
     users: Arc<Users>,
     programs: Arc<Mutex<NotifyPrograms>>,
     log: EventLog,
-    last_number: u64,
+    /// The number of the last event.
+    read: Arc<AtomicU64>,
 }
 
 impl Reader {
     fn read(&mut self, event: Event) {
-        let lost = event.number - self.last_number - 1;
-        self.last_number = event.number;
+        let number = event.number;
+        let lost = number - self.read.load(Ordering::Relaxed) - 1;
         if lost > 0 {
             log::error!(
                 "{lost} changes came faster than they could be told: neither logged nor notified"
@@ -86,6 +110,7 @@ impl Reader {
             self.run_programs(router, announced);
         }
         self.log.push(event);
+        self.read.store(number, Ordering::Release);
     }
 
     fn run_programs(&self, router: &Arc<str>, mut announced: Announced) {

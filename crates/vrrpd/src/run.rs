@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
@@ -21,7 +21,7 @@ use vrrp_conf::model::Config;
 use vrrp_control::{
     Answers, Control, DrainReport, DrainRequest, DrainedInstance, GroupStatus, GuardStatus,
     InstanceStatus, InterfaceStatus, Reception, ReloadReport, RunDir, RunDirError, Status,
-    TrackerStatus,
+    TrackerStatus, UpgradeReport, UpgradeRequest,
 };
 use vrrp_guard::{Guard, GuardError};
 use vrrp_net::{NetError, NetNamespace, SpareDescriptors, Waker};
@@ -33,6 +33,7 @@ use crate::exit;
 use crate::logging;
 use crate::notify::Notifier;
 use crate::setup::{self, Meaning, NotifyPrograms, SetupError};
+use crate::upgrade::{self, Inheritance, Leftover};
 use crate::users::Users;
 
 /// The name of the process that removes the addresses when this one is gone or hangs.
@@ -43,6 +44,9 @@ pub(crate) const RECORD: &str = "guarded";
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
 /// How long the instances may take to resign and to remove their addresses.
 const STOP_TIME: Duration = Duration::from_secs(10);
+/// How long routers may take to go on after an upgrade.
+const RESUME_TIME: Duration = Duration::from_secs(5);
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What reading a configuration takes.
 const SPARE_DESCRIPTORS: usize = 2;
 const SIGNALS_STACK_BYTES: usize = 128 << 10;
@@ -70,6 +74,14 @@ enum RunError {
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &RunArgs) -> ExitCode {
+    // Before anything else is opened.
+    let inheritance = match args.resume.map(Inheritance::take).transpose() {
+        Ok(inheritance) => inheritance,
+        Err(error) => {
+            eprintln!("vrrpd: cannot go on from the program before: {error}");
+            return ExitCode::from(exit::UNAVAILABLE);
+        }
+    };
     let Reading { config, diagnostics } = read(args);
     logging::show(&diagnostics);
     let config = match config {
@@ -82,11 +94,14 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
             return ExitCode::from(exit);
         }
     };
+    if args.probe {
+        return upgrade::answer_probe(&config);
+    }
     if let Err(error) = logging::init() {
         eprintln!("vrrpd: cannot start a thread: {error}");
         return ExitCode::from(exit::UNAVAILABLE);
     }
-    let code = match serve(args, config) {
+    let code = match serve(args, config, inheritance) {
         Ok(()) => exit::OK,
         Err(error) => {
             log::error!("{error}");
@@ -147,6 +162,7 @@ enum Task {
         reply: Sender<ReloadReport>,
         answered: Waker,
     },
+    Upgrade(UpgradeRequest),
     /// Keep instances from taking part, or let them take part again; answer in the same way.
     Drain {
         request: DrainRequest,
@@ -166,6 +182,11 @@ struct Daemon<'a> {
     loaded: Arc<Mutex<Loaded>>,
     spare: SpareDescriptors,
     guard: Arc<Guard>,
+    /// Where this program was started from.
+    program: PathBuf,
+    descriptors: DescriptorLimit,
+    /// Closes what the program before has left.
+    closer: Option<JoinHandle<()>>,
 }
 
 /// What is known of the configuration in force.
@@ -175,25 +196,39 @@ struct Loaded {
     reload_refused: Option<String>,
 }
 
-fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
+fn serve(args: &RunArgs, config: Config, inheritance: Option<Inheritance>) -> Result<(), RunError> {
+    let program = std::env::current_exe()?;
     // Every thread, and every program that is run, is where this thread is.
     let net_namespace = enter_namespace(&config)?;
     let mut host = Host::system()?;
-    raise_descriptor_limit();
-    let run_dir = RunDir::hold(run_dir_of(args, &config))?;
-    let reception = Reception::open(run_dir.listen()?)?;
+    let descriptors = DescriptorLimit::raise();
+    let (mut before, mut last_event) = (None, 0);
+    let (run_dir, socket, predecessor) = match inheritance {
+        Some(inheritance) => {
+            let (rest, run_dir, socket, guard, routers) = inheritance.divide();
+            last_event = routers.last_event();
+            before = Some((rest, routers.active()));
+            host.resume(routers);
+            (run_dir, socket, guard)
+        }
+        None => {
+            let run_dir = RunDir::hold(run_dir_of(args, &config))?;
+            let socket = run_dir.listen()?;
+            release_leftovers(&run_dir);
+            (run_dir, socket, None)
+        }
+    };
+    let reception = Reception::open(socket)?;
     let record = run_dir.path().join(RECORD);
-    match vrrp_guard::release(&record) {
-        Ok(0) => {}
-        Ok(count) => log::warn!("removed {count} object(s) that a killed daemon had left behind"),
-        Err(error) => log::warn!("what a killed daemon has left may still be there: {error}"),
-    }
-    let guard = Arc::new(Guard::recording(GUARD, record)?);
+    let guard = Arc::new(Guard::recording(GUARD, record, predecessor)?);
     host.set_safeguard(Arc::clone(&guard) as _);
     let spare = SpareDescriptors::new(SPARE_DESCRIPTORS);
     // From here on signals wait until they are asked for, so none can end the process unawares.
     let (requests, tasks) = unbounded();
     follow_signals(requests.clone())?;
+    if before.is_some() {
+        upgrade::let_signals_through()?;
+    }
 
     let users = Arc::new(Users::new());
     let runner = Runner::start(RunnerLimits::default())?;
@@ -202,8 +237,13 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     drop(config);
     let count = meaning.setup.routers.len();
     let mut service = host.spawn()?;
-    let notifier =
-        Notifier::start(service.events(), runner, Arc::clone(&users), reception.events())?;
+    let notifier = Notifier::start(
+        service.events(),
+        last_event,
+        runner,
+        Arc::clone(&users),
+        reception.events(),
+    )?;
     notifier.programs().take_over(meaning.notify, &[]);
     let loaded = Loaded { at_unix_s: now_unix_s(), reload_refused: None };
     let loaded = Arc::new(Mutex::new(loaded));
@@ -212,10 +252,25 @@ fn serve(args: &RunArgs, config: Config) -> Result<(), RunError> {
     let (observer, told, watched) = (service.observer(), Arc::clone(&loaded), Arc::clone(&guard));
     let answers = Answering { observer, loaded: told, guard: watched, file, requests };
     let control = Control::start(reception, answers)?;
-    let mut daemon =
-        Daemon { args, net_namespace, run_dir, users, service, notifier, loaded, spare, guard };
-    let (version, place) = (env!("CARGO_PKG_VERSION"), daemon.run_dir.path().display());
-    log::info!("vrrpd {version} runs {count} instance(s), status in {place}");
+    let mut daemon = Daemon {
+        args,
+        net_namespace,
+        run_dir,
+        users,
+        service,
+        notifier,
+        loaded,
+        spare,
+        guard,
+        program,
+        descriptors,
+        closer: None,
+    };
+    let place = daemon.run_dir.path().display();
+    log::info!("vrrpd {VERSION} runs {count} instance(s), status in {place}");
+    if let Some((before, masters)) = before {
+        daemon.finish_upgrade(before, masters);
+    }
     tell_manager(&[NotifyState::Ready]);
     daemon.work(&tasks);
     tell_manager(&[NotifyState::Stopping]);
@@ -241,6 +296,15 @@ fn run_dir_of(args: &RunArgs, config: &Config) -> PathBuf {
     let mut path = args.run_dir.clone();
     path.extend(names.into_iter().flatten().map(|name| name.as_str()));
     path
+}
+
+/// Removes what a daemon and its guard have left that were killed together.
+fn release_leftovers(run_dir: &RunDir) {
+    match vrrp_guard::release(&run_dir.path().join(RECORD)) {
+        Ok(0) => {}
+        Ok(count) => log::warn!("removed {count} object(s) that a killed daemon had left behind"),
+        Err(error) => log::warn!("what a killed daemon has left may still be there: {error}"),
+    }
 }
 
 /// Signals become tasks.
@@ -282,6 +346,7 @@ impl Daemon<'_> {
                     let what = what.map_or("", |(_, what)| what);
                     log::info!("{} does nothing here: {what}", signal_name(other));
                 }
+                Task::Upgrade(request) => self.upgrade(request),
                 Task::Reload { is_dry, reply, answered } => {
                     let report = if is_dry { self.dry_run() } else { self.reload() };
                     // Whoever asked may have given up waiting.
@@ -318,6 +383,35 @@ impl Daemon<'_> {
         drop(loaded);
         tell_manager(&[NotifyState::Ready]);
         report
+    }
+
+    /// Lets another program take this one's place, or answers why not.
+    fn upgrade(&mut self, request: UpgradeRequest) {
+        tell_manager(&reloading());
+        let parts = upgrade::Parts {
+            program: &self.program,
+            service: &mut self.service,
+            notifier: &self.notifier,
+            guard: &self.guard,
+            run_dir: &self.run_dir,
+            spare: &mut self.spare,
+            closer: &mut self.closer,
+            limit_descriptors: &|as_before| self.descriptors.set(as_before),
+        };
+        let why = parts.upgrade(&request);
+        log::error!("not upgraded, everything is as it was: {why}");
+        tell_manager(&[NotifyState::Ready]);
+        request.asker.answer(&UpgradeReport::refused(VERSION, why));
+    }
+
+    /// Lets go of what the program before has left, once all routers have gone on, and answers whoever
+    /// wanted this program.
+    fn finish_upgrade(&mut self, before: Leftover, masters: usize) {
+        if !self.service.settle(RESUME_TIME) {
+            log::warn!("not all instances have gone on within {RESUME_TIME:?}");
+        }
+        self.guard.dismiss_predecessor();
+        self.closer = before.finish(masters);
     }
 
     fn drain(&mut self, request: &DrainRequest) -> DrainReport {
@@ -436,7 +530,7 @@ impl Answers for Answering {
         let guard = self.guard.status();
         Status {
             format: vrrp_control::FORMAT,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: VERSION.to_owned(),
             pid: std::process::id(),
             config: self.file.clone(),
             loaded_unix_s: at_unix_s,
@@ -456,6 +550,10 @@ impl Answers for Answering {
         report
     }
 
+    fn upgrade(&self, request: UpgradeRequest) {
+        let _ = self.requests.send(Task::Upgrade(request));
+    }
+
     fn drain(&self, request: DrainRequest, answered: Waker) -> Receiver<DrainReport> {
         let (reply, report) = bounded(1);
         let _ = self.requests.send(Task::Drain { request, reply, answered });
@@ -463,12 +561,25 @@ impl Answers for Answering {
     }
 }
 
-/// Each instance takes three descriptors, which makes the customary 1024 few.
-fn raise_descriptor_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(errno) = setrlimit(Resource::Nofile, limit) {
-        log::warn!("cannot raise the limit of open descriptors: {errno}");
+/// The limit of open descriptors: each instance takes three, which makes the customary 1024 few.
+struct DescriptorLimit {
+    at_start: Rlimit,
+}
+
+impl DescriptorLimit {
+    fn raise() -> Self {
+        let limit = Self { at_start: getrlimit(Resource::Nofile) };
+        limit.set(false);
+        limit
+    }
+
+    /// Makes it what it was when this program began, or as high as it may be.
+    fn set(&self, as_before: bool) {
+        let Rlimit { current, maximum } = self.at_start;
+        let current = if as_before { current } else { maximum };
+        if let Err(errno) = setrlimit(Resource::Nofile, Rlimit { current, maximum }) {
+            log::warn!("cannot set the limit of open descriptors: {errno}");
+        }
     }
 }
 

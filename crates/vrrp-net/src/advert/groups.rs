@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::{InterfaceIndexOrAddress, Socket};
 use vrrp_proto::{Family, PROTOCOL};
@@ -36,6 +36,11 @@ struct Membership {
 }
 
 impl Groups {
+    /// The sockets beyond the receiver's own.
+    pub(super) fn holders(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.holders.iter().map(AsFd::as_fd)
+    }
+
     /// No group. The socket shall take nothing of other sockets' groups.
     pub(super) fn none(
         family: Family,

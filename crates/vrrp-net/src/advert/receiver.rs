@@ -147,6 +147,12 @@ impl AdvertReceiver {
         self.family
     }
 
+    /// Its sockets, which keep this host in the groups as long as one of their descriptors is open.
+    pub fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let headers = self.headers.iter().map(|headers| headers.queue.socket.as_fd());
+        [self.queue.socket.as_fd()].into_iter().chain(headers).chain(self.groups.holders())
+    }
+
     /// What ends a wait of this receiver's from another thread.
     pub fn waker(&self) -> Waker {
         self.waker.clone()

@@ -20,6 +20,7 @@ use crate::sequence::Sequence;
 /// # Ok::<(), vrrp_proto::EncodeError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Signer {
     last: Option<Sequence>,
 }

@@ -29,3 +29,4 @@ mod signed;
 mod stage;
 mod trouble;
 mod unicast;
+mod upgrade;
