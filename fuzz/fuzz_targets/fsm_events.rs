@@ -93,7 +93,7 @@ struct Settings {
     v2: bool,
     priority: u8,
     interval: u16,
-    flags: [bool; 4],
+    flags: [bool; 5],
     preempt_delay_micros: u32,
     adverts: NonZeroU8,
     rounds: [u8; 3],
@@ -118,6 +118,7 @@ impl Settings {
             lower_prio_no_advert: self.flags[1],
             higher_prio_send_advert: self.flags[2],
             owner_ignore_adverts: self.flags[3],
+            fast_handover: self.flags[4],
             announce: Announce {
                 repeat: self.rounds[0],
                 delay: delay(0),

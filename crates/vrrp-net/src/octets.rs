@@ -8,7 +8,7 @@ use vrrp_proto::{AuthHeader, Family, InterfaceName, IpMeta};
 use crate::address::AddressSpec;
 use crate::filter::Filter;
 use crate::object::Object;
-use crate::route::{Prefix, RouteKind, RouteSpec};
+use crate::route::{Hop, Prefix, RouteKind, RouteSpec};
 use crate::rule::{RuleAction, RuleSpec};
 use crate::words::{IfIndex, Interface};
 
@@ -56,6 +56,8 @@ impl Object {
                 write_option(route.source, into, write_prefix);
                 write_u32(route.table, into);
                 write_option(route.metric, into, write_u32);
+                write_u32(route.hops.len() as u32, into);
+                route.hops.iter().for_each(|hop| write_hop(*hop, into));
             }
             Self::Rule(rule) => {
                 into.push(RULE);
@@ -86,8 +88,17 @@ impl Object {
                 let to = RouteSpec::to(read_prefix(from)?);
                 let source = read_option(from, read_prefix)?;
                 let (table, metric) = (read_u32(from)?, read_option(from, read_u32)?);
-                let route =
-                    RouteSpec { kind, protocol, type_of_service, source, table, metric, ..to };
+                let hops = (0..read_u32(from)?).map(|_| read_hop(from)).collect::<Option<_>>()?;
+                let route = RouteSpec {
+                    kind,
+                    protocol,
+                    type_of_service,
+                    source,
+                    table,
+                    metric,
+                    hops,
+                    ..to
+                };
                 Some(route.into())
             }
             RULE => read_rule(from).map(Self::from),
@@ -128,6 +139,21 @@ impl Packet {
         }
         Some(Self { interface, ip, message: message.to_vec() })
     }
+}
+
+fn write_hop(hop: Hop, into: &mut Vec<u8>) {
+    write_option(hop.gateway, into, write_address);
+    write_option(hop.interface, into, write_interface);
+    into.extend([hop.is_on_link.into(), hop.weight]);
+    write_option(hop.realms, into, write_u32);
+}
+
+fn read_hop(from: &mut &[u8]) -> Option<Hop> {
+    let (gateway, interface) =
+        (read_option(from, read_address)?, read_option(from, read_interface)?);
+    let [is_on_link, weight] = read_array(from)?;
+    let realms = read_option(from, read_u32)?;
+    Some(Hop { gateway, interface, is_on_link: is_on_link != 0, weight, realms })
 }
 
 /// All of a rule: the kernel knows it by nothing less.

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::{End, Host, ip, isolated, wire};
 use vrrp_net::{
-    AddressSpec, Change, Family, Hop, Monitor, NetError, NetEvent, Object, Operation, Outcome,
-    Placement, Prefix, RouteKind, RouteSpec, RuleAction, RuleSpec,
+    AddressFlags, AddressSpec, Change, Family, Hop, Monitor, NetError, NetEvent, Object, Operation,
+    Outcome, Placement, Prefix, RouteKind, RouteSpec, RuleAction, RuleSpec,
 };
 
 fn prefix(text: &str) -> Prefix {
@@ -92,11 +92,38 @@ fn another_programs_route_to_the_same_place_is_not_touched() {
 }
 
 #[test]
+fn of_a_route_of_version_6_that_two_programs_have_only_the_own_part_goes() {
+    isolated(|| {
+        let (End { mut host, interface, .. }, _right) = wire();
+        host.add(&AddressSpec {
+            flags: AddressFlags::NO_DAD,
+            ..AddressSpec::new(interface, ip("2001:db8::1"), 64)
+        });
+        let theirs = RouteSpec {
+            protocol: 4,
+            hops: vec![via("2001:db8::50")],
+            ..RouteSpec::to(Prefix::all(Family::V6))
+        };
+        let ours = RouteSpec { protocol: 18, hops: vec![via("2001:db8::53")], ..theirs.clone() };
+        assert_eq!(add(&mut host, &theirs), Ok(Outcome::Added));
+        assert_eq!(add(&mut host, &ours), Ok(Outcome::Added));
+        assert!(shown(&host, "-6", "main").contains("2001:db8::53"));
+        // As another process would, which has only the octets.
+        let mut octets = Vec::new();
+        Object::from(ours).write_octets(&mut octets);
+        let read = Object::read_octets(&mut octets.as_slice()).unwrap();
+        assert_eq!(host.netlink.apply(&[Change::Remove(read)]), [Ok(Outcome::Removed)]);
+        let left = shown(&host, "-6", "main");
+        assert!(left.contains("2001:db8::50") && !left.contains("2001:db8::53"), "{left}");
+    });
+}
+
+#[test]
 fn routes_that_refuse_that_share_and_of_version_6() {
     isolated(|| {
         let (End { mut host, interface, .. }, _right) = wire();
         let global = AddressSpec {
-            flags: vrrp_net::AddressFlags::NO_DAD,
+            flags: AddressFlags::NO_DAD,
             ..AddressSpec::new(interface, ip("2001:db8::1"), 64)
         };
         host.add(&global);

@@ -86,8 +86,9 @@ pub struct Engine {
     follow_ups: VecDeque<Event>,
     /// When to try the addresses again that could not be installed.
     retry_install_at: Option<Instant>,
-    /// The same of routes.
+    /// The same of routes, and how often in a row they could not be.
     retry_routes_at: Option<Instant>,
+    failed_routes: u32,
     /// How often in a row they could not be.
     failed_installs: u32,
     /// When to announce addresses on other interfaces again.
@@ -130,6 +131,7 @@ impl Engine {
             retry_install_at: None,
             announce_elsewhere_at: None,
             retry_routes_at: None,
+            failed_routes: 0,
             failed_installs: 0,
             losers: Losers::default(),
             has_ended: false,
@@ -487,8 +489,23 @@ impl Engine {
 
     /// Takes in the interfaces as they are now.
     fn take_interfaces(&mut self, now: Instant, view: InterfaceView) {
+        let works = view.is_running && view.carriers.iter().all(|(_, it)| it.is_running);
         let view = self.debounce(now, view);
         self.follow_interfaces(now, view);
+        if works {
+            self.restore_routes(now);
+        }
+    }
+
+    /// Sees to it that routes and rules are there: the kernel takes them away along with links and
+    /// addresses, without a word and even if the link counts as up all the time.
+    #[inline(never)]
+    fn restore_routes(&mut self, now: Instant) {
+        let has_some = !(self.settings.routes.is_empty() && self.settings.rules.is_empty());
+        if has_some && self.is_installed {
+            self.port.forget_routes();
+            self.complete_addresses(now, self.failed_installs);
+        }
     }
 
     /// What the interfaces count as.
@@ -534,10 +551,6 @@ impl Engine {
         }
         if before.carriers != self.view.carriers {
             self.complete_addresses(now, failed_before);
-        }
-        if !self.settings.routes.is_empty() && before.addresses != self.view.addresses {
-            // The kernel takes routes away along with addresses without a word.
-            self.put_back(now, &self.port.routes());
         }
     }
 
@@ -737,7 +750,7 @@ impl Engine {
                 if let Some(interface) = done.missing {
                     self.events.push(EventKind::AddressesWait { interface });
                 }
-                self.take_missing(now, done);
+                self.took_all(now, done);
             }
             Err(error) => self.give_up_installing(now, error),
         }
@@ -749,10 +762,20 @@ impl Engine {
         self.announce_elsewhere_at = every.map(|every| now + every);
     }
 
+    /// Everything that was missing was tried.
+    fn took_all(&mut self, now: Instant, done: Reconciled) {
+        self.retry_routes_at = None;
+        if done.refused.is_none() {
+            self.failed_routes = 0;
+        }
+        self.take_missing(now, done);
+    }
+
     /// Tries routes again later that the kernel refused.
     fn take_missing(&mut self, now: Instant, done: Reconciled) {
-        self.retry_routes_at = done.refused.is_some().then_some(now + INSTALL_RETRY);
         if let Some(error) = done.refused {
+            self.retry_routes_at = Some(now + install_pause(self.failed_routes));
+            self.failed_routes = self.failed_routes.saturating_add(1);
             self.problem(error);
         }
     }
@@ -780,7 +803,7 @@ impl Engine {
                         let rounds = self.settings.machine.announce.repeat;
                         self.port.announce(now, rounds, Some(&done.added));
                     }
-                    self.take_missing(now, done);
+                    self.took_all(now, done);
                 }
                 Err(error) => self.give_up_installing(now, error),
             }

@@ -425,6 +425,8 @@ fn differences(old: &Settings, new: &Settings) -> Vec<String> {
         ("what it does about its peers differs", unicast_differs(old, new)),
         ("the interface of its addresses differs", old.carrier != new.carrier),
         ("an address's details differ", details_differ(old, new)),
+        ("its routes differ", old.routes != new.routes),
+        ("its rules differ", old.rules != new.rules),
         ("track_interface differs", old.track_interface != new.track_interface),
         ("the delays of its interfaces differ", old.link_delays != new.link_delays),
         ("accept differs", old.accept != new.accept),

@@ -540,10 +540,16 @@ impl Port {
         self.put_there(mine)
     }
 
-    /// The routes that it has put there and that are to be put back.
-    pub(crate) fn routes(&self) -> Vec<ObjectKey> {
-        let tracked = self.settings.routes.iter().filter(|route| route.is_tracked);
-        tracked.map(|route| ObjectKey::Route(route.route.key())).collect()
+    /// Takes it that the routes and rules which are to be put back may have gone: whether they are
+    /// there, the kernel says when they are put there again.
+    pub(crate) fn forget_routes(&mut self) {
+        let routes = self.settings.routes.iter().filter(|route| route.is_tracked);
+        let rules = self.settings.rules.iter().filter(|rule| rule.is_tracked);
+        let keys: HashSet<_> = routes
+            .map(|route| ObjectKey::Route(route.route.key()))
+            .chain(rules.map(|rule| ObjectKey::Rule(rule.rule.key())))
+            .collect();
+        self.held.retain(|object| !keys.contains(&object.key()));
     }
 
     /// Takes away what a dead predecessor left and nobody alive holds: every address of the settings

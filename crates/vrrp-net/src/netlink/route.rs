@@ -26,15 +26,7 @@ impl RouteSpec {
         if let Some(source) = self.preferred_source {
             attributes.push(attribute(Rta::Prefsrc, octets(source)));
         }
-        match self.hops.as_slice() {
-            [] => {}
-            // Only in the list of several has a next hop flags that neli knows nothing of.
-            [hop] if !hop.is_on_link => {
-                let here = hop_attributes(self.family(), hop);
-                here.into_iter().for_each(|it| attributes.push(it));
-            }
-            hops => attributes.push(attribute(Rta::Multipath, next_hops(self.family(), hops))),
-        }
+        self.push_hops(&mut attributes);
         if let Some(metrics) = self.metrics() {
             attributes.push(attribute(Rta::Metrics, metrics));
         }
@@ -47,10 +39,28 @@ impl RouteSpec {
         self.message(attributes, self.effective_scope())
     }
 
-    /// The request's body for removing it: only what tells it from other routes.
+    /// The request's body for removing it: only what tells it from other routes. In version 6 that
+    /// is where it leads, too: the kernel makes one route with several next hops of all that have one
+    /// destination and metric, whoever added them.
     pub(super) fn to_remove(&self) -> Rtmsg {
+        let mut attributes = self.identity();
+        if self.family() == Family::V6 {
+            self.push_hops(&mut attributes);
+        }
         // Of any scope.
-        self.message(self.identity(), Scope::NOWHERE)
+        self.message(attributes, Scope::NOWHERE)
+    }
+
+    fn push_hops(&self, attributes: &mut RtBuffer<Rta, Buffer>) {
+        match self.hops.as_slice() {
+            [] => {}
+            // Only in the list of several has a next hop flags that neli knows nothing of.
+            [hop] if !hop.is_on_link => {
+                let here = hop_attributes(self.family(), hop);
+                here.into_iter().for_each(|it| attributes.push(it));
+            }
+            hops => attributes.push(attribute(Rta::Multipath, next_hops(self.family(), hops))),
+        }
     }
 
     fn identity(&self) -> RtBuffer<Rta, Buffer> {
