@@ -200,7 +200,7 @@ impl World {
         assert_eq!(router.config(), config);
         let is_equal = before.config() == config
             && trackers.is_none_or(|trackers| trackers == before.contributions());
-        if is_equal {
+        if is_equal && !before.must_step_down(self.now) {
             assert!(actions.is_empty());
             assert_eq!(format!("{before:?}"), format!("{router:?}"));
         }
