@@ -7,10 +7,12 @@ use std::time::Duration;
 use vrrp::track::interface::Delays;
 use vrrp::{
     Authentication, Carrier, Engine, EventKind, Input, Instant, InterfaceView, Settings, State,
-    VirtualRouter,
+    VirtualRoute, VirtualRouter,
 };
 use vrrp_fsm::Heard;
-use vrrp_net::{Call, IfIndex, Interface, NetError, Operation, Recorder};
+use vrrp_net::{
+    Call, Change, Hop, IfIndex, Interface, NetError, Operation, Prefix, Recorder, RouteSpec,
+};
 use vrrp_proto::{
     Advert, HeaderKey, Interval, IpMeta, Priority, Rules, Sequence, UnixTime, Version,
 };
@@ -334,4 +336,36 @@ fn losing_adverts_are_told_of_once_a_second_and_none_is_forgotten() {
     engine.handle(begun + millis(5500), Input::Advert(loser));
     engine.handle(begun + millis(5501), Input::Interfaces(view(false)));
     assert_eq!(run(&mut engine, 5502, 9000, 10_000), 0, "it is no master any more");
+}
+
+#[test]
+fn a_route_that_went_with_its_link_or_was_refused_comes_when_an_interface_changes() {
+    let recorder = Recorder::new();
+    let gateway = Hop { gateway: Some([192, 0, 2, 9].into()), ..Hop::default() };
+    let to = |last: u8| RouteSpec {
+        hops: vec![gateway],
+        ..RouteSpec::to(Prefix { address: [198, 51, 100, last].into(), len: 32 })
+    };
+    let mut settings = Settings::clone(&settings(255));
+    settings.routes = vec![VirtualRoute::new(to(1)), VirtualRoute::new(to(2))];
+    let mut engine = Engine::new(Arc::new(settings), recorder.kernel());
+    engine.start(NOW, view(true), true, Vec::new());
+    assert_eq!(engine.router().state(), State::Active);
+    let has = |last| recorder.objects().contains(&to(last).into());
+    assert!(has(1) && has(2));
+
+    // The kernel says nothing of it.
+    let gone = [Change::Remove(to(1).into()), Change::Remove(to(2).into())];
+    recorder.kernel().apply(&gone);
+    let mut other = view(true);
+    other.addresses = vec![[203, 0, 113, 1].into()];
+    recorder.refuse_next(refusal());
+    engine.handle(NOW + Duration::from_secs(1), Input::Interfaces(other.clone()));
+    assert!(has(1) != has(2), "the kernel has refused one of them");
+    assert_eq!(engine.router().state(), State::Active);
+    assert!(recorder.addresses().len() == 1, "the address stays");
+
+    other.addresses.clear();
+    engine.handle(NOW + Duration::from_secs(2), Input::Interfaces(other));
+    assert!(has(1) && has(2));
 }
