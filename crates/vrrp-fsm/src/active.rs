@@ -14,9 +14,6 @@ const ANSWERS_APART_MIN: Duration = Duration::from_millis(1);
 /// in arp(7)).
 const ANSWERING_ANNOUNCEMENTS_APART: Duration = Duration::from_secs(1);
 
-/// Fewer intervals of silence are not late.
-const ADVERTS_LATE_MIN: u32 = 2;
-
 /// What an Active Router waits for; it ends with the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -76,7 +73,7 @@ impl Active {
         Self {
             next_advert: now + config.interval.as_duration(),
             advertised_at: now,
-            late_at: now + silence_max(config),
+            late_at: now + config.silence_max(),
             answers: Paced::new(now),
             announcements: Paced::new(now),
             second_announce: again.then(|| (now + announce.delay, announce.repeat)),
@@ -133,7 +130,7 @@ impl Active {
     ) {
         out.push(Action::SendAdvert { priority });
         self.next_advert = now + config.interval.as_duration();
-        (self.advertised_at, self.late_at) = (now, now + silence_max(config));
+        (self.advertised_at, self.late_at) = (now, now + config.silence_max());
         self.answers.settle(now, answers_apart(config));
     }
 
@@ -190,19 +187,6 @@ impl Active {
             self.refresh = first_refresh(now, after.announce.refresh);
         }
     }
-}
-
-/// How long an Active Router may be silent: as many intervals as a Backup Router waits before it
-/// adds its Skew_Time.
-///
-/// No peer's Active_Down_Interval is shorter. What the fastest has on top, two steps of Skew_Time,
-/// is left for an advert that is sent in the last moment to arrive, and for clocks that do not run
-/// alike. The interval is that of the last advert, since it is what the peers have learnt.
-///
-/// Where one missing advert is enough, that would be the time at which the next one is due: a
-/// timer late by a few milliseconds must not cost the addresses.
-fn silence_max(config: &Config) -> Duration {
-    config.interval.as_duration() * u32::from(config.down_timer_adverts.get()).max(ADVERTS_LATE_MIN)
 }
 
 /// How far apart answers are: the shortest Skew_Time there is. A Backup Router waits longer than

@@ -5,6 +5,9 @@ use core::time::Duration;
 
 use vrrp_proto::{Interval, Priority, Version};
 
+/// Fewer intervals of silence are not late.
+const ADVERTS_LATE_MIN: u32 = 2;
+
 /// One virtual router's settings, as far as they decide anything.
 ///
 /// The VRID, the addresses, the interface and the authentication are absent on purpose: they
@@ -70,6 +73,20 @@ impl Config {
             owner_ignore_adverts: false,
             announce: Announce::DEFAULT,
         }
+    }
+
+    /// How long an Active Router may be silent: as many intervals as a Backup Router waits before it
+    /// adds its Skew_Time.
+    ///
+    /// No peer's Active_Down_Interval is shorter. What the fastest has on top, two steps of Skew_Time,
+    /// is left for an advert that is sent in the last moment to arrive, and for clocks that do not run
+    /// alike. The interval is that of the last advert, since it is what the peers have learnt.
+    ///
+    /// Where one missing advert is enough, that would be the time at which the next one is due: a
+    /// timer late by a few milliseconds must not cost the addresses.
+    pub fn silence_max(&self) -> Duration {
+        let adverts = u32::from(self.down_timer_adverts.get()).max(ADVERTS_LATE_MIN);
+        self.interval.as_duration() * adverts
     }
 }
 

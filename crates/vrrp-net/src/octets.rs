@@ -337,12 +337,17 @@ mod tests {
         let peer = Some(IpAddr::from([192, 0, 2, 9]));
         let v6: IpAddr = "fe80::1".parse().unwrap();
         let table = vrrp_proto::TableName::default();
+        let hop = Hop { gateway: peer, interface: Some(eth0()), ..Hop::default() };
+        let prefix = Prefix { address: [198, 51, 100, 0].into(), len: 24 };
+        let action = RuleAction::Table(1000);
         vec![
             v4.clone().into(),
             AddressSpec { peer, ..v4 }.into(),
             AddressSpec::new(eth0(), v6, 64).into(),
             Filter::new(table, v6, eth0()).into(),
             Filter::new(table, [192, 0, 2, 1].into(), eth0()).into(),
+            RouteSpec { hops: vec![hop], ..RouteSpec::to(prefix) }.into(),
+            RuleSpec { from: Some(prefix), ..RuleSpec::new(Family::V4, 9, action) }.into(),
         ]
     }
 

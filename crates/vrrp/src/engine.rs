@@ -86,11 +86,11 @@ pub struct Engine {
     follow_ups: VecDeque<Event>,
     /// When to try the addresses again that could not be installed.
     retry_install_at: Option<Instant>,
-    /// The same of routes, and how often in a row they could not be.
-    retry_routes_at: Option<Instant>,
-    failed_routes: u32,
     /// How often in a row they could not be.
     failed_installs: u32,
+    /// The same of routes and rules.
+    retry_routes_at: Option<Instant>,
+    failed_routes: u32,
     /// When to announce addresses on other interfaces again.
     announce_elsewhere_at: Option<Instant>,
     losers: Losers,

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
-use vrrp_conf::model::Lookup;
+use vrrp_conf::model::{Lookup, Realms};
 
 use crate::settings::SettingsError;
 
@@ -15,16 +16,27 @@ pub(crate) fn number<T: FromStr + Copy>(
     lookup: &Lookup<T>,
     file: &'static str,
 ) -> Result<T, SettingsError> {
-    let name = match lookup {
-        Lookup::Number(number) => return Ok(*number),
-        Lookup::Name(name) => name,
-    };
+    match lookup {
+        Lookup::Number(number) => Ok(*number),
+        Lookup::Name(name) => named(name, file),
+    }
+}
+
+/// The number that has this name in the files.
+pub(crate) fn named<T: FromStr>(name: &Arc<str>, file: &'static str) -> Result<T, SettingsError> {
     let files = PLACES.iter().flat_map(|place| files(Path::new(place), file));
     let texts = files.filter_map(|path| std::fs::read_to_string(path).ok());
     texts
         .filter_map(|text| find(&text, name).and_then(parse))
         .next()
-        .ok_or_else(|| SettingsError::UnknownName { name: name.clone(), file })
+        .ok_or_else(|| SettingsError::UnknownName { name: Arc::clone(name), file })
+}
+
+/// The realms of a route or a rule as one number.
+pub(crate) fn realms(realms: &Realms) -> Result<u32, SettingsError> {
+    let realm = |realm: &Lookup<u8>| number(realm, "rt_realms").map(u32::from);
+    let from = realms.from.as_ref().map_or(Ok(0), realm)?;
+    Ok(from << 16 | realm(&realms.to)?)
 }
 
 /// The number of a protocol over IP, looked up in /etc/protocols.

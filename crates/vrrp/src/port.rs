@@ -306,14 +306,14 @@ impl Port {
         self.kernel.slow_sockets()
     }
 
-    /// The same, whole.
-    pub(crate) fn objects_held(&self) -> &[Object] {
-        &self.held
-    }
-
     /// What the router has put into the kernel.
     pub(crate) fn held(&self) -> Vec<ObjectKey> {
         self.held.iter().map(Object::key).collect()
+    }
+
+    /// The same, whole.
+    pub(crate) fn objects_held(&self) -> &[Object] {
+        &self.held
     }
 
     /// Brings the will to what is held and sent now.
@@ -337,10 +337,7 @@ impl Port {
             safeguard.resignation(&next);
         }
         let resignation = (!is_numbered).then_some(next);
-        let machine = &self.settings.machine;
-        // As `Router::late_at` has it.
-        let adverts = machine.down_timer_adverts.get().max(2);
-        let silence_max = machine.interval.as_duration() * u32::from(adverts);
+        let silence_max = self.settings.machine.silence_max();
         safeguard.entrust(LastWill { objects, resignation, silence_max });
         Ok(())
     }
@@ -563,8 +560,8 @@ impl Port {
             true => Vec::new(),
             false => self.objects().into_iter().flatten().collect(),
         };
-        let tracked = |route: &VirtualRoute| route.on(|name| self.interface_of(name)).ok();
-        objects.extend(self.settings.routes.iter().filter_map(tracked).map(Object::from));
+        let spec = |route: &VirtualRoute| route.on(|name| self.interface_of(name)).ok();
+        objects.extend(self.settings.routes.iter().filter_map(spec).map(Object::from));
         objects.extend(self.settings.rules.iter().map(|rule| Object::from(rule.rule)));
         match self.kernel.filters(self.settings.filter_table) {
             Ok(filters) => objects.extend(filters.into_iter().map(Object::Filter)),

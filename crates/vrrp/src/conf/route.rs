@@ -1,14 +1,19 @@
 //! The routes of a configuration as the kernel takes them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use vrrp_conf::Spanned;
 use vrrp_conf::model::{self, Lookup};
 use vrrp_net::{Hop, Placement, Prefix, RouteKind, RouteSpec, Scope};
 
-use crate::names::number;
+use crate::names::{self, number};
 use crate::settings::{SettingsError, VirtualRoute};
+
+/// A prefix as the kernel takes it.
+pub(super) fn prefix(prefix: &model::Prefix) -> Prefix {
+    let model::Prefix { address, len } = prefix.masked();
+    Prefix { address, len }
+}
 
 /// A route as the kernel takes it. What it says by name is looked up in iproute2's files.
 pub(super) fn virtual_route(route: &model::Route) -> Result<VirtualRoute, SettingsError> {
@@ -27,16 +32,10 @@ pub(super) fn virtual_route(route: &model::Route) -> Result<VirtualRoute, Settin
     };
     let is_own = matches!(kind, RouteKind::LOCAL | RouteKind::BROADCAST | RouteKind::ANYCAST);
     let usual_table = if is_own { RouteSpec::LOCAL } else { RouteSpec::MAIN };
-    let of = |prefix: &model::Prefix| {
-        let model::Prefix { address, len } = prefix.masked();
-        Prefix { address, len }
-    };
     let looked_up = |table: &Spanned<Lookup<u32>>| number(table, "rt_tables");
     let scope = match &route.scope {
         Some(Lookup::Number(scope)) => Some(Scope(scope.0)),
-        Some(Lookup::Name(name)) => {
-            Some(Scope(number(&Lookup::Name(Arc::clone(name)), "rt_scopes")?))
-        }
+        Some(Lookup::Name(name)) => Some(Scope(names::named(name, "rt_scopes")?)),
         None => None,
     };
     let single =
@@ -59,7 +58,7 @@ pub(super) fn virtual_route(route: &model::Route) -> Result<VirtualRoute, Settin
     }
     let spec = RouteSpec {
         kind,
-        source: route.from.as_ref().map(of),
+        source: route.from.as_ref().map(prefix),
         preferred_source: route.preferred_source.as_ref().map(|source| source.value),
         table: route.table.as_ref().map_or(Ok(usual_table), looked_up)?,
         protocol: route
@@ -84,7 +83,7 @@ pub(super) fn virtual_route(route: &model::Route) -> Result<VirtualRoute, Settin
             model::RouterPreference::Low => 3,
         }),
         expires_s: route.expires.map(to_u32),
-        ..RouteSpec::to(of(&route.destination))
+        ..RouteSpec::to(prefix(&route.destination))
     };
     Ok(VirtualRoute {
         devices: all.iter().map(|(hop, _)| hop.device.as_ref().map(|it| it.value)).collect(),
@@ -136,20 +135,12 @@ fn rtax(metric: model::Metric) -> u16 {
 }
 
 fn next_hop(hop: &model::NextHop, weight: u16) -> Result<Hop, SettingsError> {
-    let realm = |realm: &Lookup<u8>| number(realm, "rt_realms").map(u32::from);
-    let realms = match &hop.realms {
-        None => None,
-        Some(realms) => {
-            let from = realms.from.as_ref().map_or(Ok(0), realm)?;
-            Some(from << 16 | realm(&realms.to)?)
-        }
-    };
     Ok(Hop {
         gateway: hop.via.as_ref().map(|via| via.value),
         interface: None,
         is_on_link: hop.on_link,
         // The kernel counts from 0.
         weight: u8::try_from(weight.saturating_sub(1)).unwrap_or(u8::MAX),
-        realms,
+        realms: hop.realms.as_ref().map(names::realms).transpose()?,
     })
 }

@@ -1,17 +1,14 @@
 //! The policy rules of a configuration as the kernel takes them.
 
-use vrrp_conf::model::{self, Lookup};
-use vrrp_net::{Prefix, RouteSpec, RuleAction, RuleSpec};
+use vrrp_conf::model;
+use vrrp_net::{RouteSpec, RuleAction, RuleSpec};
 
+use super::route::prefix;
 use crate::names::{self, number};
 use crate::settings::{SettingsError, VirtualRule};
 
 /// A rule as the kernel takes it. What it says by name is looked up in iproute2's files.
 pub(super) fn virtual_rule(rule: &model::Rule) -> Result<VirtualRule, SettingsError> {
-    let of = |prefix: &model::Prefix| {
-        let model::Prefix { address, len } = prefix.masked();
-        Prefix { address, len }
-    };
     let action = match &rule.action {
         model::RuleAction::Table(table) => RuleAction::Table(number(table, "rt_tables")?),
         model::RuleAction::L3Mdev => RuleAction::L3Mdev,
@@ -22,19 +19,11 @@ pub(super) fn virtual_rule(rule: &model::Rule) -> Result<VirtualRule, SettingsEr
         model::RuleAction::Prohibit => RuleAction::Prohibit,
         _ => return Err(SettingsError::Unsupported("the action of a rule")),
     };
-    let realm = |realm: &Lookup<u8>| number(realm, "rt_realms").map(u32::from);
-    let realms = match &rule.realms {
-        None => None,
-        Some(realms) => {
-            let from = realms.from.as_ref().map_or(Ok(0), realm)?;
-            Some(from << 16 | realm(&realms.to)?)
-        }
-    };
     let ports = |range: &std::ops::RangeInclusive<u16>| (*range.start(), *range.end());
     let spec = RuleSpec {
         is_inverted: rule.invert,
-        from: rule.from.as_ref().map(of),
-        to: rule.to.as_ref().map(of),
+        from: rule.from.as_ref().map(prefix),
+        to: rule.to.as_ref().map(prefix),
         input: rule.input.as_ref().map(|name| name.value),
         output: rule.output.as_ref().map(|name| name.value),
         mark: rule.mark.map(|mark| (mark.mark, mark.mask)),
@@ -50,7 +39,7 @@ pub(super) fn virtual_rule(rule: &model::Rule) -> Result<VirtualRule, SettingsEr
             .as_ref()
             .map(|group| number(group, "group"))
             .transpose()?,
-        realms,
+        realms: rule.realms.as_ref().map(names::realms).transpose()?,
         protocol: rule.protocol.unwrap_or(RouteSpec::PROTOCOL),
         ..RuleSpec::new(rule.family, *rule.preference, action)
     };
